@@ -1,0 +1,366 @@
+//! From what was learned of a package to the finding of one pin.
+
+use chrono::{DateTime, Utc};
+
+use super::{Engine, Learned};
+use crate::error::{ErrorKind, LookupError};
+use crate::http::Origin;
+use crate::lag::{Lag, Status, commit_lag, lag};
+use crate::pin::Pin;
+use crate::policy::{Facts, PinTrouble, Verdict};
+use crate::registry::{Query, Registry};
+use crate::release::{CommitRange, Links, PackageStatus, Release};
+use crate::report::{
+    Finding, FindingError, FindingLinks, FindingPlace, Notice, NoticeKind, Pinned, Target, to_hundredths,
+};
+use crate::select::{Rejection, SelectError, Selection, has_expired};
+use crate::version::Step;
+
+impl Engine {
+    /// Judges one pin from what was learned, or from why nothing was.
+    pub fn finding(
+        &self,
+        pin: &Pin,
+        registry: &dyn Registry,
+        query: &Query,
+        learned: &Result<Learned, LookupError>,
+    ) -> Finding {
+        let learned = match learned {
+            Ok(learned) => learned,
+            Err(error) => return unknown(pin, error.kind(), error.to_string()),
+        };
+        let mut finding = match &learned.fetched.facts.commits {
+            Some(range) => self.commit_finding(pin, range),
+            None => self.release_finding(pin, registry, query, learned),
+        };
+        if learned.fetched.origin == Origin::Stale {
+            finding.notices.push(stale(learned.fetched.confirmed_at));
+        }
+        finding
+    }
+
+    fn release_finding(&self, pin: &Pin, registry: &dyn Registry, query: &Query, learned: &Learned) -> Finding {
+        let facts = &learned.fetched.facts;
+        let selection = match self.selection(pin, facts) {
+            Ok(selection) => selection,
+            Err(error @ (SelectError::Pin(_) | SelectError::Requirement(_))) => {
+                return unknown(pin, ErrorKind::UnparsablePin, error.to_string());
+            }
+            Err(error @ SelectError::Channel(_)) => {
+                return unknown(pin, ErrorKind::NoEligibleRelease, error.to_string());
+            }
+        };
+        let mut notices = package_notices(&facts.status);
+        let listed = selection.listed();
+        let (trouble, pin_notices) = pin_trouble(pin, listed, registry);
+        notices.extend(pin_notices);
+        notices.extend(expired_ignores(pin, self.now));
+        let Some(lag) = lag(&selection, self.now) else {
+            return Finding { notices, ..unknown(pin, ErrorKind::NoEligibleRelease, nothing_eligible(&selection)) };
+        };
+        notices.extend(lag_notices(&selection, &lag, learned.dates_error.as_ref()));
+        let judged = Facts {
+            pinned: Some(&selection.pinned),
+            update: lag.update,
+            behind: lag.behind,
+            behind_since: lag.behind_since,
+            days: lag.days,
+            trouble,
+        };
+        let verdict = self.policies.of(pin).judge(&judged, self.now);
+        let target = |release: &Release| Target {
+            version: release.version.to_string(),
+            published_at: release.published_at,
+            url: registry.page(query, Some(&release.version)),
+        };
+        let finding = Finding {
+            status: lag.status,
+            pinned: Pinned {
+                version: pin.version.clone(),
+                published_at: listed.and_then(|release| release.published_at),
+                yanked: trouble.yanked,
+                deprecated: listed.and_then(|release| release.deprecated.as_deref().map(str::to_owned)),
+            },
+            newest: Some(target(lag.newest)),
+            wanted: lag.wanted.map(target),
+            update: Some(lag.update),
+            behind: Some(lag.behind),
+            behind_since: lag.behind_since,
+            days: lag.days,
+            libyears: lag.libyears.map(to_hundredths),
+            notices,
+            links: links(pin, &learned.links, listed, &lag),
+            ..bare(pin)
+        };
+        judge(finding, &verdict)
+    }
+
+    fn commit_finding(&self, pin: &Pin, range: &CommitRange) -> Finding {
+        let lag = commit_lag(range, self.now);
+        if lag.status == Status::Unknown {
+            return unknown(
+                pin,
+                ErrorKind::NotFound,
+                format!("the remote does not have the pinned commit `{}`", pin.version),
+            );
+        }
+        let update = if lag.status == Status::Behind { Step::Patch } else { Step::None };
+        let judged = Facts {
+            pinned: None,
+            update,
+            behind: lag.behind,
+            behind_since: lag.behind_since,
+            days: lag.days,
+            trouble: PinTrouble::default(),
+        };
+        let verdict = self.policies.of(pin).judge(&judged, self.now);
+        let mut notices = Vec::new();
+        if lag.status == Status::Ahead {
+            notices.push(Notice {
+                kind: NoticeKind::PinAhead,
+                message: format!("the branch holds no commit that `{}` lacks", pin.version),
+            });
+        }
+        if lag.status == Status::Behind && range.ahead_by.is_none() {
+            notices.push(Notice {
+                kind: NoticeKind::DatesUnknown,
+                message: "the remote offers no cheap way to count commits; at least 1".to_owned(),
+            });
+        }
+        let finding = Finding {
+            status: lag.status,
+            pinned: Pinned {
+                version: pin.version.clone(),
+                published_at: range.pinned_at,
+                yanked: false,
+                deprecated: None,
+            },
+            newest: Some(Target { version: range.head.to_string(), published_at: range.head_at, url: None }),
+            update: Some(update),
+            behind: Some(lag.behind),
+            behind_since: lag.behind_since,
+            days: lag.days,
+            libyears: lag.libyears.map(to_hundredths),
+            notices,
+            links: FindingLinks {
+                changelog: pin.changelog.clone(),
+                migration_guide: pin.migration_guide.clone(),
+                ..FindingLinks::default()
+            },
+            ..bare(pin)
+        };
+        judge(finding, &verdict)
+    }
+}
+
+fn judge(finding: Finding, verdict: &Verdict) -> Finding {
+    Finding { severity: Some(verdict.severity), due: verdict.due, overdue: verdict.overdue, ..finding }
+}
+
+/// A finding of which only the pin is known.
+fn bare(pin: &Pin) -> Finding {
+    Finding {
+        id: pin.id(),
+        group: pin.group.clone(),
+        package: pin.package.clone(),
+        registry: pin.registry,
+        scheme: pin.scheme,
+        status: Status::Unknown,
+        pinned: Pinned { version: pin.version.clone(), published_at: None, yanked: false, deprecated: None },
+        newest: None,
+        wanted: None,
+        update: None,
+        severity: None,
+        behind: None,
+        behind_since: None,
+        days: None,
+        libyears: None,
+        due: None,
+        overdue: false,
+        notices: Vec::new(),
+        links: FindingLinks {
+            changelog: pin.changelog.clone(),
+            migration_guide: pin.migration_guide.clone(),
+            ..FindingLinks::default()
+        },
+        error: None,
+        place: Some(FindingPlace {
+            file: pin.place.file.display().to_string(),
+            line: pin.place.line,
+            column: pin.place.column,
+        }),
+    }
+}
+
+fn unknown(pin: &Pin, kind: ErrorKind, message: String) -> Finding {
+    Finding { error: Some(FindingError { kind, message, retryable: kind.is_retryable() }), ..bare(pin) }
+}
+
+fn stale(confirmed_at: Option<DateTime<Utc>>) -> Notice {
+    let since =
+        confirmed_at.map_or_else(|| "an earlier run".to_owned(), |at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string());
+    Notice { kind: NoticeKind::Stale, message: format!("the registry could not be asked; these facts are of {since}") }
+}
+
+/// `: reason`, or nothing for a reason without words.
+fn because(reason: Option<&str>) -> String {
+    reason.filter(|reason| !reason.trim().is_empty()).map(|reason| format!(": {reason}")).unwrap_or_default()
+}
+
+fn package_notices(status: &PackageStatus) -> Vec<Notice> {
+    let (kind, what, reason) = match status {
+        PackageStatus::Active => return Vec::new(),
+        PackageStatus::Archived(reason) => {
+            (NoticeKind::PackageArchived, "the package is archived, no more releases are expected", reason)
+        }
+        PackageStatus::Quarantined(reason) => {
+            (NoticeKind::PackageQuarantined, "the registry has quarantined the package as possibly harmful", reason)
+        }
+        PackageStatus::Deprecated(reason) => (NoticeKind::PackageDeprecated, "the package is deprecated", reason),
+    };
+    vec![Notice { kind, message: format!("{what}{}", because(reason.as_deref())) }]
+}
+
+fn pin_trouble(pin: &Pin, listed: Option<&Release>, registry: &dyn Registry) -> (PinTrouble, Vec<Notice>) {
+    let Some(release) = listed else {
+        let message = format!(
+            "`{}` is not among the releases that {} lists: removed, or never published",
+            pin.version,
+            registry.id()
+        );
+        return (
+            PinTrouble { removed: true, ..PinTrouble::default() },
+            vec![Notice { kind: NoticeKind::PinRemoved, message }],
+        );
+    };
+    let mut notices = Vec::new();
+    if let Some(reason) = &release.yanked {
+        notices.push(Notice {
+            kind: NoticeKind::PinYanked,
+            message: format!("`{}` is yanked{}", pin.version, because(Some(reason))),
+        });
+    }
+    if let Some(reason) = &release.deprecated {
+        notices.push(Notice {
+            kind: NoticeKind::PinDeprecated,
+            message: format!("`{}` is deprecated{}", pin.version, because(Some(reason))),
+        });
+    }
+    (PinTrouble { yanked: release.yanked.is_some(), removed: false, deprecated: release.deprecated.is_some() }, notices)
+}
+
+fn expired_ignores(pin: &Pin, now: DateTime<Utc>) -> impl Iterator<Item = Notice> {
+    pin.ignore.iter().filter(move |ignore| has_expired(ignore, now)).map(|ignore| {
+        let until = ignore.until.map(|until| until.to_string()).unwrap_or_default();
+        let message = format!(
+            "`{}` was ignored until {until}{}; that day has passed",
+            ignore.versions,
+            because(ignore.reason.as_deref())
+        );
+        Notice { kind: NoticeKind::IgnoreExpired, message }
+    })
+}
+
+fn lag_notices(selection: &Selection<'_>, lag: &Lag<'_>, dates_error: Option<&LookupError>) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    if lag.status == Status::Ahead {
+        notices.push(Notice { kind: NoticeKind::PinAhead, message: why_ahead(selection, lag) });
+    }
+    if let Some(reason) = lag.newest.deprecated.as_deref().filter(|_| lag.status == Status::Behind) {
+        notices.push(Notice {
+            kind: NoticeKind::NewestDeprecated,
+            message: format!("`{}` is deprecated{}", lag.newest.version, because(Some(reason))),
+        });
+    }
+    notices.extend(held(selection));
+    if let Some(requirement) = &selection.requirement {
+        let excluded = (!requirement.accepts(&selection.pinned))
+            .then(|| format!("the requirement `{}` does not accept the pin", requirement.as_str()));
+        let empty = lag
+            .wanted
+            .is_none()
+            .then(|| format!("the requirement `{}` accepts no eligible release", requirement.as_str()));
+        notices.extend(excluded.or(empty).map(|message| Notice { kind: NoticeKind::Requirement, message }));
+    }
+    if let Some(error) = dates_error {
+        notices.push(Notice {
+            kind: NoticeKind::DatesUnknown,
+            message: format!("publication times could not be had: {error}"),
+        });
+    }
+    notices
+}
+
+fn why_ahead(selection: &Selection<'_>, lag: &Lag<'_>) -> String {
+    let newest = &lag.newest.version;
+    let own = selection.candidates.iter().find(|candidate| {
+        candidate.version.as_ref().is_some_and(|version| version.precedence(&selection.pinned).is_eq())
+    });
+    match own.and_then(|candidate| candidate.rejection.as_ref()) {
+        Some(rejection) => format!(
+            "the pin is above `{newest}`, the newest eligible release: the pinned release is itself not eligible ({rejection})"
+        ),
+        None => format!("the pin is above `{newest}`, the newest eligible release, and is not listed itself"),
+    }
+}
+
+/// The highest newer release that only its age keeps from being a target.
+fn held(selection: &Selection<'_>) -> Option<Notice> {
+    let young = selection.candidates.iter().filter_map(|candidate| match (&candidate.version, &candidate.rejection) {
+        (Some(version), Some(Rejection::TooYoung(until))) if version.precedence(&selection.pinned).is_gt() => {
+            Some((version, candidate.release, until))
+        }
+        _ => None,
+    });
+    let (_, release, until) = young.max_by(|(a, ..), (b, ..)| a.total_order(b))?;
+    let message = format!(
+        "`{}` is younger than the policy's minimum-age, held until {}",
+        release.version,
+        until.format("%Y-%m-%dT%H:%M:%SZ")
+    );
+    Some(Notice { kind: NoticeKind::HeldByAge, message })
+}
+
+/// Why no release is eligible, by the reasons that rejected most.
+fn nothing_eligible(selection: &Selection<'_>) -> String {
+    if selection.candidates.is_empty() {
+        return "the registry lists no release".to_owned();
+    }
+    let kind = |rejection: &Rejection| match rejection {
+        Rejection::OtherTag => "do not match the tag template",
+        Rejection::Unparsable(_) => "do not parse",
+        Rejection::Yanked(_) => "yanked",
+        Rejection::WithoutFiles => "without files",
+        Rejection::Ignored(..) => "ignored",
+        Rejection::NotYetPublished(_) => "published later",
+        Rejection::TooYoung(_) => "too young",
+        Rejection::Prerelease => "prereleases",
+        Rejection::AboveChannel(_) => "above the channel",
+    };
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for reason in selection.candidates.iter().filter_map(|candidate| candidate.rejection.as_ref()).map(kind) {
+        match counts.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((reason, 1)),
+        }
+    }
+    let told: Vec<String> = counts.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+    format!("none of the {} releases is eligible: {}", selection.candidates.len(), told.join(", "))
+}
+
+/// The pin's own links first, then upstream's; only http(s) addresses are taken from upstream.
+fn links(pin: &Pin, upstream: &Links, listed: Option<&Release>, lag: &Lag<'_>) -> FindingLinks {
+    let safe = |link: &Option<Box<str>>| link.as_deref().filter(|link| is_web_address(link)).map(str::to_owned);
+    let repository = safe(&upstream.repository);
+    let _ = (listed, lag);
+    FindingLinks {
+        changelog: pin.changelog.clone().or_else(|| safe(&upstream.changelog)),
+        compare: None,
+        migration_guide: pin.migration_guide.clone(),
+        repository,
+    }
+}
+
+fn is_web_address(link: &str) -> bool {
+    url::Url::parse(link).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}

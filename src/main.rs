@@ -1,0 +1,3 @@
+//! The `upmon` binary.
+
+fn main() {}

@@ -1,0 +1,119 @@
+//! What we hold: pins, and where each stands.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use crate::registry::{Query, RegistryId};
+use crate::version::SchemeId;
+
+pub mod manifest;
+pub mod tag;
+
+pub use tag::TagTemplate;
+
+/// What of a git remote is followed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Strategy {
+    /// Its tags, read as versions.
+    #[default]
+    Tags,
+    /// The commits of a branch: the pin is a commit id.
+    Commits {
+        /// The branch; the remote's HEAD where none is named.
+        branch: Option<String>,
+        /// The pinned commit, since the count of commits starts there.
+        pin: String,
+    },
+}
+
+/// Versions of a package that are not wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ignore {
+    /// The requirement, in the scheme's syntax, that the unwanted versions match.
+    pub versions: String,
+    /// Why, in the maintainer's words.
+    pub reason: Option<String>,
+    /// The last day on which the entry holds; afterwards the finding says that it has expired.
+    pub until: Option<NaiveDate>,
+}
+
+/// Where a pin stands in its file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file as it was named to upmon.
+    pub file: PathBuf,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// The byte range of the pinned version's text, quotes included.
+    pub span: Range<usize>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}:{}", self.file.display(), self.line, self.column)
+    }
+}
+
+/// A package at the version we hold, and what we want to know of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pin {
+    /// The group in the file.
+    pub group: String,
+    /// The key in the group; often, but not always, upstream's name.
+    pub package: String,
+    /// Upstream's name.
+    pub upstream: String,
+    /// The version we hold, as text: whether it parses is a finding, not an error.
+    pub version: String,
+    /// Who lists its releases.
+    pub registry: RegistryId,
+    /// How its versions compare.
+    pub scheme: SchemeId,
+    /// The git remote.
+    pub url: Option<String>,
+    /// What of a git remote is followed.
+    pub strategy: Strategy,
+    /// How tags spell a version; `None` reads tags loosely.
+    pub tag: Option<TagTemplate>,
+    /// The range that we accept, for `wanted`.
+    pub requirement: Option<String>,
+    /// Whether prereleases count; `None` follows the pin (see `select`).
+    pub prereleases: Option<bool>,
+    /// The npm dist-tag that we follow instead of all releases.
+    pub channel: Option<String>,
+    /// Versions that are not wanted.
+    pub ignore: Vec<Ignore>,
+    /// The policy named in the pin itself.
+    pub policy: Option<String>,
+    /// An address that upstream's facts do not give.
+    pub changelog: Option<String>,
+    /// Where the way across a major version is described.
+    pub migration_guide: Option<String>,
+    /// Where it is pinned.
+    pub place: Place,
+}
+
+impl Pin {
+    /// `group/package`, unique in a pins file and stable in reports.
+    pub fn id(&self) -> String {
+        format!("{}/{}", self.group, self.package)
+    }
+
+    /// What has to be asked of the registry; `dates` as [`Query::dates`].
+    pub fn query(&self, dates: bool) -> Query {
+        Query {
+            package: self.upstream.clone(),
+            url: self.url.clone(),
+            strategy: self.strategy.clone(),
+            tag_prefix: self.tag.as_ref().map(|tag| tag.prefix().to_owned()).unwrap_or_default(),
+            dates,
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What a registry tells of a package: its releases and the few facts beside them.
+//!
+//! These are facts as published, with no opinion: nothing here is sorted, filtered or compared. They are also what the
+//! cache stores, so every type serialises, and [`FORMAT`] changes whenever one of them does.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// The version of the serialised form of [`ReleaseSet`]. Raise it with every change of a type in this module: entries of
+/// another format are refetched.
+pub const FORMAT: u32 = 1;
+
+/// One published version.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// The label as the registry writes it; for git the whole tag name.
+    pub version: Box<str>,
+    /// When it was first published: the earliest file where a version has several. `None` where the registry does not say.
+    pub published_at: Option<DateTime<Utc>>,
+    /// Withdrawn from new use by its maintainers: the reason, empty where none was given.
+    pub yanked: Option<Box<str>>,
+    /// The maintainers advise against it: their words, empty where they gave none.
+    pub deprecated: Option<Box<str>>,
+    /// Listed, but with no file to install (PyPI keeps such versions).
+    pub without_files: bool,
+    /// The git object that the label points to: the commit, for a tag, as lower-case hex.
+    pub commit: Option<Box<str>>,
+}
+
+impl Release {
+    /// A release of which only the label is known.
+    pub fn new(version: impl Into<Box<str>>) -> Self {
+        Self { version: version.into(), ..Self::default() }
+    }
+}
+
+/// What upstream says of the package as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PackageStatus {
+    /// In ordinary use.
+    Active,
+    /// No more uploads are expected (PEP 792 `archived`), with the reason if one was given.
+    Archived(Option<Box<str>>),
+    /// Hidden by the registry's staff as possibly harmful (PEP 792 `quarantined`).
+    Quarantined(Option<Box<str>>),
+    /// Superseded or obsolete as a whole (PEP 792 `deprecated`, npm with every version deprecated).
+    Deprecated(Option<Box<str>>),
+}
+
+/// Addresses that help a person to decide about an update. Upstream's text: checked to be http(s) before use.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Links {
+    /// The list of changes.
+    pub changelog: Option<Box<str>>,
+    /// The source repository.
+    pub repository: Option<Box<str>>,
+    /// The project's page or documentation.
+    pub homepage: Option<Box<str>>,
+}
+
+/// How a branch has moved since a pinned commit (`strategy: commits`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitRange {
+    /// The commit at the head of the branch, as full lower-case hex.
+    pub head: Box<str>,
+    /// The committer date of the head.
+    pub head_at: Option<DateTime<Utc>>,
+    /// The pinned commit as the remote knows it; `None` when the remote does not have it.
+    pub pinned: Option<Box<str>>,
+    /// The committer date of the pinned commit.
+    pub pinned_at: Option<DateTime<Utc>>,
+    /// Commits on the branch that the pin does not contain; `None` when the remote offers no cheap way to count them.
+    pub ahead_by: Option<u64>,
+    /// The earliest committer date among those commits.
+    pub first_at: Option<DateTime<Utc>>,
+}
+
+/// Everything one lookup learned of a package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleaseSet {
+    /// The releases, in the registry's order, which means nothing.
+    pub releases: Vec<Release>,
+    /// Named pointers such as npm's `latest`.
+    pub dist_tags: BTreeMap<Box<str>, Box<str>>,
+    /// What upstream says of the whole package.
+    pub status: PackageStatus,
+    /// Addresses, where the answer held some.
+    pub links: Links,
+    /// Entries of the answer that could not be read as a release, with the reason; `explain` shows them.
+    pub unreadable: Vec<(Box<str>, Box<str>)>,
+    /// How the branch moved, for `strategy: commits`; then there are no releases.
+    pub commits: Option<CommitRange>,
+}
+
+impl Default for ReleaseSet {
+    fn default() -> Self {
+        Self {
+            releases: Vec::new(),
+            dist_tags: BTreeMap::new(),
+            status: PackageStatus::Active,
+            links: Links::default(),
+            unreadable: Vec::new(),
+            commits: None,
+        }
+    }
+}
+
+impl ReleaseSet {
+    /// Takes over the publication times that `dated` knows and this set does not, label by label.
+    pub fn adopt_dates(&mut self, dated: &Self) {
+        let known: std::collections::HashMap<&str, DateTime<Utc>> =
+            dated.releases.iter().filter_map(|release| Some((&*release.version, release.published_at?))).collect();
+        for release in self.releases.iter_mut().filter(|release| release.published_at.is_none()) {
+            release.published_at = known.get(&*release.version).copied();
+        }
+    }
+}

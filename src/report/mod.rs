@@ -1,0 +1,343 @@
+//! The report: one finding a pin, the totals, and the formats that show them.
+//!
+//! The structs here are the published JSON (schema version 1, see `upmon schema report`): a field may be added, none is
+//! renamed or removed within a version. Renderers take a [`Report`] and give bytes; they escape what came from upstream
+//! for where it is shown.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::error::ErrorKind;
+use crate::lag::{Behind, Status};
+use crate::policy::Severity;
+use crate::registry::RegistryId;
+use crate::version::{SchemeId, Step};
+
+/// The version of the report's JSON.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// The whole outcome of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Report {
+    /// The version of this document's contract.
+    pub schema_version: u32,
+    /// The instant that the run judged as of.
+    #[serde(with = "seconds")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub generated_at: DateTime<Utc>,
+    /// Which upmon made it.
+    pub tool: Tool,
+    /// The totals.
+    pub summary: Summary,
+    /// One finding a pin, in the order of the pins file.
+    pub findings: Vec<Finding>,
+}
+
+/// The program that made a report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Tool {
+    /// Always `upmon`.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+impl Default for Tool {
+    fn default() -> Self {
+        Self { name: env!("CARGO_PKG_NAME").to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
+    }
+}
+
+/// Totals over the findings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Summary {
+    /// Findings in all.
+    pub packages: usize,
+    /// Pins at the newest eligible release.
+    pub current: usize,
+    /// Pins below it.
+    pub behind: usize,
+    /// Pins above every eligible release.
+    pub ahead: usize,
+    /// Pins about which nothing is known.
+    pub unknown: usize,
+    /// The highest severity among the known ones; `null` when nothing is known.
+    pub worst: Option<Severity>,
+    /// Known findings by severity.
+    pub by_severity: BySeverity,
+    /// The sum of the known libyears, to two places.
+    pub libyears: f64,
+}
+
+/// Counts by severity.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct BySeverity {
+    /// Nothing to do.
+    pub none: usize,
+    /// No action needed.
+    pub info: usize,
+    /// Consider updating.
+    pub notice: usize,
+    /// Update by the due date.
+    pub warning: usize,
+    /// Urgent.
+    pub error: usize,
+    /// Migration required.
+    pub critical: usize,
+}
+
+impl BySeverity {
+    /// The count of one severity.
+    pub const fn get(&self, severity: Severity) -> usize {
+        match severity {
+            Severity::None => self.none,
+            Severity::Info => self.info,
+            Severity::Notice => self.notice,
+            Severity::Warning => self.warning,
+            Severity::Error => self.error,
+            Severity::Critical => self.critical,
+        }
+    }
+
+    const fn add(&mut self, severity: Severity) {
+        match severity {
+            Severity::None => self.none += 1,
+            Severity::Info => self.info += 1,
+            Severity::Notice => self.notice += 1,
+            Severity::Warning => self.warning += 1,
+            Severity::Error => self.error += 1,
+            Severity::Critical => self.critical += 1,
+        }
+    }
+}
+
+/// What was found about one pin.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Finding {
+    /// `group/package`.
+    pub id: String,
+    /// The group in the pins file.
+    pub group: String,
+    /// The key in the group.
+    pub package: String,
+    /// Who lists the releases.
+    pub registry: RegistryId,
+    /// How the versions compare.
+    pub scheme: SchemeId,
+    /// Where the pin stands.
+    pub status: Status,
+    /// The pinned release.
+    pub pinned: Pinned,
+    /// The highest eligible release; `null` when unknown.
+    pub newest: Option<Target>,
+    /// The highest eligible release that the requirement accepts; `null` without one.
+    pub wanted: Option<Target>,
+    /// The most significant segment in which newest exceeds the pin; `null` when unknown.
+    pub update: Option<Step>,
+    /// How urgent; `null` when unknown.
+    pub severity: Option<Severity>,
+    /// How many releases lie between; `null` when unknown.
+    pub behind: Option<Behind>,
+    /// When the first eligible release above the pin was published; `null` where nothing is newer or no date is known.
+    #[serde(with = "optional_seconds")]
+    #[schemars(with = "Option<DateTime<Utc>>")]
+    pub behind_since: Option<DateTime<Utc>>,
+    /// Whole days from `behind_since` to `generated_at`.
+    pub days: Option<i64>,
+    /// From the pin's publication to newest's, in years of 365.25 days, to two places; never negative.
+    pub libyears: Option<f64>,
+    /// By when the update is due, for a severity with a term.
+    #[serde(with = "optional_seconds")]
+    #[schemars(with = "Option<DateTime<Utc>>")]
+    pub due: Option<DateTime<Utc>>,
+    /// Whether that has passed.
+    pub overdue: bool,
+    /// What else a person should know.
+    pub notices: Vec<Notice>,
+    /// Addresses that help to decide.
+    pub links: FindingLinks,
+    /// Why nothing is known; `null` otherwise.
+    pub error: Option<FindingError>,
+    /// Where the pin stands, for annotations; `null` in reports from elsewhere.
+    #[serde(default)]
+    pub place: Option<FindingPlace>,
+}
+
+/// The pinned release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Pinned {
+    /// The version as the pins file spells it.
+    pub version: String,
+    /// When it was published; `null` where unknown.
+    #[serde(with = "optional_seconds")]
+    #[schemars(with = "Option<DateTime<Utc>>")]
+    pub published_at: Option<DateTime<Utc>>,
+    /// Whether it is withdrawn from new use.
+    pub yanked: bool,
+    /// The maintainers' words against it; `null` where they have none.
+    pub deprecated: Option<String>,
+}
+
+/// A release to move to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Target {
+    /// The version as upstream spells it.
+    pub version: String,
+    /// When it was published; `null` where unknown.
+    #[serde(with = "optional_seconds")]
+    #[schemars(with = "Option<DateTime<Utc>>")]
+    pub published_at: Option<DateTime<Utc>>,
+    /// Its public page; `null` where none can be told.
+    pub url: Option<String>,
+}
+
+/// Something a person should know of a pin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Notice {
+    /// What it is about.
+    pub kind: NoticeKind,
+    /// One sentence. Upstream's own words may be part of it: hostile text.
+    pub message: String,
+}
+
+/// What a notice is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoticeKind {
+    /// The pinned release is withdrawn from new use.
+    PinYanked,
+    /// The pinned release is not listed (any more).
+    PinRemoved,
+    /// The pinned release is advised against.
+    PinDeprecated,
+    /// The release to move to is advised against.
+    NewestDeprecated,
+    /// The whole package is advised against.
+    PackageDeprecated,
+    /// No more releases are expected.
+    PackageArchived,
+    /// The registry has hidden the package as possibly harmful.
+    PackageQuarantined,
+    /// Why the pin is above every eligible release.
+    PinAhead,
+    /// An `ignore` entry's last day has passed.
+    IgnoreExpired,
+    /// A newer release is held by the policy's minimum age.
+    HeldByAge,
+    /// The requirement accepts no eligible release, or not the pin.
+    Requirement,
+    /// The facts are kept from an earlier run and are no longer fresh.
+    Stale,
+    /// Dates could not be had; `behind_since`, `days` and `libyears` may be missing.
+    DatesUnknown,
+}
+
+/// Addresses that help to decide about an update.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct FindingLinks {
+    /// The list of changes.
+    pub changelog: Option<String>,
+    /// What changed between the two versions.
+    pub compare: Option<String>,
+    /// The way across a major version.
+    pub migration_guide: Option<String>,
+    /// The source repository.
+    #[serde(default)]
+    pub repository: Option<String>,
+}
+
+/// Why nothing is known of a pin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct FindingError {
+    /// The kind: a closed list.
+    pub kind: ErrorKind,
+    /// One sentence. Upstream's own words may be part of it: hostile text.
+    pub message: String,
+    /// Whether a later run may end differently without anybody changing a file.
+    pub retryable: bool,
+}
+
+/// Where a pin stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct FindingPlace {
+    /// The file as it was named to upmon.
+    pub file: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+}
+
+impl Report {
+    /// Counts the findings and puts the report together.
+    pub fn new(findings: Vec<Finding>, generated_at: DateTime<Utc>) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            generated_at,
+            tool: Tool::default(),
+            summary: Summary::of(&findings),
+            findings,
+        }
+    }
+
+    /// Whether a known finding is at or above the severity.
+    pub fn reaches(&self, severity: Severity) -> bool {
+        self.summary.worst.is_some_and(|worst| worst >= severity)
+    }
+}
+
+impl Summary {
+    /// Counts findings.
+    pub fn of(findings: &[Finding]) -> Self {
+        let with = |status: Status| findings.iter().filter(|finding| finding.status == status).count();
+        let mut by_severity = BySeverity::default();
+        findings.iter().filter_map(|finding| finding.severity).for_each(|severity| by_severity.add(severity));
+        Self {
+            packages: findings.len(),
+            current: with(Status::Current),
+            behind: with(Status::Behind),
+            ahead: with(Status::Ahead),
+            unknown: with(Status::Unknown),
+            worst: findings.iter().filter_map(|finding| finding.severity).max(),
+            by_severity,
+            libyears: to_hundredths(findings.iter().filter_map(|finding| finding.libyears).sum()),
+        }
+    }
+}
+
+/// Rounds to two places, so that the same facts always give the same bytes; never gives a negative nought.
+pub fn to_hundredths(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0 + 0.0
+}
+
+/// Times as RFC 3339 in UTC with whole seconds and `Z`.
+mod seconds {
+    use chrono::{DateTime, SecondsFormat, Utc};
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::Secs, true))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
+        DateTime::deserialize(deserializer)
+    }
+}
+
+/// The same for a time that may be unknown.
+mod optional_seconds {
+    use chrono::{DateTime, SecondsFormat, Utc};
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[expect(clippy::ref_option, reason = "serde's `with` calls it so")]
+    pub(super) fn serialize<S: Serializer>(at: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
+        match at {
+            Some(at) => serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::Secs, true)),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
+        Option::deserialize(deserializer)
+    }
+}

@@ -1,0 +1,97 @@
+//! A release segment: a number of any length.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+/// A non-negative whole number. Registries hold segments beyond 64 bits (timestamps glued to counters), and those order
+/// by value too, so such a number keeps its digits.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Number(Repr);
+
+/// Derived order is right: every `Small` is below every `Big`, since `Big` holds only what does not fit.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Repr {
+    Small(u64),
+    Big(Digits),
+}
+
+/// Decimal digits without leading zeros, longer ones being larger.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Digits(Box<str>);
+
+impl PartialOrd for Digits {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Digits {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.len().cmp(&other.0.len()).then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl Number {
+    /// Nought, which is also what a missing segment counts as.
+    pub const ZERO: Self = Self(Repr::Small(0));
+
+    /// Reads ASCII digits, leading zeros allowed; `None` for an empty text or any other character.
+    pub fn parse(digits: &str) -> Option<Self> {
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let significant = digits.trim_start_matches('0');
+        Some(match digits.parse() {
+            Ok(small) => Self(Repr::Small(small)),
+            Err(_) => Self(Repr::Big(Digits(significant.into()))),
+        })
+    }
+
+    /// The value, if it fits into 64 bits.
+    pub const fn as_u64(&self) -> Option<u64> {
+        match self.0 {
+            Repr::Small(small) => Some(small),
+            Repr::Big(_) => None,
+        }
+    }
+}
+
+impl From<u64> for Number {
+    fn from(small: u64) -> Self {
+        Self(Repr::Small(small))
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Repr::Small(small) => fmt::Display::fmt(small, formatter),
+            Repr::Big(Digits(digits)) => formatter.pad(digits),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_any_length_order_by_value() {
+        let ascending = [
+            "0",
+            "9",
+            "10",
+            "18446744073709551615",
+            "18446744073709551616",
+            "99999999999999999999",
+            "100000000000000000000",
+        ];
+        for pair in ascending.windows(2) {
+            assert!(Number::parse(pair[0]) < Number::parse(pair[1]), "{pair:?}");
+        }
+        assert_eq!(Number::parse("007"), Number::parse("7"));
+        assert_eq!(Number::parse("000018446744073709551616"), Number::parse("18446744073709551616"));
+        assert_eq!(Number::parse(""), None);
+        assert_eq!(Number::parse("1a"), None);
+    }
+}
