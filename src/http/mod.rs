@@ -5,6 +5,7 @@
 //! chunk as they arrive, so a body of 40 MB never stands in memory, and what is cached is the decoded facts.
 
 pub mod client;
+pub(crate) mod lines;
 pub mod splitter;
 
 use futures_util::future::BoxFuture;
