@@ -67,12 +67,16 @@ fn without_return(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// The start of a line as it may stand in a message: one line of printable ASCII, whatever upstream sent.
+/// The start of a line as it may stand in a message: short, in printable ASCII, with a `�` for every other byte.
 pub(crate) fn preview(line: &[u8]) -> String {
     const SHOWN: usize = 40;
-    let start = &line[..line.len().min(SHOWN)];
+    let printable = |&byte: &u8| match byte {
+        b' '..=b'~' => char::from(byte),
+        _ => char::REPLACEMENT_CHARACTER,
+    };
+    let start: String = line.iter().take(SHOWN).map(printable).collect();
     let ellipsis = if line.len() > SHOWN { "..." } else { "" };
-    format!("`{}{ellipsis}`", start.escape_ascii())
+    format!("`{start}{ellipsis}`")
 }
 
 #[cfg(test)]
@@ -110,7 +114,11 @@ mod tests {
         for (body, ended, rest) in rows {
             for size in 1..=body.len().max(1) {
                 let (found, left) = cut(body.as_bytes(), size, 100).unwrap();
-                assert_eq!((found, left), (ended.iter().map(|&s| s.into()).collect(), rest.iter().map(|&s| s.into()).collect()), "{body:?} by {size}");
+                assert_eq!(
+                    (found, left),
+                    (ended.iter().map(|&s| s.into()).collect(), rest.iter().map(|&s| s.into()).collect()),
+                    "{body:?} by {size}"
+                );
             }
         }
     }
@@ -139,7 +147,7 @@ mod tests {
     #[test]
     fn a_preview_is_printable_and_short() {
         assert_eq!(preview(b"<!doctype html>"), "`<!doctype html>`");
-        assert_eq!(preview(b"\x1b[31m\xff\n"), r"`\x1b[31m\xff\n`");
+        assert_eq!(preview(b"\x1b[31m\xff\n"), "`\u{fffd}[31m\u{fffd}\u{fffd}`");
         assert_eq!(preview(&[b'x'; 41]), format!("`{}...`", "x".repeat(40)));
     }
 }
