@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::error::LookupError;
+use crate::http::client::user_agent;
 use crate::release::Links;
 
 /// Bounds on what links may cost.
@@ -112,8 +113,7 @@ impl Turn {
 }
 
 fn client(builder: reqwest_0_12::ClientBuilder) -> Option<AsyncClient> {
-    let agent = concat!("upmon/", env!("CARGO_PKG_VERSION"), " (https://github.com/OWNER/upmon)");
-    match builder.user_agent(agent).connect_timeout(LIMITS.call).build() {
+    match builder.user_agent(user_agent(None)).connect_timeout(LIMITS.call).build() {
         Ok(client) => Some(AsyncClient::with_http_client(client, LIMITS.pace)),
         Err(error) => {
             tracing::debug!(%error, "no client for the links of crates.io");
