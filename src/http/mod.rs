@@ -5,6 +5,12 @@
 //! chunk as they arrive, so a body of 40 MB never stands in memory, and what is cached is the decoded facts.
 
 pub mod client;
+mod clock;
+pub mod credentials;
+mod exchange;
+mod limit;
+pub(crate) mod lines;
+mod retry;
 pub mod splitter;
 
 use futures_util::future::BoxFuture;

@@ -1,0 +1,4 @@
+//! The network layer against servers that behave, misbehave and lie.
+
+mod basic;
+mod support;
