@@ -118,6 +118,8 @@ pub enum ExitCode {
     Unknown = 3,
     /// An action could not be carried out.
     Action = 4,
+    /// Ended by Ctrl-C: what a shell reports of a program that the signal ended.
+    Interrupted = 130,
 }
 
 impl From<ExitCode> for std::process::ExitCode {

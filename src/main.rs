@@ -1,3 +1,7 @@
-//! The `upmon` binary.
+//! The `upmon` binary: arguments in, exit code out; everything else is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    upmon::cli::main(std::env::args_os()).into()
+}

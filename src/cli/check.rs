@@ -1,0 +1,78 @@
+//! `upmon check`: pins, releases, lag, severity, report.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::setup::{Setup, SetupArgs};
+use super::{Failure, Global, output};
+use crate::error::ExitCode;
+use crate::policy::Severity;
+use crate::report::{Format, Options, Report, render};
+
+/// Arguments of `upmon check`.
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// Only these pins: `group/package`, or the package alone
+    #[arg(value_name = "PACKAGE")]
+    packages: Vec<String>,
+    /// How to show the report on standard output
+    #[arg(long, value_name = "FORMAT", default_value = "table", conflicts_with = "json")]
+    format: Format,
+    /// Short for `--format json`
+    #[arg(long)]
+    json: bool,
+    /// Also write the report as JSON to this file, whatever the format
+    #[arg(long, value_name = "FILE")]
+    write_report: Option<PathBuf>,
+    /// End with exit code 1 when a finding is this severe, or worse
+    #[arg(long, value_name = "SEVERITY")]
+    fail_on: Option<Severity>,
+    /// Do not end with exit code 3 when something is unknown
+    #[arg(long)]
+    allow_unknown: bool,
+    #[command(flatten)]
+    setup: SetupArgs,
+}
+
+pub(super) fn run(global: &Global, arguments: &CheckArgs) -> Result<ExitCode, Failure> {
+    let setup = Setup::new(global, &arguments.setup)?;
+    let pins = setup.chosen(&arguments.packages)?;
+    let bar = output::progress(pins.len(), global);
+    let engine = setup.engine()?;
+    let report = setup.wait(engine.check(&pins, &|done| bar.set_position(done as u64)));
+    bar.finish_and_clear();
+    let report = report?;
+    if let Some(path) = &arguments.write_report {
+        write_report(path, &report)?;
+    }
+    let format = if arguments.json { Format::Json } else { arguments.format };
+    let options = Options { width: output::width(), color: output::uses_color(global.color), ..Options::default() };
+    output::print(render(&report, format, &options).as_bytes())?;
+    let fail_on = arguments.fail_on.or(setup.settings.check.fail_on);
+    Ok(exit_code(&report, fail_on, arguments.allow_unknown || setup.settings.check.allow_unknown))
+}
+
+/// What the findings mean for a script: too severe outranks unknown.
+fn exit_code(report: &Report, fail_on: Option<Severity>, allow_unknown: bool) -> ExitCode {
+    if fail_on.is_some_and(|severity| report.reaches(severity)) {
+        ExitCode::FailOn
+    } else if report.summary.unknown > 0 && !allow_unknown {
+        ExitCode::Unknown
+    } else {
+        ExitCode::Success
+    }
+}
+
+/// Replaces the file as a whole: a reader sees the old report or the new one.
+fn write_report(path: &Path, report: &Report) -> Result<(), Failure> {
+    let json = render(report, Format::Json, &Options::default());
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let written = tempfile::NamedTempFile::new_in(directory)
+        .and_then(|mut file| std::io::Write::write_all(&mut file, json.as_bytes()).map(|()| file))
+        .and_then(|file| file.persist(path).map_err(|error| error.error));
+    written.map(drop).map_err(|error| {
+        let hint = "the directory must exist and be writable";
+        Failure::Action(format!("error: cannot write the report to `{}`: {error}\n  hint: {hint}", path.display()))
+    })
+}

@@ -1,0 +1,150 @@
+//! The command line: arguments, settings, one file a command.
+//!
+//! A command reads like the data flow: pins, settings, engine, report, exit code. What can be wrong with the input is a
+//! [`Failure`] with exit code 2 and a message that names the place and the remedy; what can be wrong with the world is
+//! part of the report.
+
+mod check;
+mod completions;
+mod explain;
+mod man;
+mod output;
+mod schema;
+mod setup;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::error::ExitCode;
+
+/// The arguments of every command.
+#[derive(Debug, Parser)]
+#[command(
+    name = "upmon",
+    version,
+    about = "Tells which of the upstream packages you pin have moved on, how far behind each pin is, and how bad that is",
+    after_help = EXIT_CODES,
+    arg_required_else_help = true,
+    propagate_version = true,
+    max_term_width = 100
+)]
+pub struct App {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done, and nothing is at or above --fail-on
+  1  something is at or above --fail-on
+  2  the command line, the pins or the settings are wrong
+  3  something is unknown (--allow-unknown turns this into 0)
+  4  an action could not be carried out
+
+Every setting can also come from upmon.toml or from the environment; a flag beats the environment, which beats the file.";
+
+/// Arguments that every command takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+struct Global {
+    /// The pins file
+    #[arg(long, global = true, env = "UPMON_PINS", value_name = "FILE", default_value = "upstream-versions.json")]
+    pins: PathBuf,
+    /// The settings file [default: upmon.toml beside the pins file, if there is one]
+    #[arg(long, global = true, env = "UPMON_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// When to use colour; `auto` asks the terminal and honours `NO_COLOR`
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: Color,
+    /// Say more on standard error: requests and decisions; twice for everything
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Say less on standard error: no progress, no summary of what to do next
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Color {
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check every pin and report how far behind it is
+    Check(check::CheckArgs),
+    /// Show how one pin was judged: every release, how it parsed, why it was taken or rejected
+    Explain(explain::ExplainArgs),
+    /// Print the JSON Schema of the pins, the settings or the report
+    Schema(schema::SchemaArgs),
+    /// Print the completion script of a shell
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page
+    Man(man::ManArgs),
+}
+
+/// Why a command has no outcome.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// The command line, the pins or the settings are wrong; the text is ready to print.
+    #[error("{0}")]
+    Usage(String),
+    /// A file that was asked for could not be written.
+    #[error("{0}")]
+    Action(String),
+    /// Ctrl-C.
+    #[error("interrupted; nothing was written")]
+    Interrupted,
+}
+
+impl Failure {
+    const fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Usage(_) => ExitCode::Usage,
+            Self::Action(_) => ExitCode::Action,
+            Self::Interrupted => ExitCode::Interrupted,
+        }
+    }
+}
+
+/// The command line as data, for the manual page, completions and the tests that compare it with the README.
+pub fn command() -> clap::Command {
+    App::command()
+}
+
+/// Runs a command line to its end.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let app = match App::try_parse_from(arguments) {
+        Ok(app) => app,
+        Err(error) => return usage(&error),
+    };
+    output::start_tracing(app.global.verbose);
+    let outcome = match app.command {
+        Command::Check(arguments) => check::run(&app.global, &arguments),
+        Command::Explain(arguments) => explain::run(&app.global, &arguments),
+        Command::Schema(arguments) => schema::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
+    };
+    outcome.unwrap_or_else(|failure| {
+        output::complain(&failure.to_string());
+        failure.exit_code()
+    })
+}
+
+/// Help and version are no failure; a wrong command line is exit code 2.
+fn usage(error: &clap::Error) -> ExitCode {
+    // a closed pipe is all that can go wrong here
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::Usage } else { ExitCode::Success }
+}

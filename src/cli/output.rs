@@ -1,0 +1,66 @@
+//! Where words go: the report to standard output, everything else to standard error.
+
+use std::io::{IsTerminal, Write};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tracing_subscriber::EnvFilter;
+
+use super::{Color, Failure, Global};
+
+/// Logs to standard error: warnings by default, more with `--verbose`; `UPMON_LOG` takes a filter of its own.
+pub(super) fn start_tracing(verbose: u8) {
+    let default = match verbose {
+        0 => "warn",
+        1 => "upmon=debug,warn",
+        _ => "upmon=trace,debug",
+    };
+    let filter = EnvFilter::try_from_env("UPMON_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    // only a second start in one process can fail, and then the first one's settings hold
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never)
+        .without_time()
+        .try_init();
+}
+
+/// Writes to standard output. A reader that has gone away is not an error: it has seen what it wanted.
+pub(super) fn print(bytes: &[u8]) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::Action(format!("error: cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes a line to standard error, where nobody may listen either.
+pub(super) fn complain(line: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{}", line.trim_end());
+}
+
+/// Whether standard output gets colour.
+pub(super) fn uses_color(color: Color) -> bool {
+    match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never,
+    }
+}
+
+/// The width to lay a table out for: the terminal's, else `COLUMNS`, else 100.
+pub(super) fn width() -> usize {
+    const WITHOUT_TERMINAL: usize = 100;
+    let terminal = || std::io::stdout().is_terminal().then(terminal_size::terminal_size).flatten();
+    let variable = || std::env::var("COLUMNS").ok()?.parse().ok();
+    terminal().map(|(width, _)| usize::from(width.0)).or_else(variable).filter(|width| *width > 0).unwrap_or(WITHOUT_TERMINAL)
+}
+
+/// A bar on standard error when that is a terminal; otherwise nothing is drawn.
+pub(super) fn progress(pins: usize, global: &Global) -> ProgressBar {
+    let is_shown = std::io::stderr().is_terminal() && !global.quiet && global.verbose == 0;
+    let target = if is_shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let style = ProgressStyle::with_template("{spinner} checking {wide_bar} {pos}/{len}").expect("the template is valid");
+    ProgressBar::with_draw_target(Some(pins as u64), target).with_style(style)
+}
