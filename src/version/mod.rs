@@ -7,7 +7,9 @@
 //! Adding a scheme: write `version/<name>.rs` with a unit struct that implements [`Scheme`], add one line to the list at
 //! the end of this file, and run the tests; the contract tests in `tests/it` ask for what is missing.
 
+mod comparators;
 mod number;
+pub(crate) mod words;
 
 use std::cmp::Ordering;
 use std::fmt;
