@@ -10,7 +10,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use crate::pin::{Ignore, Pin, TagTemplate};
 use crate::registry::RegistryId;
 use crate::release::{Release, ReleaseSet};
-use crate::version::{Requirement, Version};
+use crate::version::{ParseVersionError, Requirement, SchemeId, Version};
 
 /// Why a release is not eligible. The first reason that applies, in the order of the variants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,7 +128,7 @@ pub struct Limits {
 pub enum SelectError {
     /// The pinned version does not parse under its scheme.
     #[error(transparent)]
-    Pin(#[from] crate::version::ParseVersionError),
+    Pin(#[from] ParseVersionError),
     /// The pin's requirement, or the `versions` of an ignore entry, does not parse.
     #[error(transparent)]
     Requirement(#[from] crate::version::ParseRequirementError),
@@ -171,13 +171,23 @@ pub fn select<'facts>(pin: &Pin, facts: &'facts ReleaseSet, limits: Limits) -> R
 /// The template that tags must match: the pin's own, else the one that the pin's own spelling implies.
 fn template_of(pin: &Pin) -> Option<TagTemplate> {
     let inferred = || (pin.registry == RegistryId::Git).then(|| TagTemplate::infer(&pin.version));
-    pin.tag.clone().or_else(inferred)
+    pin.tag.clone().or_else(inferred).map(|template| template.following(&pin.version, pin.scheme))
 }
 
-/// The pin may spell its version as the tag (`v1.2.3`) or without the template's text (`1.2.3`).
-fn parse_pinned(pin: &Pin, template: Option<&TagTemplate>) -> Result<Version, crate::version::ParseVersionError> {
-    let label = template.and_then(|template| template.version_in(&pin.version));
-    pin.scheme.parse(label.as_deref().unwrap_or(&pin.version))
+/// The pin may spell its version as the tag (`v1.2.3`) or without the template's text (`1.2.3`). Free-form schemes read
+/// any text, so a pin that names no version (`latest`) is refused here.
+fn parse_pinned(pin: &Pin, template: Option<&TagTemplate>) -> Result<Version, ParseVersionError> {
+    let label = match template {
+        Some(template) => template.version_of(&pin.version),
+        None => Some((&*pin.version).into()),
+    };
+    let label = label.filter(|label| pin.scheme != SchemeId::Loose || label.contains(|c: char| c.is_ascii_digit()));
+    let no_version = || ParseVersionError {
+        text: pin.version.clone(),
+        scheme: pin.scheme,
+        reason: "it names no version".to_owned(),
+    };
+    pin.scheme.parse(&label.ok_or_else(no_version)?)
 }
 
 fn label_of<'text>(release: &'text Release, template: Option<&TagTemplate>) -> Option<std::borrow::Cow<'text, str>> {
