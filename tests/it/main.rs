@@ -1,3 +1,5 @@
 //! Integration tests: one binary, a module a topic. No test needs the network beyond this machine.
 
+mod oracle_tags;
 mod oracles;
+mod pins;
