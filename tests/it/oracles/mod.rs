@@ -4,17 +4,24 @@
 //! rows one by one; every disagreement of the file is collected before the test fails. Nothing here knows a row's id or
 //! how many rows there are, so the files can be replaced by others of the same format.
 
+mod lists;
+mod pairs;
+mod parse;
+mod requirements;
+mod selection;
+
 use std::fmt::Debug;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use upmon::version::SchemeId;
 
 /// The rows of a file, named by folder and stem: `B_pairs/cargo`.
 ///
 /// # Panics
 /// When the file is missing, is not gzip of UTF-8 JSON Lines, holds a line that is no JSON object, or holds no row.
-pub fn rows(name: &str) -> Vec<Value> {
+pub(crate) fn rows(name: &str) -> Vec<Value> {
     let text = text(name);
     let rows: Vec<Value> = text.lines().enumerate().map(|(index, line)| row(name, index + 1, line)).collect();
     assert!(!rows.is_empty(), "`{name}` holds no row");
@@ -45,11 +52,11 @@ fn row(name: &str, line: usize, text: &str) -> Value {
 
 /// The disagreements of one row, as sentences.
 #[derive(Debug, Default)]
-pub struct Disagreements(Vec<String>);
+pub(crate) struct Disagreements(Vec<String>);
 
 impl Disagreements {
     /// Notes a disagreement unless our answer is the oracle's.
-    pub fn expect<T: PartialEq + Debug>(&mut self, what: &str, ours: &T, oracle: &T) {
+    pub(crate) fn expect<T: PartialEq + Debug>(&mut self, what: &str, ours: &T, oracle: &T) {
         if ours != oracle {
             self.0.push(format!("{what} is {ours:?}, the oracle says {oracle:?}"));
         }
@@ -57,7 +64,7 @@ impl Disagreements {
 }
 
 /// Judges every row of a file, and fails with all disagreements and the rows they belong to.
-pub fn check(name: &str, judge: impl Fn(&Value, &mut Disagreements)) {
+pub(crate) fn check(name: &str, judge: impl Fn(&Value, &mut Disagreements)) {
     let rows = rows(name);
     let mut failures = Vec::new();
     for row in &rows {
@@ -79,6 +86,43 @@ fn shortened(row: &Value) -> String {
 }
 
 /// A text of the row.
-pub fn text_of<'row>(row: &'row Value, key: &str) -> &'row str {
+pub(crate) fn text_of<'row>(row: &'row Value, key: &str) -> &'row str {
     row[key].as_str().unwrap_or_else(|| panic!("`{key}` is no text in {}", shortened(row)))
+}
+
+/// The list of a row.
+pub(crate) fn list_of<'row>(row: &'row Value, key: &str) -> &'row [Value] {
+    row[key].as_array().unwrap_or_else(|| panic!("`{key}` is no list in {}", shortened(row)))
+}
+
+/// A flag that a row holds only where it is unusual.
+pub(crate) fn flag_of(row: &Value, key: &str, usual: bool) -> bool {
+    match &row[key] {
+        Value::Null => usual,
+        flag => flag.as_bool().unwrap_or_else(|| panic!("`{key}` is no flag in {}", shortened(row))),
+    }
+}
+
+/// Our scheme for the oracle's name of it.
+pub(crate) fn scheme_of(name: &str) -> SchemeId {
+    match name {
+        "cargo" => SchemeId::Semver,
+        "npm" => SchemeId::Npm,
+        "pep440" => SchemeId::Pep440,
+        "gem" => SchemeId::Gem,
+        other => panic!("no scheme of ours answers for `{other}`"),
+    }
+}
+
+/// The requirement of a row as a pins file would write it: RubyGems' lists are joined by commas.
+pub(crate) fn requirement_of(row: &Value) -> String {
+    match &row["req"] {
+        Value::String(text) => text.clone(),
+        // no clause at all is `>= 0`: https://github.com/rubygems/rubygems/blob/master/lib/rubygems/requirement.rb
+        Value::Array(clauses) if clauses.is_empty() => ">= 0".to_owned(),
+        Value::Array(clauses) => {
+            clauses.iter().map(|clause| clause.as_str().expect("a clause is a text")).collect::<Vec<_>>().join(", ")
+        }
+        other => panic!("`req` is neither text nor list: {other}"),
+    }
 }
