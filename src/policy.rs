@@ -268,3 +268,175 @@ impl Policies {
         pin.policy.as_deref().or_else(by_rule).and_then(|name| self.named(name)).unwrap_or(&self.default)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pin::Pin;
+    use crate::version::SchemeId;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    fn now() -> DateTime<Utc> {
+        at("2026-11-20T12:00:00Z")
+    }
+
+    /// Major, minor, patch and releases behind, and the step that they imply.
+    fn facts((major, minor, patch, releases): (u64, u64, u64, u64)) -> Facts<'static> {
+        let update = match (major, minor, patch, releases) {
+            (0, 0, 0, 0) => Step::None,
+            (0, 0, ..) => Step::Patch,
+            (0, ..) => Step::Minor,
+            _ => Step::Major,
+        };
+        let behind = Behind { major, minor, patch, releases };
+        Facts { pinned: None, update, behind, behind_since: None, days: None, trouble: PinTrouble::default() }
+    }
+
+    const CURRENT: (u64, u64, u64, u64) = (0, 0, 0, 0);
+    const ONE_MINOR_BEHIND: (u64, u64, u64, u64) = (0, 1, 0, 1);
+
+    #[test]
+    fn the_default_policy_is_the_documented_table() {
+        for (behind, severity, rule) in [
+            (CURRENT, Severity::None, "default: nothing newer"),
+            ((0, 0, 1, 1), Severity::Info, "default: 1 patch"),
+            ((0, 0, 1, 3), Severity::Info, "default: 1 patch"),
+            ((0, 0, 2, 2), Severity::Notice, "default: 2 or more patches"),
+            ((0, 0, 0, 1), Severity::Info, "default: 1 patch"),
+            ((0, 0, 0, 2), Severity::Notice, "default: 2 or more patches"),
+            ((0, 1, 5, 9), Severity::Warning, "default: 1 minor"),
+            ((0, 2, 0, 2), Severity::Error, "default: 2 or more minors"),
+            ((1, 0, 0, 1), Severity::Critical, "default: 1 or more majors"),
+            ((3, 9, 9, 99), Severity::Critical, "default: 1 or more majors"),
+        ] {
+            let verdict = Policy::default().judge(&facts(behind), now());
+            assert_eq!((verdict.severity, verdict.rule.as_str()), (severity, rule), "{behind:?}");
+        }
+    }
+
+    #[test]
+    fn a_prerelease_step_counts_releases() {
+        for (releases, severity) in [(1, Severity::Info), (2, Severity::Notice)] {
+            let facts = Facts { update: Step::Prerelease, ..facts((0, 0, 0, releases)) };
+            assert_eq!(Policy::default().judge(&facts, now()).severity, severity);
+        }
+    }
+
+    #[test]
+    fn one_minor_is_due_after_a_fortnight_and_overdue_after_that() {
+        let due = Some(at("2026-11-20T12:00:00Z"));
+        for (since, due, overdue) in [
+            (Some("2026-11-06T12:00:01Z"), Some(at("2026-11-20T12:00:01Z")), false),
+            (Some("2026-11-06T12:00:00Z"), due, false),
+            (Some("2026-11-06T11:59:59Z"), Some(at("2026-11-20T11:59:59Z")), true),
+            (None, None, false),
+        ] {
+            let facts = Facts { behind_since: since.map(at), ..facts(ONE_MINOR_BEHIND) };
+            let verdict = Policy::default().judge(&facts, now());
+            assert_eq!(
+                (verdict.severity, verdict.due, verdict.overdue),
+                (Severity::Warning, due, overdue),
+                "{since:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_the_row_for_one_minor_is_due() {
+        let since = Some(at("2020-01-01T00:00:00Z"));
+        for behind in [CURRENT, (0, 0, 1, 1), (0, 0, 5, 5), (0, 2, 0, 2), (1, 0, 0, 1)] {
+            let verdict = Policy::default().judge(&Facts { behind_since: since, ..facts(behind) }, now());
+            assert_eq!((verdict.due, verdict.overdue), (None, false), "{behind:?}");
+        }
+        let lenient = Policy { minor: Severity::Info, ..Policy::default() };
+        let verdict = lenient.judge(&Facts { behind_since: since, ..facts(ONE_MINOR_BEHIND) }, now());
+        assert_eq!((verdict.severity, verdict.due), (Severity::Info, None));
+    }
+
+    #[test]
+    fn a_minor_of_zero_can_count_as_a_major() {
+        let policy = Policy { zero_minor_is_major: true, ..Policy::default() };
+        for (pinned, behind, severity) in [
+            ("0.1.0", (0, 1, 0, 1), Severity::Critical),
+            ("0.1.0", (0, 0, 1, 1), Severity::Info),
+            ("1.1.0", (0, 1, 0, 1), Severity::Warning),
+            ("1.1.0", (0, 2, 0, 2), Severity::Error),
+        ] {
+            let version = SchemeId::Loose.parse(pinned).unwrap();
+            let facts = Facts { pinned: Some(&version), ..facts(behind) };
+            assert_eq!(policy.judge(&facts, now()).severity, severity, "{pinned} {behind:?}");
+        }
+        let version = SchemeId::Loose.parse("0.1.0").unwrap();
+        let facts = Facts { pinned: Some(&version), ..facts(ONE_MINOR_BEHIND) };
+        assert_eq!(Policy::default().judge(&facts, now()).severity, Severity::Warning);
+    }
+
+    #[test]
+    fn rows_by_age_decide_instead_of_the_segments() {
+        let rows = [(30, Severity::Notice), (90, Severity::Error)];
+        let by_age = rows.map(|(days, severity)| AgeRow { days, severity }).to_vec();
+        let policy = Policy { name: "calendar".to_owned(), by_age, ..Policy::default() };
+        for (behind, days, severity, rule) in [
+            (CURRENT, None, Severity::None, "calendar: nothing newer"),
+            ((1, 0, 0, 1), Some(29), Severity::None, "calendar: younger than the first row by age"),
+            ((1, 0, 0, 1), Some(30), Severity::Notice, "calendar: by age"),
+            ((0, 0, 1, 1), Some(89), Severity::Notice, "calendar: by age"),
+            ((0, 0, 1, 1), Some(90), Severity::Error, "calendar: by age"),
+            ((0, 0, 1, 1), None, Severity::Notice, "calendar: by age, and no date is known"),
+        ] {
+            let verdict = policy.judge(&Facts { days, ..facts(behind) }, now());
+            assert_eq!((verdict.severity, verdict.rule.as_str()), (severity, rule), "{behind:?} {days:?}");
+        }
+    }
+
+    #[test]
+    fn trouble_with_the_pin_raises_the_severity_and_never_lowers_it() {
+        let yanked = PinTrouble { yanked: true, ..PinTrouble::default() };
+        let removed = PinTrouble { removed: true, ..PinTrouble::default() };
+        let deprecated = PinTrouble { deprecated: true, ..PinTrouble::default() };
+        let all = PinTrouble { yanked: true, removed: true, deprecated: true };
+        for (behind, trouble, severity, rule) in [
+            (CURRENT, yanked, Severity::Error, "default: the pin is yanked"),
+            (CURRENT, removed, Severity::Error, "default: the pin is not listed upstream"),
+            (CURRENT, deprecated, Severity::Warning, "default: the pin is deprecated"),
+            (CURRENT, all, Severity::Error, "default: the pin is yanked"),
+            ((0, 2, 0, 2), deprecated, Severity::Error, "default: 2 or more minors"),
+            ((1, 0, 0, 1), yanked, Severity::Critical, "default: 1 or more majors"),
+        ] {
+            let verdict = Policy::default().judge(&Facts { trouble, ..facts(behind) }, now());
+            assert_eq!((verdict.severity, verdict.rule.as_str()), (severity, rule), "{behind:?} {trouble:?}");
+        }
+    }
+
+    #[test]
+    fn a_deprecated_pin_alone_is_not_due() {
+        let trouble = PinTrouble { deprecated: true, ..PinTrouble::default() };
+        let facts = Facts { behind_since: Some(at("2020-01-01T00:00:00Z")), trouble, ..facts((0, 0, 1, 1)) };
+        let verdict = Policy::default().judge(&facts, now());
+        assert_eq!((verdict.severity, verdict.due), (Severity::Warning, None));
+    }
+
+    #[test]
+    fn a_pin_finds_its_policy_by_name_then_by_the_last_rule() {
+        let named = |name: &str| Policy { name: name.to_owned(), ..Policy::default() };
+        let rule = |glob: &str, policy: &str| PolicyRule {
+            pins: globset::Glob::new(glob).unwrap().compile_matcher(),
+            policy: policy.to_owned(),
+        };
+        let policies = Policies {
+            default: Policy::default(),
+            named: vec![named("strict"), named("lenient")],
+            rules: vec![rule("git/*", "strict"), rule("git/sam*", "lenient"), rule("rust/*", "strict")],
+        };
+        let other = Pin { package: "other".to_owned(), ..Pin::sample("1.0") };
+        let unruled = Pin { group: "helm".to_owned(), ..Pin::sample("1.0") };
+        let own = Pin { policy: Some("default".to_owned()), ..Pin::sample("1.0") };
+        for (pin, name) in [(Pin::sample("1.0"), "lenient"), (other, "strict"), (unruled, "default"), (own, "default")]
+        {
+            assert_eq!(policies.of(&pin).name, name, "{}", pin.id());
+        }
+    }
+}

@@ -10,7 +10,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use crate::pin::{Ignore, Pin, TagTemplate};
 use crate::registry::RegistryId;
 use crate::release::{Release, ReleaseSet};
-use crate::version::{Requirement, Version};
+use crate::version::{ParseVersionError, Requirement, SchemeId, Version};
 
 /// Why a release is not eligible. The first reason that applies, in the order of the variants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,7 +128,7 @@ pub struct Limits {
 pub enum SelectError {
     /// The pinned version does not parse under its scheme.
     #[error(transparent)]
-    Pin(#[from] crate::version::ParseVersionError),
+    Pin(#[from] ParseVersionError),
     /// The pin's requirement, or the `versions` of an ignore entry, does not parse.
     #[error(transparent)]
     Requirement(#[from] crate::version::ParseRequirementError),
@@ -171,13 +171,23 @@ pub fn select<'facts>(pin: &Pin, facts: &'facts ReleaseSet, limits: Limits) -> R
 /// The template that tags must match: the pin's own, else the one that the pin's own spelling implies.
 fn template_of(pin: &Pin) -> Option<TagTemplate> {
     let inferred = || (pin.registry == RegistryId::Git).then(|| TagTemplate::infer(&pin.version));
-    pin.tag.clone().or_else(inferred)
+    pin.tag.clone().or_else(inferred).map(|template| template.following(&pin.version, pin.scheme))
 }
 
-/// The pin may spell its version as the tag (`v1.2.3`) or without the template's text (`1.2.3`).
-fn parse_pinned(pin: &Pin, template: Option<&TagTemplate>) -> Result<Version, crate::version::ParseVersionError> {
-    let label = template.and_then(|template| template.version_in(&pin.version));
-    pin.scheme.parse(label.as_deref().unwrap_or(&pin.version))
+/// The pin may spell its version as the tag (`v1.2.3`) or without the template's text (`1.2.3`). Free-form schemes read
+/// any text, so a pin that names no version (`latest`) is refused here.
+fn parse_pinned(pin: &Pin, template: Option<&TagTemplate>) -> Result<Version, ParseVersionError> {
+    let label = match template {
+        Some(template) => template.version_of(&pin.version),
+        None => Some((&*pin.version).into()),
+    };
+    let label = label.filter(|label| pin.scheme != SchemeId::Loose || label.contains(|c: char| c.is_ascii_digit()));
+    let no_version = || ParseVersionError {
+        text: pin.version.clone(),
+        scheme: pin.scheme,
+        reason: "it names no version".to_owned(),
+    };
+    pin.scheme.parse(&label.ok_or_else(no_version)?)
 }
 
 fn label_of<'text>(release: &'text Release, template: Option<&TagTemplate>) -> Option<std::borrow::Cow<'text, str>> {
@@ -274,4 +284,199 @@ fn channel_head(pin: &Pin, facts: &ReleaseSet) -> Result<Option<Version>, Select
     let missing = || SelectError::Channel(channel.clone());
     let head = facts.dist_tags.get(channel.as_str()).ok_or_else(missing)?;
     Ok(Some(pin.scheme.parse(head).map_err(|_| missing())?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(day: &str) -> DateTime<Utc> {
+        format!("{day}T12:00:00Z").parse().unwrap()
+    }
+
+    fn limits() -> Limits {
+        Limits { now: at("2026-11-20"), minimum_age: None }
+    }
+
+    fn released(version: &str, day: &str) -> Release {
+        Release { published_at: Some(at(day)), ..Release::new(version) }
+    }
+
+    fn listed(versions: &[&str]) -> ReleaseSet {
+        ReleaseSet {
+            releases: versions.iter().map(|version| Release::new(*version)).collect(),
+            ..ReleaseSet::default()
+        }
+    }
+
+    fn holding(release: Release) -> ReleaseSet {
+        ReleaseSet { releases: vec![release], ..ReleaseSet::default() }
+    }
+
+    /// Why the only release is not eligible.
+    fn rejection(pin: &Pin, release: Release, limits: Limits) -> Option<String> {
+        let facts = holding(release);
+        let selection = select(pin, &facts, limits).unwrap();
+        selection.candidates[0].rejection.as_ref().map(ToString::to_string)
+    }
+
+    fn eligible(pin: &Pin, facts: &ReleaseSet) -> Vec<String> {
+        select(pin, facts, limits()).unwrap().eligible().map(|(release, _)| release.version.to_string()).collect()
+    }
+
+    fn ignoring(versions: &str, reason: Option<&str>, until: Option<&str>) -> Pin {
+        let until = until.map(|day| day.parse().unwrap());
+        let ignore = Ignore { versions: versions.to_owned(), reason: reason.map(str::to_owned), until };
+        Pin { ignore: vec![ignore], ..Pin::sample("1.0.0") }
+    }
+
+    #[test]
+    fn every_rejection_says_why() {
+        let pin = Pin::sample("1.0.0");
+        let yanked = |reason: &str| Release { yanked: Some(reason.into()), ..Release::new("1.1.0") };
+        for (release, why) in [
+            (Release::new("1.1.0"), None),
+            (Release::new("0.9.0"), None),
+            (released("1.1.0", "2026-11-20"), None),
+            (Release { deprecated: Some("use 2".into()), ..Release::new("1.1.0") }, None),
+            (Release::new("v1.1.0"), Some("does not match the tag template")),
+            (Release::new("latest"), Some("does not match the tag template")),
+            (yanked(""), Some("yanked")),
+            (yanked("broken"), Some("yanked: broken")),
+            (Release { without_files: true, ..Release::new("1.1.0") }, Some("has no file to install")),
+            (released("1.1.0", "2026-11-21"), Some("published later, at 2026-11-21T12:00:00Z")),
+            (Release::new("1.1.0-rc1"), Some("a prerelease")),
+        ] {
+            assert_eq!(rejection(&pin, release.clone(), limits()).as_deref(), why, "{release:?}");
+        }
+    }
+
+    #[test]
+    fn a_label_that_does_not_parse_stays_in_the_trace() {
+        let pin = Pin { scheme: SchemeId::Calver, ..Pin::sample("2024.1") };
+        assert_eq!(
+            rejection(&pin, Release::new("2024.13"), limits()).as_deref(),
+            Some("does not parse: `13` is not a month")
+        );
+    }
+
+    #[test]
+    fn the_first_reason_is_told() {
+        let release = Release { yanked: Some("".into()), without_files: true, ..released("2.0.0-rc1", "2027-01-01") };
+        assert_eq!(rejection(&ignoring(">=2", None, None), release, limits()).as_deref(), Some("yanked"));
+    }
+
+    #[test]
+    fn an_ignore_entry_holds_until_the_end_of_its_last_day() {
+        for (until, why) in [
+            (None, Some("ignored: breaks us")),
+            (Some("2026-11-20"), Some("ignored until 2026-11-20: breaks us")),
+            (Some("2026-11-19"), None),
+        ] {
+            let pin = ignoring(">=1.1", Some("breaks us"), until);
+            assert_eq!(rejection(&pin, Release::new("1.1.0"), limits()).as_deref(), why, "{until:?}");
+            assert_eq!(rejection(&pin, Release::new("1.0.1"), limits()), None);
+        }
+        assert_eq!(
+            rejection(&ignoring("1.1.*", None, None), Release::new("1.1.5"), limits()).as_deref(),
+            Some("ignored")
+        );
+    }
+
+    #[test]
+    fn a_release_is_held_until_it_is_old_enough() {
+        let limits = Limits { minimum_age: Some(TimeDelta::days(3)), ..limits() };
+        for (release, why) in [
+            (released("1.1.0", "2026-11-18"), Some("younger than minimum-age, held until 2026-11-21T12:00:00Z")),
+            (released("1.1.0", "2026-11-17"), None),
+            (Release::new("1.1.0"), None),
+        ] {
+            assert_eq!(rejection(&Pin::sample("1.0.0"), release.clone(), limits).as_deref(), why, "{release:?}");
+        }
+    }
+
+    #[test]
+    fn prereleases_are_offered_as_the_pin_asks() {
+        let facts = listed(&["1.9", "2.0-rc1", "2.0-rc2", "2.0", "2.1-rc1", "2.1"]);
+        let stable = ["1.9", "2.0", "2.1"];
+        let own_line = ["1.9", "2.0-rc1", "2.0-rc2", "2.0", "2.1"];
+        let all = ["1.9", "2.0-rc1", "2.0-rc2", "2.0", "2.1-rc1", "2.1"];
+        for (pinned, prereleases, expected) in [
+            ("1.9", None, &stable[..]),
+            ("1.9", Some(false), &stable),
+            ("1.9", Some(true), &all),
+            ("2.0-rc1", None, &own_line),
+            ("2.0.0-rc1", None, &own_line),
+            ("2.0-rc1", Some(true), &all),
+        ] {
+            let pin = Pin { prereleases, ..Pin::sample(pinned) };
+            assert_eq!(eligible(&pin, &facts), expected, "{pinned} {prereleases:?}");
+        }
+    }
+
+    #[test]
+    fn a_channel_bounds_the_releases_from_above() {
+        let mut facts = listed(&["1.0", "1.1-rc1", "1.1", "2.0"]);
+        facts.dist_tags.insert("lts".into(), "1.1".into());
+        let channel = |name: &str| Pin { channel: Some(name.to_owned()), ..Pin::sample("1.0") };
+        assert_eq!(eligible(&channel("lts"), &facts), ["1.0", "1.1-rc1", "1.1"]);
+        assert_eq!(
+            select(&channel("next"), &facts, limits()).unwrap_err().to_string(),
+            "the package has no dist-tag `next`"
+        );
+    }
+
+    #[test]
+    fn newest_is_by_order_and_never_by_date_or_dist_tag() {
+        let mut facts = listed(&[]);
+        facts.releases =
+            vec![released("2.0", "2024-01-01"), released("1.9.9", "2026-01-01"), released("1.10", "2025-01-01")];
+        facts.dist_tags.insert("latest".into(), "1.9.9".into());
+        let selection = select(&Pin::sample("1.0"), &facts, limits()).unwrap();
+        assert_eq!(&*selection.newest().unwrap().0.version, "2.0");
+    }
+
+    #[test]
+    fn wanted_is_the_newest_that_the_requirement_accepts() {
+        let facts = listed(&["1.0", "1.5", "2.0", "1.6-rc1"]);
+        for (requirement, wanted) in
+            [(None, None), (Some("<2"), Some("1.5")), (Some(">=3"), None), (Some("*"), Some("2.0"))]
+        {
+            let pin = Pin { requirement: requirement.map(str::to_owned), ..Pin::sample("1.0") };
+            let selection = select(&pin, &facts, limits()).unwrap();
+            assert_eq!(selection.wanted().map(|(release, _)| &*release.version), wanted, "{requirement:?}");
+        }
+    }
+
+    #[test]
+    fn the_listed_release_is_the_same_label_before_an_equal_one() {
+        for (pinned, versions, expected) in [
+            ("v1.0", &["v1", "v1.0", "v1.0.0"][..], Some("v1.0")),
+            ("v1.0", &["v1", "v1.0.0"], Some("v1")),
+            ("v1.0", &["v1.1", "1.0"], None),
+        ] {
+            let facts = listed(versions);
+            let selection = select(&Pin::sample(pinned), &facts, limits()).unwrap();
+            assert_eq!(selection.listed().map(|release| &*release.version), expected, "{pinned} in {versions:?}");
+        }
+    }
+
+    #[test]
+    fn a_pin_that_cannot_be_read_is_an_error() {
+        let requiring = |text: &str| Pin { requirement: Some(text.to_owned()), ..Pin::sample("1.0") };
+        let templated = Pin { tag: Some("v{version}".parse().unwrap()), ..Pin::sample("release-1.0") };
+        for (pin, message) in [
+            (Pin::sample("latest"), "`latest` is not a loose version: it names no version"),
+            (Pin::sample(""), "`` is not a loose version: it names no version"),
+            (
+                Pin { registry: RegistryId::Npm, ..Pin::sample("latest") },
+                "`latest` is not a loose version: it names no version",
+            ),
+            (templated, "`release-1.0` is not a loose version: it names no version"),
+            (requiring(">="), "`>=` is not a loose requirement: `` is not a version"),
+            (ignoring("", None, None), "`` is not a loose requirement: a comparator is missing"),
+        ] {
+            assert_eq!(select(&pin, &listed(&["1.0"]), limits()).unwrap_err().to_string(), message);
+        }
+    }
 }

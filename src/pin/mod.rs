@@ -117,3 +117,29 @@ impl Pin {
         }
     }
 }
+
+#[cfg(test)]
+impl Pin {
+    /// A pin for tests: of a git tag, read loosely.
+    pub(crate) fn sample(version: &str) -> Self {
+        Self {
+            group: "git".to_owned(),
+            package: "sample".to_owned(),
+            upstream: "sample".to_owned(),
+            version: version.to_owned(),
+            registry: RegistryId::Git,
+            scheme: SchemeId::Loose,
+            url: Some("https://git.example/sample".to_owned()),
+            strategy: Strategy::Tags,
+            tag: None,
+            requirement: None,
+            prereleases: None,
+            channel: None,
+            ignore: Vec::new(),
+            policy: None,
+            changelog: None,
+            migration_guide: None,
+            place: Place { file: "upstream-versions.json".into(), line: 1, column: 1, span: 0..0 },
+        }
+    }
+}

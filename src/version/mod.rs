@@ -7,7 +7,9 @@
 //! Adding a scheme: write `version/<name>.rs` with a unit struct that implements [`Scheme`], add one line to the list at
 //! the end of this file, and run the tests; the contract tests in `tests/it` ask for what is missing.
 
+mod comparators;
 mod number;
+pub(crate) mod words;
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -61,6 +63,11 @@ pub trait Scheme {
     /// Whether the requirement accepts the version, by the plain meaning of its operators. Which prereleases are
     /// offered at all is decided before, in `select`.
     fn accepts(requirement: &Self::Requirement, version: &Self::Version) -> bool;
+
+    /// Whether the requirement accepts a label that does not parse; only PEP 440's `===` can.
+    fn accepts_unparsable(_requirement: &Self::Requirement, _text: &str) -> bool {
+        false
+    }
 }
 
 /// The numeric part of a version: an epoch and its segments, most significant first.
@@ -320,6 +327,16 @@ macro_rules! schemes {
                         <$module::$name as Scheme>::accepts(requirement, version)
                     })+
                     _ => false,
+                }
+            }
+
+            /// Whether the requirement accepts a label, which need not parse: PEP 440's `===` names labels as they are.
+            pub fn accepts_text(&self, text: &str) -> bool {
+                match &self.parsed {
+                    $(ParsedRequirement::$name(requirement) => match <$module::$name as Scheme>::parse(text) {
+                        Ok(version) => <$module::$name as Scheme>::accepts(requirement, &version),
+                        Err(_) => <$module::$name as Scheme>::accepts_unparsable(requirement, text),
+                    },)+
                 }
             }
         }

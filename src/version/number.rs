@@ -40,11 +40,26 @@ impl Number {
         if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
-        let significant = digits.trim_start_matches('0');
-        Some(match digits.parse() {
+        Some(Self::of_digits(digits))
+    }
+
+    fn of_digits(digits: &str) -> Self {
+        match digits.parse() {
             Ok(small) => Self(Repr::Small(small)),
-            Err(_) => Self(Repr::Big(Digits(significant.into()))),
-        })
+            Err(_) => Self(Repr::Big(Digits(digits.trim_start_matches('0').into()))),
+        }
+    }
+
+    /// The next number.
+    #[must_use]
+    pub fn successor(&self) -> Self {
+        match &self.0 {
+            Repr::Small(small) => match small.checked_add(1) {
+                Some(next) => Self(Repr::Small(next)),
+                None => Self::of_digits(&increment(&small.to_string())),
+            },
+            Repr::Big(Digits(digits)) => Self::of_digits(&increment(digits)),
+        }
     }
 
     /// The value, if it fits into 64 bits.
@@ -53,6 +68,16 @@ impl Number {
             Repr::Small(small) => Some(small),
             Repr::Big(_) => None,
         }
+    }
+}
+
+/// Adds one to a decimal number: the nines at the end turn to zeros, the digit before them goes up.
+fn increment(digits: &str) -> String {
+    let head = digits.trim_end_matches('9');
+    let zeros = "0".repeat(digits.len() - head.len());
+    match head.as_bytes().split_last() {
+        None => format!("1{zeros}"),
+        Some((last, _)) => format!("{}{}{zeros}", &head[..head.len() - 1], char::from(last + 1)),
     }
 }
 
@@ -93,5 +118,18 @@ mod tests {
         assert_eq!(Number::parse("000018446744073709551616"), Number::parse("18446744073709551616"));
         assert_eq!(Number::parse(""), None);
         assert_eq!(Number::parse("1a"), None);
+    }
+
+    #[test]
+    fn the_next_number_carries_as_far_as_it_must() {
+        let table = [
+            ("0", "1"),
+            ("18446744073709551615", "18446744073709551616"),
+            ("99999999999999999999", "100000000000000000000"),
+            ("20000000000000000199", "20000000000000000200"),
+        ];
+        for (number, next) in table {
+            assert_eq!(Number::parse(number).unwrap().successor(), Number::parse(next).unwrap(), "{number}");
+        }
     }
 }

@@ -1,27 +1,97 @@
-//! Placeholder.
-use super::{Number, Scheme, Segments};
+//! Semantic Versioning as Cargo reads it, through the `semver` crate, which is Cargo's own reference.
+//!
+//! Strict: no leading `v`, no surrounding space, three numbers up to 2^64-1.
+
 use std::cmp::Ordering;
+
+use super::{Number, Scheme, Segments};
+
+/// Semantic Versioning with [Cargo's requirements](https://doc.rust-lang.org/cargo/reference/specifying-dependencies.html).
 #[derive(Debug)]
 pub(super) struct Semver;
+
 impl Scheme for Semver {
-    type Version = Vec<Number>;
-    type Requirement = ();
+    type Version = semver::Version;
+    type Requirement = semver::VersionReq;
+
     fn parse(text: &str) -> Result<Self::Version, String> {
-        text.split('.').map(|s| Number::parse(s).ok_or_else(|| "not a number".to_owned())).collect()
+        semver::Version::parse(text).map_err(|error| error.to_string())
     }
+
     fn compare(a: &Self::Version, b: &Self::Version) -> Ordering {
+        a.cmp_precedence(b)
+    }
+
+    /// The crate's `Ord` agrees with precedence and goes on to build metadata.
+    fn tie_break(a: &Self::Version, b: &Self::Version) -> Ordering {
         a.cmp(b)
     }
-    fn is_prerelease(_: &Self::Version) -> bool {
-        false
+
+    fn is_prerelease(version: &Self::Version) -> bool {
+        !version.pre.is_empty()
     }
-    fn segments(v: &Self::Version) -> Segments {
-        Segments::new(v.iter().cloned())
+
+    fn segments(version: &Self::Version) -> Segments {
+        Segments::new([version.major, version.minor, version.patch].map(Number::from))
     }
-    fn parse_requirement(_: &str) -> Result<(), String> {
-        Ok(())
+
+    fn parse_requirement(text: &str) -> Result<Self::Requirement, String> {
+        semver::VersionReq::parse(text).map_err(|error| error.to_string())
     }
-    fn accepts((): &(), _: &Self::Version) -> bool {
-        true
+
+    fn accepts(requirement: &Self::Requirement, version: &Self::Version) -> bool {
+        requirement.matches(version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::version::{SchemeId, Step};
+
+    #[test]
+    fn build_metadata_breaks_ties_and_nothing_more() {
+        let ascending = ["1.0.0", "1.0.0+0", "1.0.0+00", "1.0.0+9", "1.0.0+10", "1.0.0+curl-8.4.0", "1.0.1"];
+        let versions = ascending.map(|text| SchemeId::Semver.parse(text).unwrap());
+        for (index, lower) in versions.iter().enumerate() {
+            for higher in &versions[index + 1..] {
+                assert!(lower.total_order(higher).is_lt(), "{lower} < {higher}");
+            }
+        }
+        assert!(versions[0].precedence(&versions[5]).is_eq());
+    }
+
+    #[test]
+    fn a_requirement_is_a_caret_unless_it_says_otherwise() {
+        let table = [
+            ("1.2.3", "1.9.0", true),
+            ("1.2.3", "2.0.0", false),
+            ("^0.0.3", "0.0.4", false),
+            (">1.2", "1.2.9", false),
+            ("^1.0.0-alpha", "1.0.0-beta", true),
+            ("^1.0.0-alpha", "1.1.0-alpha", false),
+            ("*", "2.0.0-alpha", false),
+        ];
+        for (requirement, version, accepted) in table {
+            let requirement = SchemeId::Semver.requirement(requirement).unwrap();
+            let version = SchemeId::Semver.parse(version).unwrap();
+            assert_eq!(requirement.accepts(&version), accepted, "{} over {version}", requirement.as_str());
+        }
+    }
+
+    #[test]
+    fn what_cargo_refuses_is_refused() {
+        for text in ["", "1", "1.2", "v1.2.3", " 1.2.3", "01.2.3", "1.2.3-", "1.2.3-01", "1.2.18446744073709551616"] {
+            assert!(SchemeId::Semver.parse(text).is_err(), "{text}");
+        }
+        for text in ["", "*, <2", ">=1 <2", "1 || 2", "v1", "^1.2-alpha"] {
+            assert!(SchemeId::Semver.requirement(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_step_to_a_final_release_from_its_prerelease_is_prerelease() {
+        let [pre, release] = ["1.2.0-rc.1", "1.2.0"].map(|text| SchemeId::Semver.parse(text).unwrap());
+        assert_eq!(pre.step_to(&release), Step::Prerelease);
+        assert_eq!(release.step_to(&pre), Step::None);
     }
 }
