@@ -9,15 +9,17 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 use tokio::time::{Instant, timeout_at};
 
 use super::credentials::{Credential, Credentials};
 use super::exchange::{Answer, Failure, Hop, Question, Trail, hop};
+use super::limit::{Lane, Limits, Pace};
 use super::retry::{Cause, delay};
 use super::{Decoder, Fetch, Fetched, Origin, Request, shown};
 use crate::error::LookupError;
 use crate::registry::RegistryId;
+use crate::release::ReleaseSet;
 
 /// How the network is used. Every field has a default; nothing here is read from the environment.
 #[derive(Debug, Clone)]
@@ -43,9 +45,11 @@ pub struct Options {
     pub registries: HashMap<RegistryId, RegistryOptions>,
 }
 
-/// What a user may set per registry. `None` is the default of [`super::limit`] or of the registry itself.
+/// What a user may set per registry. `None` is the default of [`Pace::of`] or of the registry itself.
 #[derive(Debug, Clone, Default)]
 pub struct RegistryOptions {
+    /// How fast its static files are asked for. Its API keeps the published rule.
+    pub pace: Option<Pace>,
     /// Largest decoded body in bytes; wins over [`Request::max_size`].
     pub max_size: Option<u64>,
 }
@@ -98,6 +102,7 @@ pub struct Client {
 #[derive(Debug)]
 struct Shared {
     options: Options,
+    limits: Limits,
     /// Made on first use: reading the platform's certificates costs milliseconds that a fresh cache or `--offline` saves.
     http: OnceLock<Result<reqwest::Client, String>>,
 }
@@ -112,7 +117,9 @@ impl Client {
             return Err(ClientError::UserAgent(options.user_agent));
         }
         let deadline = options.deadline.map(|time| Instant::now() + time);
-        Ok(Self { shared: Arc::new(Shared { options, http: OnceLock::new() }), deadline })
+        let paces = options.registries.iter().filter_map(|(&id, options)| Some((id, options.pace?))).collect();
+        let shared = Shared { options, limits: Limits::new(paces), http: OnceLock::new() };
+        Ok(Self { shared: Arc::new(shared), deadline })
     }
 
     /// The same client for another run: connections, cache and pace are shared, the deadline starts anew.
@@ -128,7 +135,7 @@ impl Client {
             return Err(told(Failure::new(Cause::Unreached, &request.url, "was not asked: offline")));
         }
         let (facts, _headers) = self.ask(request, credential, decoder).await.map_err(told)?;
-        Ok(Fetched { facts, origin: Origin::Network, confirmed_at: None, address: shown(&request.url) })
+        Ok(Fetched { facts: *facts, origin: Origin::Network, confirmed_at: None, address: shown(&request.url) })
     }
 
     /// Attempts until one succeeds or is not worth repeating.
@@ -137,7 +144,7 @@ impl Client {
         request: &Request,
         credential: Option<&Credential>,
         decoder: Decoder<'_>,
-    ) -> Result<(crate::release::ReleaseSet, http::HeaderMap), Failure> {
+    ) -> Result<(Box<ReleaseSet>, HeaderMap), Failure> {
         let authorization = credential.and_then(Credential::header);
         let mut question = Question {
             url: &request.url,
@@ -147,8 +154,10 @@ impl Client {
             max_size: self.max_size(request),
             decoder,
         };
+        let lane = self.shared.limits.lane(request.registry, &request.url);
+        lane.budget().deposit();
         for attempt in 0.. {
-            let failure = match self.attempt(question).await {
+            let failure = match self.attempt(request.registry, question, attempt).await {
                 Ok(Answer::Facts(facts, headers)) => return Ok((facts, headers)),
                 Ok(Answer::NotModified(_)) => {
                     Failure::new(Cause::UnaskedNotModified, &request.url, "answered 304 to an unconditional question")
@@ -160,29 +169,47 @@ impl Client {
                 Cause::UnaskedNotModified => question.validator = None,
                 _ => {}
             }
-            let Some(delay) = delay(failure.cause, attempt) else { return Err(failure) };
-            if !self.sleep(delay).await {
+            if !self.may_repeat(&lane, failure.cause, attempt).await {
                 return Err(failure);
             }
         }
         unreachable!("every cause has a last attempt")
     }
 
-    /// One attempt, redirects included.
-    async fn attempt(&self, question: Question<'_>) -> Result<Answer, Failure> {
+    /// Waits before a repeat; false when it is not worth it, or not any more.
+    async fn may_repeat(&self, lane: &Lane, cause: Cause, attempt: u32) -> bool {
+        let Some(delay) = delay(cause, attempt).filter(|_| lane.budget().take()) else { return false };
+        self.sleep(delay).await
+    }
+
+    /// One attempt, redirects included. The time limit counts from the moment that the pace allows the request.
+    async fn attempt(&self, registry: RegistryId, question: Question<'_>, attempt: u32) -> Result<Answer, Failure> {
         let http = self.http().map_err(|error| Failure::new(Cause::Unreached, question.url, error))?;
-        let until = Instant::now() + self.shared.options.timeout;
-        let until = self.deadline.map_or(until, |deadline| deadline.min(until));
         let mut trail = Trail::from(question.url);
         loop {
-            let Ok(led) = timeout_at(until, hop(http, question, trail.here())).await else {
-                return Err(Failure::new(Cause::TimedOut, trail.here(), "did not answer in time"));
+            let url = trail.here();
+            let lane = self.shared.limits.lane(registry, url);
+            let place = Arc::clone(&lane).enter(url, self.deadline).await?;
+            let Ok(led) = timeout_at(self.until(), hop(http, question, url, place)).await else {
+                return Err(Failure::new(Cause::TimedOut, url, "did not answer in time"));
             };
-            match led? {
-                Hop::Arrived(answer) => return Ok(answer),
-                Hop::Redirected(next) => trail.step(next)?,
+            match led {
+                Ok(Hop::Arrived(answer)) => return Ok(answer),
+                Ok(Hop::Redirected(next)) => trail.step(next)?,
+                Err(failure) => {
+                    if let Cause::Limited(pause) = failure.cause {
+                        lane.pause(pause, attempt);
+                    }
+                    return Err(failure);
+                }
             }
         }
+    }
+
+    /// When an attempt that starts now has to be over.
+    fn until(&self) -> Instant {
+        let until = Instant::now() + self.shared.options.timeout;
+        self.deadline.map_or(until, |deadline| deadline.min(until))
     }
 
     /// Waits, unless the run ends before.
@@ -237,7 +264,10 @@ fn lookup_error(request: &Request, credential: Option<&Credential>, failure: Fai
         Cause::Limited(_) => format!("{registry} asks to wait before it tells of `{package}`: `{address}` {what}"),
         _ => format!("asking {registry} for `{package}`: `{address}` {what}"),
     };
-    let message = credential.map_or_else(|| message.clone(), |credential| credential.scrub(message.clone()));
+    let message = match credential {
+        Some(credential) => credential.scrub(message),
+        None => message,
+    };
     match cause {
         Cause::Missing => LookupError::NotFound { message },
         Cause::Refused => LookupError::Unauthorized { message },

@@ -8,7 +8,7 @@ pub mod client;
 mod clock;
 pub mod credentials;
 mod exchange;
-mod limit;
+pub mod limit;
 mod retry;
 pub mod splitter;
 
