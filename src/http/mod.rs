@@ -4,11 +4,15 @@
 //! (connections, credentials, cache, pace, retries, deadlines) happens behind [`Fetch`]. Answers are decoded chunk by
 //! chunk as they arrive, so a body of 40 MB never stands in memory, and what is cached is the decoded facts.
 
+mod asker;
+pub mod cache;
 pub mod client;
 mod clock;
 pub mod credentials;
 mod exchange;
+mod freshness;
 pub mod limit;
+pub mod options;
 mod retry;
 pub mod splitter;
 
