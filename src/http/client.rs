@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::asker::Asker;
 use super::cache::{Cache, Entry, Keeping, Key};
-use super::credentials::Credential;
+use super::credentials::{Credential, take_userinfo};
 use super::exchange::{Answer, Failure, Hop, Question, Trail, hop};
 use super::limit::{Lane, Limits};
 pub use super::options::{Options, RegistryOptions, user_agent};
@@ -75,8 +75,13 @@ impl Client {
         Self { shared: Arc::clone(&self.shared), deadline: deadline.map(|time| Instant::now() + time) }
     }
 
-    async fn lookup(&self, request: &Request, decoder: Decoder<'_>) -> Result<Fetched, LookupError> {
-        let asker = Asker { request, decoder, credential: self.shared.options.credentials.of(&request.url) };
+    async fn lookup(
+        &self,
+        request: &Request,
+        credential: Option<&Credential>,
+        decoder: Decoder<'_>,
+    ) -> Result<Fetched, LookupError> {
+        let asker = Asker { request, decoder, credential };
         let key = key(request, asker.credential);
         let entry = self.shared.cache.as_ref().and_then(|cache| cache.get(&key));
         if let Some(entry) = &entry
@@ -105,7 +110,7 @@ impl Client {
             Ok(Answer::NotModified(_)) => {
                 Err(asker.error(&asker.failure(Cause::UnaskedNotModified, "answered 304 to an unconditional question")))
             }
-            Err(failure) => self.without_answer(&asker, &key, entry.as_ref(), failure),
+            Err(failure) => self.without_answer(&asker, &key, entry.as_ref(), &failure),
         }
     }
 
@@ -122,8 +127,7 @@ impl Client {
     fn confirm(&self, key: &Key, entry: Option<&Entry>, headers: &HeaderMap) -> Option<ReleaseSet> {
         let (entry, cache) = (entry?, self.shared.cache.as_ref()?);
         let facts = entry.known()??;
-        let fresh_for = freshness::keeping(headers, clock::now()).map_or(Duration::ZERO, |keeping| keeping.fresh_for);
-        cache.touch(key, entry, fresh_for);
+        cache.touch(key, entry, freshness::confirmed_for(headers, entry, clock::now()));
         Some(facts)
     }
 
@@ -143,7 +147,7 @@ impl Client {
         asker: &Asker<'_>,
         key: &Key,
         entry: Option<&Entry>,
-        failure: Failure,
+        failure: &Failure,
     ) -> Result<Fetched, LookupError> {
         match (failure.cause, entry) {
             (Cause::Missing, _) => {
@@ -159,19 +163,18 @@ impl Client {
             }
             _ => {}
         }
-        Err(asker.error(&failure))
+        Err(asker.error(failure))
     }
 
     /// Attempts until one succeeds or is not worth repeating.
     async fn ask(&self, asker: &Asker<'_>, entry: Option<&Entry>) -> Result<Answer, Failure> {
         let request = asker.request;
-        let authorization = asker.credential.and_then(Credential::header);
         let validator = entry.and_then(freshness::validator);
         let mut question = Question {
             url: &request.url,
             accept: Some(request.accept),
             validator: validator.as_ref(),
-            authorization: authorization.as_ref(),
+            credential: asker.credential,
             max_size: self.max_size(request),
             decoder: asker.decoder,
         };
@@ -275,16 +278,16 @@ fn connections(options: &Options) -> Result<reqwest::Client, String> {
 }
 
 impl Fetch for Client {
-    fn fetch<'a>(&'a self, request: Request, decoder: Decoder<'a>) -> BoxFuture<'a, Result<Fetched, LookupError>> {
-        Box::pin(async move { self.lookup(&request, decoder).await })
+    fn fetch<'a>(&'a self, mut request: Request, decoder: Decoder<'a>) -> BoxFuture<'a, Result<Fetched, LookupError>> {
+        Box::pin(async move {
+            let in_address = take_userinfo(&mut request.url, "the base URL").map(Credential::for_whole_origin);
+            let credential = in_address.as_ref().or_else(|| self.shared.options.credentials.of(&request.url));
+            self.lookup(&request, credential, decoder).await
+        })
     }
 }
 
-/// Everything that the facts depend on.
+/// Everything that the facts depend on. User and password have left the address by now.
 fn key(request: &Request, credential: Option<&Credential>) -> Key {
-    let mut url = request.url.clone();
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url.set_fragment(None);
-    Key::new(&["GET", url.as_str(), request.accept, request.registry.as_str()], credential)
+    Key::new(&["GET", request.url.as_str(), request.accept, request.registry.as_str()], credential)
 }

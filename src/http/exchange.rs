@@ -10,6 +10,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, WWW_AUTHENTICA
 use http::{HeaderMap, HeaderValue, StatusCode};
 use url::Url;
 
+use super::credentials::Credential;
 use super::limit::{Pause, Place};
 use super::retry::Cause;
 use super::{Decode, Decoder, Head, clock, shown};
@@ -47,7 +48,8 @@ pub(super) struct Question<'a> {
     pub(super) accept: Option<&'static str>,
     /// `If-None-Match` or `If-Modified-Since`.
     pub(super) validator: Option<&'a Validator>,
-    pub(super) authorization: Option<&'a HeaderValue>,
+    /// Goes along to addresses in its scope and of the question's own origin.
+    pub(super) credential: Option<&'a Credential>,
     pub(super) max_size: u64,
     pub(super) decoder: Decoder<'a>,
 }
@@ -147,8 +149,9 @@ fn request(question: Question<'_>, url: &Url) -> reqwest::Request {
         Some(Validator::LastModified(date)) => _ = headers.insert(http::header::IF_MODIFIED_SINCE, date.clone()),
         None => {}
     }
-    if let Some(authorization) = question.authorization.filter(|_| question.url.origin() == url.origin()) {
-        headers.insert(AUTHORIZATION, authorization.clone());
+    let is_home = question.url.origin() == url.origin();
+    if let Some(credential) = question.credential.filter(|credential| is_home && credential.scope().contains(url)) {
+        headers.insert(AUTHORIZATION, credential.header());
     }
     request
 }

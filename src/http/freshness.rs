@@ -34,9 +34,17 @@ fn fresh_for(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     response.headers_mut().clone_from(headers);
     let options = CacheOptions { shared: false, cache_heuristic: 0.0, ..CacheOptions::default() };
     let policy = CachePolicy::new_options(&http::Request::new(()), &response, now.into(), options);
-    let is_said = [CACHE_CONTROL, EXPIRES, PRAGMA].iter().any(|name| headers.contains_key(name));
-    let time = if is_said { policy.time_to_live(now.into()) } else { UNSAID };
+    let time = if is_said(headers) { policy.time_to_live(now.into()) } else { UNSAID };
     policy.is_storable().then_some(time.min(LONGEST))
+}
+
+fn is_said(headers: &HeaderMap) -> bool {
+    [CACHE_CONTROL, EXPIRES, PRAGMA].iter().any(|name| headers.contains_key(name))
+}
+
+/// How long an entry is fresh from the moment that a 304 confirmed it. One that says nothing confirms that too.
+pub(super) fn confirmed_for(headers: &HeaderMap, entry: &Entry, now: DateTime<Utc>) -> Duration {
+    if is_said(headers) { fresh_for(headers, now).unwrap_or_default() } else { entry.keeping.fresh_for }
 }
 
 /// What makes the next question conditional: the `ETag` alone where there is one, as cargo does.

@@ -7,6 +7,7 @@
 mod asker;
 pub mod cache;
 pub mod client;
+pub mod client_config;
 mod clock;
 pub mod credentials;
 mod exchange;
