@@ -4,6 +4,8 @@
 //! renamed or removed within a version. Renderers take a [`Report`] and give bytes; they escape what came from upstream
 //! for where it is shown.
 
+pub mod escape;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
