@@ -2,8 +2,7 @@
 //!
 //! Whoever publishes a package chooses its versions, its deprecation notes and its addresses; nothing of that may move a
 //! cursor, reorder a line, ping a person, close an issue or command a runner. Nothing is dropped either: what cannot be
-//! shown as it is shows as an escape (`\u{202e}`), so that a reader sees that something is there. JSON needs no function
-//! here: `serde_json` escapes what its grammar asks for.
+//! shown as it is shows as an escape (`\u{202e}`), so that a reader sees that something is there.
 
 use std::fmt::Write as _;
 
@@ -47,6 +46,28 @@ fn is_shown(character: char) -> bool {
 
 fn is_wide_space(character: char) -> bool {
     character.is_whitespace() && !character.is_control() && !matches!(character, '\u{2028}' | '\u{2029}')
+}
+
+/// For a whole JSON document that may be shown on a terminal or in a log: reads back as the same values.
+///
+/// `serde_json` escapes what the grammar asks for, which leaves C1 controls, bidirectional overrides and the like in
+/// their strings; those are escaped too, and `##[` is taken apart as in [`terminal`]. Outside of strings JSON has none of
+/// them, so no string has to be told from the rest.
+pub fn json(document: &str) -> String {
+    let mut escaped = String::with_capacity(document.len());
+    let mut units = [0; 2];
+    for character in document.chars() {
+        match character {
+            ' '..='~' | '\n' => escaped.push(character),
+            _ if is_shown(character) || is_wide_space(character) => escaped.push(character),
+            _ => {
+                for unit in character.encode_utf16(&mut units) {
+                    write!(escaped, "\\u{unit:04x}").expect("a string takes every write");
+                }
+            }
+        }
+    }
+    escaped.replace("##[", "##\\u005b")
 }
 
 /// An invisible break, which ends whatever GitHub would have recognised across it.
@@ -309,6 +330,19 @@ mod tests {
         assert_eq!(workflow_data("50%\r\nnext: a, b\u{1b}[2J"), r"50%25%0D%0Anext: a, b\u{1b}[2J");
         assert_eq!(workflow_data("%0A\n::error::x"), "%250A%0A::error::x");
         assert_eq!(workflow_property("a: b, c%\n::stop"), "a%3A b%2C c%25%0A%3A%3Astop");
+    }
+
+    #[test]
+    fn a_json_document_reads_back_and_shows_harmless() {
+        let texts =
+            ["plain é 日本 🦀", "\u{1b}\u{9b}2J\u{7f}\n", "\u{202e}\u{2028}\u{feff}\u{e0041}", "x ##[error]y \\##["];
+        let document = serde_json::to_string(&texts).unwrap();
+        let escaped = json(&document);
+        assert_eq!(
+            escaped,
+            r#"["plain é 日本 🦀","\u001b\u009b2J\u007f\n","\u202e\u2028\ufeff\udb40\udc41","x ##\u005berror]y \\##\u005b"]"#
+        );
+        assert_eq!(serde_json::from_str::<Vec<String>>(&escaped).unwrap(), texts);
     }
 
     /// Any text, with a liking for what is dangerous.

@@ -302,6 +302,12 @@ mod tests {
     }
 
     #[test]
+    fn the_template_shows_nothing_unescaped() {
+        let template = include_str!("../../templates/summary.md.hbs");
+        assert!(!template.contains("{{{") && !template.contains("{{&"));
+    }
+
+    #[test]
     fn an_address_or_a_field_that_is_missing_is_no_link() {
         let mut report = sample();
         report.findings.retain(|finding| finding.id == "rust/tokio");

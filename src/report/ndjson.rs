@@ -12,7 +12,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{Finding, Report, Summary, Tool, json, seconds};
+use super::{Finding, Report, Summary, Tool, escape, seconds};
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
@@ -38,5 +38,5 @@ pub(super) fn render(report: &Report) -> String {
 
 fn document(line: &Line<'_>) -> String {
     let document = serde_json::to_string(line).expect("a line has only text keys and serialises");
-    format!("{}\n", json::inert(&document))
+    format!("{}\n", escape::json(&document))
 }

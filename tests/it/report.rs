@@ -265,7 +265,9 @@ proptest! {
         }
         prop_assert_eq!(written(&report, Format::Github).lines().count(), 1);
         prop_assert_eq!(written(&report, Format::Ndjson).lines().count(), 2);
-        let read: Report = serde_json::from_str(&written(&report, Format::Json)).unwrap();
+        let document = written(&report, Format::Json);
+        prop_assert!(!document.contains(|character: char| character.is_control() && character != '\n'), "{}", document);
+        let read: Report = serde_json::from_str(&document).unwrap();
         prop_assert_eq!(read, report);
     }
 }
