@@ -1,8 +1,18 @@
 //! The report: one finding a pin, the totals, and the formats that show them.
 //!
 //! The structs here are the published JSON (schema version 1, see `upmon schema report`): a field may be added, none is
-//! renamed or removed within a version. Renderers take a [`Report`] and give bytes; they escape what came from upstream
-//! for where it is shown.
+//! renamed or removed within a version. Renderers take a [`Report`] and give text; they escape what came from upstream
+//! for where it is shown ([`escape`]), and the same report always gives the same bytes.
+//!
+//! Adding a format: one file beside this one, one variant of [`Format`], one arm in [`render`].
+
+pub mod escape;
+mod github;
+mod json;
+mod markdown;
+mod ndjson;
+mod table;
+mod words;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -15,6 +25,51 @@ use crate::version::{SchemeId, Step};
 
 /// The version of the report's JSON.
 pub const SCHEMA_VERSION: u32 = 1;
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, clap::ValueEnum)]
+pub enum Format {
+    /// A table for people, as wide as the terminal
+    #[default]
+    Table,
+    /// One JSON document (schema version 1)
+    Json,
+    /// One JSON document a line: every finding, then the summary
+    Ndjson,
+    /// Markdown, for the job summary of GitHub Actions
+    Markdown,
+    /// Annotations for GitHub Actions that point at the pin's line, worst first
+    Github,
+}
+
+/// What a format has to know of the place where it is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Columns of the terminal, for [`Format::Table`]; fewer than 20 are treated as 20.
+    pub width: u16,
+    /// Whether [`Format::Table`] may use colour; every colour only repeats a word.
+    pub colour: bool,
+    /// The most findings that [`Format::Github`] annotates.
+    pub annotations: usize,
+}
+
+impl Default for Options {
+    /// Eighty columns, no colour, as many annotations as GitHub shows of one level a step.
+    fn default() -> Self {
+        Self { width: 80, colour: false, annotations: github::PER_LEVEL }
+    }
+}
+
+/// Writes a report in a format; what is not empty ends with a newline.
+pub fn render(report: &Report, format: Format, options: &Options) -> String {
+    match format {
+        Format::Table => table::render(report, options),
+        Format::Json => json::render(report),
+        Format::Ndjson => ndjson::render(report),
+        Format::Markdown => markdown::render(report),
+        Format::Github => github::render(report, options),
+    }
+}
 
 /// The whole outcome of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -230,6 +285,27 @@ pub enum NoticeKind {
     Stale,
     /// Dates could not be had; `behind_since`, `days` and `libyears` may be missing.
     DatesUnknown,
+}
+
+impl NoticeKind {
+    /// The word in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PinYanked => "pin-yanked",
+            Self::PinRemoved => "pin-removed",
+            Self::PinDeprecated => "pin-deprecated",
+            Self::NewestDeprecated => "newest-deprecated",
+            Self::PackageDeprecated => "package-deprecated",
+            Self::PackageArchived => "package-archived",
+            Self::PackageQuarantined => "package-quarantined",
+            Self::PinAhead => "pin-ahead",
+            Self::IgnoreExpired => "ignore-expired",
+            Self::HeldByAge => "held-by-age",
+            Self::Requirement => "requirement",
+            Self::Stale => "stale",
+            Self::DatesUnknown => "dates-unknown",
+        }
+    }
 }
 
 /// Addresses that help to decide about an update.

@@ -5,3 +5,4 @@ mod oracle_lag;
 mod oracle_tags;
 mod oracles;
 mod pins;
+mod report;
