@@ -1,8 +1,10 @@
 //! Integration tests: one binary, a module a topic. No test needs the network beyond this machine.
 
 mod http;
+mod npm;
 mod oracle_lag;
 mod oracle_tags;
 mod oracles;
 mod pins;
 mod report;
+mod support;
