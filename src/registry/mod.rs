@@ -6,6 +6,8 @@
 //! Adding one: copy the nearest file, change address, fields and conversion, add one line to the list at the end of this
 //! file, run the tests: the contract tests in `tests/it` ask for what is missing.
 
+mod instant;
+
 use std::fmt;
 
 use futures_util::future::BoxFuture;

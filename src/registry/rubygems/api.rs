@@ -8,7 +8,8 @@ use serde::Deserialize;
 use super::Folded;
 use crate::http::lines::preview;
 use crate::http::{Decode, Malformed};
-use crate::release::{Links, ReleaseSet, parse_time};
+use crate::registry::instant::Instant;
+use crate::release::{Links, ReleaseSet};
 
 /// Reads `api/v1/versions/<gem>.json`. Yanked versions are not listed.
 #[derive(Default)]
@@ -26,7 +27,7 @@ impl Decode for Versions {
         let mut links = Links::default();
         // newest first: what it does not say of itself, an older one may
         for version in versions {
-            folded.add(&version.number, version.created_at.as_deref().and_then(parse_time));
+            folded.add(&version.number, version.created_at.0);
             version.metadata.unwrap_or_default().fill(&mut links);
         }
         Ok(ReleaseSet { releases: folded.releases, links, ..ReleaseSet::default() })
@@ -59,7 +60,8 @@ fn read<'a, T: Deserialize<'a>>(body: &'a [u8], expected: &str) -> Result<T, Mal
 #[derive(Deserialize)]
 struct Version {
     number: String,
-    created_at: Option<String>,
+    #[serde(default)]
+    created_at: Instant,
     metadata: Option<Addresses>,
 }
 

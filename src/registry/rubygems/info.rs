@@ -11,7 +11,8 @@
 
 use crate::http::lines::{Lines, preview};
 use crate::http::{Decode, Malformed};
-use crate::release::{ReleaseSet, parse_time};
+use crate::registry::instant::instant;
+use crate::release::ReleaseSet;
 
 use super::Folded;
 
@@ -69,7 +70,7 @@ impl Versions {
         let version = version.ok_or_else(|| {
             Malformed::new(format!("line {} is not a version of a compact index, {}", self.line, preview(line)))
         })?;
-        self.folded.add(version.number, version.created_at.and_then(parse_time));
+        self.folded.add(version.number, version.created_at.and_then(instant));
         Ok(())
     }
 

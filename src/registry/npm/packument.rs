@@ -1,0 +1,212 @@
+//! What a packument says, in whatever form it came.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::repository::Repository;
+use crate::http::splitter::{Part, Splitter, Wanted};
+use crate::http::{Decode, Malformed};
+use crate::registry::instant::Instant;
+use crate::release::{PackageStatus, Release, ReleaseSet};
+
+#[derive(Debug, Clone, Copy)]
+enum Field {
+    Name,
+    Error,
+    DistTag,
+    Versions,
+    Version,
+    Deprecated,
+    Time,
+    Homepage,
+    Repository,
+}
+
+/// Of a version only its label and its deprecation are kept: the rest of it is what makes packuments large.
+const WANTED: &[Wanted<Field>] = &[
+    Wanted::value(Field::Name, &["name"]),
+    Wanted::value(Field::Error, &["error"]),
+    Wanted::value(Field::DistTag, &["dist-tags", "*"]),
+    Wanted::start(Field::Versions, &["versions"]),
+    Wanted::start(Field::Version, &["versions", "*"]),
+    Wanted::value(Field::Deprecated, &["versions", "*", "deprecated"]),
+    Wanted::value(Field::Time, &["time", "*"]),
+    Wanted::value(Field::Homepage, &["homepage"]),
+    Wanted::value(Field::Repository, &["repository"]),
+];
+
+/// Reads one packument.
+#[derive(Debug)]
+pub(super) struct Packument {
+    splitter: Splitter<Field>,
+    learned: Learned,
+}
+
+#[derive(Debug, Default)]
+struct Learned {
+    /// The name that was asked for.
+    package: String,
+    facts: ReleaseSet,
+    has_versions: bool,
+    times: HashMap<Box<str>, DateTime<Utc>>,
+    /// That the whole package was unpublished, in words.
+    unpublished: Option<Box<str>>,
+    /// What the registry says went wrong, where it answered with an error in place of a packument.
+    error: Option<String>,
+}
+
+impl Packument {
+    /// For the packument of `package`.
+    pub(super) fn of(package: &str) -> Self {
+        let learned = Learned { package: package.to_owned(), ..Learned::default() };
+        Self { splitter: Splitter::new(WANTED), learned }
+    }
+}
+
+impl Decode for Packument {
+    fn chunk(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
+        let Self { splitter, learned } = self;
+        splitter.chunk(bytes, &mut |part| learned.take(part))
+    }
+
+    fn finish(self: Box<Self>) -> Result<ReleaseSet, Malformed> {
+        self.splitter.finish()?;
+        self.learned.into_facts()
+    }
+}
+
+impl Learned {
+    fn take(&mut self, part: Part<'_, Field>) -> Result<(), Malformed> {
+        match part.name {
+            Field::Name => self.check_name(&part.read::<Cow<'_, str>>()?)?,
+            Field::Error => self.error = part.read().ok(),
+            Field::DistTag => self.dist_tag(part)?,
+            Field::Versions if !part.is_object() => return Err(Malformed::new("`versions` is not an object")),
+            Field::Versions => self.has_versions = true,
+            Field::Version if part.is_object() => self.facts.releases.push(Release::new(part.key)),
+            Field::Version => self.unreadable(part.key, "is not an object"),
+            Field::Deprecated => self.deprecated(part.read()?),
+            Field::Time => self.time(part)?,
+            Field::Homepage => {
+                self.facts.links.homepage = part.read::<Box<str>>().ok().filter(|url| is_web(url));
+            }
+            Field::Repository => {
+                self.facts.links.repository = part.read::<Repository<'_>>().ok().and_then(|place| place.address());
+            }
+        }
+        Ok(())
+    }
+
+    /// An answer about another package is a mistake of something in between, and never ours to believe.
+    fn check_name(&self, name: &str) -> Result<(), Malformed> {
+        if name.eq_ignore_ascii_case(&self.package) {
+            return Ok(());
+        }
+        Err(Malformed::new(format!("the answer is about another package, `{}`", name.escape_debug())))
+    }
+
+    /// Tags that name no version are left out; some managers write them as null.
+    fn dist_tag(&mut self, part: Part<'_, Field>) -> Result<(), Malformed> {
+        if let Some(version) = part.read::<Option<Box<str>>>()? {
+            self.facts.dist_tags.insert(part.key.into(), version);
+        }
+        Ok(())
+    }
+
+    fn deprecated(&mut self, deprecated: Deprecated) {
+        let release = self.facts.releases.last_mut().expect("a deprecation stands inside a version");
+        release.deprecated = match deprecated {
+            Deprecated::Text(reason) => Some(reason).filter(|reason| !reason.is_empty()),
+            Deprecated::Flag(is_deprecated) => is_deprecated.then(Box::default),
+            Deprecated::None(()) => None,
+            Deprecated::Other(_) => {
+                let label = release.version.clone();
+                return self.unreadable(&label, "has a deprecation that is neither a text nor true or false");
+            }
+        };
+    }
+
+    /// `created` and `modified` are the package's; some managers write `unpublished` as null, which says nothing.
+    fn time(&mut self, part: Part<'_, Field>) -> Result<(), Malformed> {
+        match part.key {
+            "created" | "modified" => {}
+            "unpublished" if part.is_object() => self.unpublished = Some(part.read::<Unpublished>()?.words()),
+            version => self.times.extend(part.read::<Instant>()?.0.map(|time| (version.into(), time))),
+        }
+        Ok(())
+    }
+
+    fn unreadable(&mut self, label: &str, reason: &str) {
+        self.facts.unreadable.push((label.into(), reason.into()));
+    }
+
+    fn into_facts(mut self) -> Result<ReleaseSet, Malformed> {
+        if !self.has_versions {
+            let Some(words) = self.unpublished else { return Err(not_a_packument(self.error)) };
+            self.facts.status = PackageStatus::Archived(Some(words));
+        }
+        for release in &mut self.facts.releases {
+            release.published_at = self.times.remove(&release.version);
+        }
+        if is_deprecated(&self.facts) {
+            self.facts.status = PackageStatus::Deprecated(words_of_latest(&self.facts));
+        }
+        Ok(self.facts)
+    }
+}
+
+fn not_a_packument(error: Option<String>) -> Malformed {
+    match error {
+        Some(error) => {
+            let error: String = error.chars().take(200).flat_map(char::escape_debug).collect();
+            Malformed::new(format!("expected a packument, got the error `{error}`"))
+        }
+        None => Malformed::new("expected a packument, got an object without `versions`"),
+    }
+}
+
+/// The forms of `deprecated`: the empty text and false mean "not".
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Deprecated {
+    Text(Box<str>),
+    Flag(bool),
+    None(()),
+    Other(IgnoredAny),
+}
+
+/// `time.unpublished` of a package that was withdrawn as a whole.
+#[derive(Debug, Deserialize)]
+struct Unpublished {
+    #[serde(default)]
+    time: Instant,
+}
+
+impl Unpublished {
+    fn words(&self) -> Box<str> {
+        match self.time.0 {
+            Some(at) => format!("the whole package was unpublished on {}", at.date_naive()).into(),
+            None => "the whole package was unpublished".into(),
+        }
+    }
+}
+
+/// `npm deprecate <package>` marks every version.
+fn is_deprecated(facts: &ReleaseSet) -> bool {
+    !facts.releases.is_empty() && facts.releases.iter().all(|release| release.deprecated.is_some())
+}
+
+/// For a package deprecated as a whole, the words at the version that the registry itself calls `latest`.
+fn words_of_latest(facts: &ReleaseSet) -> Option<Box<str>> {
+    let latest = facts.dist_tags.get("latest")?;
+    let release = facts.releases.iter().find(|release| release.version == *latest)?;
+    release.deprecated.clone().filter(|words| !words.is_empty())
+}
+
+fn is_web(url: &str) -> bool {
+    url.starts_with("https://") || url.starts_with("http://")
+}
