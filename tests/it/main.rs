@@ -1,5 +1,7 @@
 //! Integration tests: one binary, a module a topic. No test needs the network beyond this machine.
 
+mod crates_io;
 mod http;
 mod npm;
+mod rubygems;
 mod support;
