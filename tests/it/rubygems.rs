@@ -40,9 +40,11 @@ fn expected() -> Vec<Release> {
         ("2.0.0.rc1", "2026-06-20T08:15:00Z"),
         ("2.0.0", "2026-07-01T08:15:00Z"),
     ];
-    let release =
-        |(version, time): (&str, &str)| Release { published_at: Some(time.parse().unwrap()), ..Release::new(version) };
-    rows.map(release).into()
+    let dated = |(version, time): (&str, &str)| {
+        let published_at = Some(time.parse().expect("a time"));
+        Release { published_at, ..Release::new(version) }
+    };
+    rows.map(dated).into()
 }
 
 fn undated() -> Vec<Release> {
@@ -50,7 +52,7 @@ fn undated() -> Vec<Release> {
 }
 
 fn sorted(mut facts: ReleaseSet) -> Vec<Release> {
-    facts.releases.sort_by(|a, b| a.published_at.cmp(&b.published_at));
+    facts.releases.sort_by_key(|release| release.published_at);
     facts.releases
 }
 
