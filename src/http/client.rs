@@ -3,76 +3,25 @@
 //! A lookup asks the cache, waits for its origin's pace, sends, and repeats what is worth repeating, all within the run's
 //! deadline. The parts stand in files of their own; this one strings them together.
 
-use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 use tokio::time::{Instant, timeout_at};
 
-use super::credentials::{Credential, Credentials};
+use super::asker::Asker;
+use super::cache::{Cache, Entry, Keeping, Key};
+use super::credentials::Credential;
 use super::exchange::{Answer, Failure, Hop, Question, Trail, hop};
+use super::limit::{Lane, Limits};
+pub use super::options::{Options, RegistryOptions, user_agent};
 use super::retry::{Cause, delay};
-use super::{Decoder, Fetch, Fetched, Origin, Request, shown};
+use super::{Decoder, Fetch, Fetched, Origin, Request, clock, freshness};
 use crate::error::LookupError;
 use crate::registry::RegistryId;
-
-/// How the network is used. Every field has a default; nothing here is read from the environment.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Longest time for name lookup, TCP and TLS together.
-    pub connect_timeout: Duration,
-    /// Longest time for one attempt, from the first byte sent to the last byte read.
-    pub timeout: Duration,
-    /// Longest time for everything that a client does, counted from [`Client::new`]. What is still under way then is
-    /// unknown.
-    pub deadline: Option<Duration>,
-    /// Who we say we are. Registries ask for a name, a version and a way to reach somebody.
-    pub user_agent: String,
-    /// Ask nobody: answer from the cache or not at all.
-    pub offline: bool,
-    /// When a registry cannot be reached, answer with what it last said, marked as stale.
-    pub stale: bool,
-    /// Where facts are kept between runs; `None` keeps none.
-    pub cache: Option<PathBuf>,
-    /// Who we are to whom.
-    pub credentials: Credentials,
-    /// What differs by registry.
-    pub registries: HashMap<RegistryId, RegistryOptions>,
-}
-
-/// What a user may set per registry. `None` is the default of [`super::limit`] or of the registry itself.
-#[derive(Debug, Clone, Default)]
-pub struct RegistryOptions {
-    /// Largest decoded body in bytes; wins over [`Request::max_size`].
-    pub max_size: Option<u64>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            connect_timeout: Duration::from_secs(10),
-            timeout: Duration::from_secs(30),
-            deadline: Some(Duration::from_mins(5)),
-            user_agent: user_agent(None),
-            offline: false,
-            stale: false,
-            cache: None,
-            credentials: Credentials::default(),
-            registries: HashMap::new(),
-        }
-    }
-}
-
-/// `upmon/<version> (+<project URL>; <contact>)`, as crates.io, PyPI, Packagist and GitHub ask for.
-pub fn user_agent(contact: Option<&str>) -> String {
-    let project = Some(env!("CARGO_PKG_REPOSITORY")).filter(|url| !url.is_empty()).map(|url| format!("+{url}"));
-    let about: Vec<String> = project.into_iter().chain(contact.map(str::to_owned)).collect();
-    let product = concat!("upmon/", env!("CARGO_PKG_VERSION"));
-    if about.is_empty() { product.to_owned() } else { format!("{product} ({})", about.join("; ")) }
-}
+use crate::release::ReleaseSet;
 
 /// Installs the process's TLS cryptography, once; later calls do nothing. Everything that opens a TLS connection needs it.
 pub fn install_crypto() {
@@ -98,6 +47,8 @@ pub struct Client {
 #[derive(Debug)]
 struct Shared {
     options: Options,
+    limits: Limits,
+    cache: Option<Cache>,
     /// Made on first use: reading the platform's certificates costs milliseconds that a fresh cache or `--offline` saves.
     http: OnceLock<Result<reqwest::Client, String>>,
 }
@@ -112,7 +63,10 @@ impl Client {
             return Err(ClientError::UserAgent(options.user_agent));
         }
         let deadline = options.deadline.map(|time| Instant::now() + time);
-        Ok(Self { shared: Arc::new(Shared { options, http: OnceLock::new() }), deadline })
+        let paces = options.registries.iter().filter_map(|(&id, options)| Some((id, options.pace?))).collect();
+        let cache = options.cache.as_deref().and_then(|directory| open_cache(directory, options.cache_size));
+        let shared = Shared { options, limits: Limits::new(paces), cache, http: OnceLock::new() };
+        Ok(Self { shared: Arc::new(shared), deadline })
     }
 
     /// The same client for another run: connections, cache and pace are shared, the deadline starts anew.
@@ -122,37 +76,110 @@ impl Client {
     }
 
     async fn lookup(&self, request: &Request, decoder: Decoder<'_>) -> Result<Fetched, LookupError> {
-        let credential = self.shared.options.credentials.of(&request.url);
-        let told = |failure| lookup_error(request, credential, failure);
-        if self.shared.options.offline {
-            return Err(told(Failure::new(Cause::Unreached, &request.url, "was not asked: offline")));
+        let asker = Asker { request, decoder, credential: self.shared.options.credentials.of(&request.url) };
+        let key = key(request, asker.credential);
+        let entry = self.shared.cache.as_ref().and_then(|cache| cache.get(&key));
+        if let Some(entry) = &entry
+            && let Some(origin) = self.without_asking(request.registry, entry)
+            && let Some(known) = entry.known()
+        {
+            return asker.kept(known, origin, entry);
         }
-        let (facts, _headers) = self.ask(request, credential, decoder).await.map_err(told)?;
-        Ok(Fetched { facts, origin: Origin::Network, confirmed_at: None, address: shown(&request.url) })
+        if self.shared.options.offline {
+            return Err(asker.offline());
+        }
+        let answer = match self.ask(&asker, entry.as_ref()).await {
+            Ok(Answer::NotModified(headers)) => {
+                if let Some(facts) = self.confirm(&key, entry.as_ref(), &headers) {
+                    return Ok(asker.fetched(facts, Origin::Revalidated, None));
+                }
+                self.ask(&asker, None).await
+            }
+            answer => answer,
+        };
+        match answer {
+            Ok(Answer::Facts(facts, headers)) => {
+                self.keep(&key, &facts, &headers);
+                Ok(asker.fetched(*facts, Origin::Network, None))
+            }
+            Ok(Answer::NotModified(_)) => {
+                Err(asker.error(&asker.failure(Cause::UnaskedNotModified, "answered 304 to an unconditional question")))
+            }
+            Err(failure) => self.without_answer(&asker, &key, entry.as_ref(), failure),
+        }
+    }
+
+    /// Whether an entry will do without asking, and as what.
+    fn without_asking(&self, registry: RegistryId, entry: &Entry) -> Option<Origin> {
+        let set = self.of_registry(registry).and_then(|options| options.fresh_for);
+        if entry.is_fresh(set.unwrap_or(entry.keeping.fresh_for)) {
+            return Some(Origin::Fresh);
+        }
+        self.shared.options.offline.then_some(Origin::Stale)
+    }
+
+    /// Takes the facts of an entry that the registry confirmed just now; `None` when they cannot be read after all.
+    fn confirm(&self, key: &Key, entry: Option<&Entry>, headers: &HeaderMap) -> Option<ReleaseSet> {
+        let (entry, cache) = (entry?, self.shared.cache.as_ref()?);
+        let facts = entry.known()??;
+        let fresh_for = freshness::keeping(headers, clock::now()).map_or(Duration::ZERO, |keeping| keeping.fresh_for);
+        cache.touch(key, entry, fresh_for);
+        Some(facts)
+    }
+
+    /// Keeps facts for the next run, if the registry lets us.
+    fn keep(&self, key: &Key, facts: &ReleaseSet, headers: &HeaderMap) {
+        if let Some(cache) = &self.shared.cache
+            && let Some(keeping) = freshness::keeping(headers, clock::now())
+        {
+            cache.put(key, Some(facts), &keeping);
+        }
+    }
+
+    /// What is left when asking failed: that there is no such package is kept for a while; any other failure may be
+    /// answered with what was known before, if the user asked for that.
+    fn without_answer(
+        &self,
+        asker: &Asker<'_>,
+        key: &Key,
+        entry: Option<&Entry>,
+        failure: Failure,
+    ) -> Result<Fetched, LookupError> {
+        match (failure.cause, entry) {
+            (Cause::Missing, _) => {
+                if let Some(cache) = &self.shared.cache {
+                    cache.put(key, None, &Keeping { fresh_for: freshness::MISSING, ..Keeping::default() });
+                }
+            }
+            (Cause::Refused, _) => {}
+            (_, Some(entry)) if self.shared.options.stale => {
+                if let Some(Some(facts)) = entry.known() {
+                    return Ok(asker.fetched(facts, Origin::Stale, Some(entry.confirmed_at)));
+                }
+            }
+            _ => {}
+        }
+        Err(asker.error(&failure))
     }
 
     /// Attempts until one succeeds or is not worth repeating.
-    async fn ask(
-        &self,
-        request: &Request,
-        credential: Option<&Credential>,
-        decoder: Decoder<'_>,
-    ) -> Result<(crate::release::ReleaseSet, http::HeaderMap), Failure> {
-        let authorization = credential.and_then(Credential::header);
+    async fn ask(&self, asker: &Asker<'_>, entry: Option<&Entry>) -> Result<Answer, Failure> {
+        let request = asker.request;
+        let authorization = asker.credential.and_then(Credential::header);
+        let validator = entry.and_then(freshness::validator);
         let mut question = Question {
             url: &request.url,
             accept: Some(request.accept),
-            validator: None,
+            validator: validator.as_ref(),
             authorization: authorization.as_ref(),
             max_size: self.max_size(request),
-            decoder,
+            decoder: asker.decoder,
         };
+        let lane = self.shared.limits.lane(request.registry, &request.url);
+        lane.budget().deposit();
         for attempt in 0.. {
-            let failure = match self.attempt(question).await {
-                Ok(Answer::Facts(facts, headers)) => return Ok((facts, headers)),
-                Ok(Answer::NotModified(_)) => {
-                    Failure::new(Cause::UnaskedNotModified, &request.url, "answered 304 to an unconditional question")
-                }
+            let failure = match self.attempt(request.registry, question, attempt).await {
+                Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
             match failure.cause {
@@ -160,29 +187,47 @@ impl Client {
                 Cause::UnaskedNotModified => question.validator = None,
                 _ => {}
             }
-            let Some(delay) = delay(failure.cause, attempt) else { return Err(failure) };
-            if !self.sleep(delay).await {
+            if !self.may_repeat(&lane, failure.cause, attempt).await {
                 return Err(failure);
             }
         }
         unreachable!("every cause has a last attempt")
     }
 
-    /// One attempt, redirects included.
-    async fn attempt(&self, question: Question<'_>) -> Result<Answer, Failure> {
+    /// Waits before a repeat; false when it is not worth it, or not any more.
+    async fn may_repeat(&self, lane: &Lane, cause: Cause, attempt: u32) -> bool {
+        let Some(delay) = delay(cause, attempt).filter(|_| lane.budget().take()) else { return false };
+        self.sleep(delay).await
+    }
+
+    /// One attempt, redirects included. The time limit counts from the moment that the pace allows the request.
+    async fn attempt(&self, registry: RegistryId, question: Question<'_>, attempt: u32) -> Result<Answer, Failure> {
         let http = self.http().map_err(|error| Failure::new(Cause::Unreached, question.url, error))?;
-        let until = Instant::now() + self.shared.options.timeout;
-        let until = self.deadline.map_or(until, |deadline| deadline.min(until));
         let mut trail = Trail::from(question.url);
         loop {
-            let Ok(led) = timeout_at(until, hop(http, question, trail.here())).await else {
-                return Err(Failure::new(Cause::TimedOut, trail.here(), "did not answer in time"));
+            let url = trail.here();
+            let lane = self.shared.limits.lane(registry, url);
+            let place = Arc::clone(&lane).enter(url, self.deadline).await?;
+            let Ok(led) = timeout_at(self.until(), hop(http, question, url, place)).await else {
+                return Err(Failure::new(Cause::TimedOut, url, "did not answer in time"));
             };
-            match led? {
-                Hop::Arrived(answer) => return Ok(answer),
-                Hop::Redirected(next) => trail.step(next)?,
+            match led {
+                Ok(Hop::Arrived(answer)) => return Ok(answer),
+                Ok(Hop::Redirected(next)) => trail.step(next)?,
+                Err(failure) => {
+                    if let Cause::Limited(pause) = failure.cause {
+                        lane.pause(pause, attempt);
+                    }
+                    return Err(failure);
+                }
             }
         }
+    }
+
+    /// When an attempt that starts now has to be over.
+    fn until(&self) -> Instant {
+        let until = Instant::now() + self.shared.options.timeout;
+        self.deadline.map_or(until, |deadline| deadline.min(until))
     }
 
     /// Waits, unless the run ends before.
@@ -196,13 +241,25 @@ impl Client {
     }
 
     fn max_size(&self, request: &Request) -> u64 {
-        let set = self.shared.options.registries.get(&request.registry).and_then(|options| options.max_size);
-        set.unwrap_or(request.max_size)
+        self.of_registry(request.registry).and_then(|options| options.max_size).unwrap_or(request.max_size)
+    }
+
+    fn of_registry(&self, registry: RegistryId) -> Option<&RegistryOptions> {
+        self.shared.options.registries.get(&registry)
     }
 
     fn http(&self) -> Result<&reqwest::Client, &str> {
         self.shared.http.get_or_init(|| connections(&self.shared.options)).as_ref().map_err(String::as_str)
     }
+}
+
+/// Opens the cache. A directory that cannot be made is a warning: a run without a cache is slower and as right.
+fn open_cache(directory: &Path, max_size: u64) -> Option<Cache> {
+    let cache = Cache::open(directory, max_size)
+        .inspect_err(|error| tracing::warn!(%error, "no cache: `{}` cannot be made", directory.display()))
+        .ok()?;
+    cache.sweep_if_due();
+    Some(cache)
 }
 
 /// Makes the client underneath.
@@ -223,28 +280,11 @@ impl Fetch for Client {
     }
 }
 
-/// The last failure of a lookup in the words of a report.
-fn lookup_error(request: &Request, credential: Option<&Credential>, failure: Failure) -> LookupError {
-    let Failure { cause, address, what } = failure;
-    let Request { package, registry, .. } = request;
-    let with = credential.map_or_else(
-        || "no credential was sent".to_owned(),
-        |credential| format!("the credential from {} was sent", credential.source()),
-    );
-    let message = match cause {
-        Cause::Missing => format!("{registry} has no `{package}`: `{address}` {what}"),
-        Cause::Refused => format!("{registry} refuses `{package}`: `{address}` {what}, {with}"),
-        Cause::Limited(_) => format!("{registry} asks to wait before it tells of `{package}`: `{address}` {what}"),
-        _ => format!("asking {registry} for `{package}`: `{address}` {what}"),
-    };
-    let message = credential.map_or_else(|| message.clone(), |credential| credential.scrub(message.clone()));
-    match cause {
-        Cause::Missing => LookupError::NotFound { message },
-        Cause::Refused => LookupError::Unauthorized { message },
-        Cause::Limited(pause) => LookupError::RateLimited { message, until: pause.map(|pause| pause.until) },
-        Cause::NotAcceptable | Cause::UnaskedNotModified | Cause::Malformed | Cause::CutShort => {
-            LookupError::BadResponse { message }
-        }
-        Cause::Server | Cause::Unreached | Cause::TimedOut => LookupError::Unreachable { message },
-    }
+/// Everything that the facts depend on.
+fn key(request: &Request, credential: Option<&Credential>) -> Key {
+    let mut url = request.url.clone();
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_fragment(None);
+    Key::new(&["GET", url.as_str(), request.accept, request.registry.as_str()], credential)
 }

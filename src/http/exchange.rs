@@ -10,7 +10,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, WWW_AUTHENTICA
 use http::{HeaderMap, HeaderValue, StatusCode};
 use url::Url;
 
-use super::limit::Pause;
+use super::limit::{Pause, Place};
 use super::retry::Cause;
 use super::{Decode, Decoder, Head, clock, shown};
 use crate::release::ReleaseSet;
@@ -64,7 +64,7 @@ pub(super) enum Validator {
 /// A good answer.
 pub(super) enum Answer {
     /// Facts, with the headers that say how long they keep.
-    Facts(ReleaseSet, HeaderMap),
+    Facts(Box<ReleaseSet>, HeaderMap),
     /// What we have is still right: a 304 that we asked for, or a 200 with the very `ETag` that we sent.
     NotModified(HeaderMap),
 }
@@ -109,9 +109,15 @@ impl Trail {
 }
 
 /// Asks `url` (the question's own address or one that it led to). The credential goes along only within its origin.
-pub(super) async fn hop(http: &reqwest::Client, question: Question<'_>, url: &Url) -> Result<Hop, Failure> {
+pub(super) async fn hop(
+    http: &reqwest::Client,
+    question: Question<'_>,
+    url: &Url,
+    place: Place,
+) -> Result<Hop, Failure> {
     let started = Instant::now();
     let response = http.execute(request(question, url)).await.map_err(|error| unreached(url, error))?;
+    place.answered();
     let status = response.status();
     tracing::debug!(address = shown(url), status = status.as_u16(), millis = millis(started), "answered");
     match status {
@@ -166,7 +172,7 @@ fn judged(url: &Url, response: &reqwest::Response) -> Failure {
     if cause == Cause::Refused
         && let Some(challenge) = response.headers().get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok())
     {
-        what.push_str(&format!(" (`{}`)", challenge.chars().take(120).collect::<String>()));
+        what = format!("{what} (`{}`)", challenge.chars().take(120).collect::<String>());
     }
     Failure::new(cause, url, what)
 }
@@ -241,7 +247,7 @@ async fn read(question: Question<'_>, url: &Url, mut response: reqwest::Response
         (question.decoder)(&head).map_err(|malformed| Failure::new(Cause::Malformed, url, malformed.to_string()))?;
     fill(question, url, response, &mut *decode).await?;
     let facts = decode.finish().map_err(|malformed| Failure::new(Cause::CutShort, url, malformed.to_string()))?;
-    Ok(Answer::Facts(facts, headers))
+    Ok(Answer::Facts(Box::new(facts), headers))
 }
 
 /// Feeds the body to the decoder, chunk by chunk, up to the cap.

@@ -4,12 +4,16 @@
 //! (connections, credentials, cache, pace, retries, deadlines) happens behind [`Fetch`]. Answers are decoded chunk by
 //! chunk as they arrive, so a body of 40 MB never stands in memory, and what is cached is the decoded facts.
 
+mod asker;
+pub mod cache;
 pub mod client;
 mod clock;
 pub mod credentials;
 mod exchange;
-mod limit;
+mod freshness;
+pub mod limit;
 pub(crate) mod lines;
+pub mod options;
 mod retry;
 pub mod splitter;
 

@@ -50,12 +50,14 @@ impl Cause {
     }
 }
 
-/// How long to wait before attempt `attempt + 1` (the first attempt is 0), or `None` when it is not worth it.
+/// How long to wait before the attempt after `attempt` (the first is 0), or `None` when it is not worth it. A registry's
+/// own wish is waited out in [`super::limit`], by everybody who asks that origin.
 pub(super) fn delay(cause: Cause, attempt: u32) -> Option<Duration> {
     if attempt >= cause.repeats() {
         return None;
     }
-    Some(if cause.changes_question() { Duration::ZERO } else { backoff(attempt) })
+    let waits_elsewhere = matches!(cause, Cause::Limited(_));
+    Some(if cause.changes_question() || waits_elsewhere { Duration::ZERO } else { backoff(attempt) })
 }
 
 /// 0.25 s, doubled each time, at most 8 s, spread by half of it either way so that many lookups do not return as one.
@@ -64,28 +66,70 @@ pub(super) fn backoff(attempt: u32) -> Duration {
     step.mul_f64(0.5 + fastrand::f64())
 }
 
-/// The repeats that an origin may still be asked for: [`Budget::RESERVE`] at first, and one more for every two answers.
+/// The repeats that an origin may still be asked for: [`Budget::RESERVE`] at first, and one more for every lookup. A
+/// registry in trouble is thus asked about twice as often as one in health, not three to five times.
 #[derive(Debug)]
 pub(super) struct Budget(AtomicI64);
 
+impl Default for Budget {
+    fn default() -> Self {
+        Self(AtomicI64::new(Self::RESERVE))
+    }
+}
+
 impl Budget {
     const RESERVE: i64 = 100;
-    const COST: i64 = 2;
 
-    /// A full reserve.
-    pub(super) const fn new() -> Self {
-        Self(AtomicI64::new(Self::RESERVE * Self::COST))
-    }
-
-    /// Notes a good answer.
-    pub(super) fn refill(&self) {
+    /// Notes a new lookup.
+    pub(super) fn deposit(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Takes one repeat, if there is one left.
     pub(super) fn take(&self) -> bool {
-        self.0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| (left >= Self::COST).then(|| left - Self::COST))
-            .is_ok()
+        let less = |left: i64| (left > 0).then(|| left - 1);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_may_end_differently_is_repeated() {
+        for (cause, repeats) in [
+            (Cause::Missing, 0),
+            (Cause::Refused, 0),
+            (Cause::Malformed, 0),
+            (Cause::TimedOut, 0),
+            (Cause::NotAcceptable, 1),
+            (Cause::UnaskedNotModified, 1),
+            (Cause::CutShort, 2),
+            (Cause::Server, 2),
+            (Cause::Unreached, 2),
+            (Cause::Limited(None), 4),
+        ] {
+            let tried = (0..).take_while(|&attempt| delay(cause, attempt).is_some()).count();
+            assert_eq!(tried, repeats, "{cause:?}");
+        }
+    }
+
+    #[test]
+    fn waits_grow_and_end_at_twelve_seconds() {
+        for attempt in 0..40 {
+            let wait = backoff(attempt);
+            assert!(wait >= Duration::from_millis(125), "{attempt}: {wait:?}");
+            assert!(wait <= Duration::from_secs(12), "{attempt}: {wait:?}");
+        }
+        assert!(backoff(4) > backoff(0));
+    }
+
+    #[test]
+    fn a_budget_holds_its_reserve_and_one_repeat_a_lookup() {
+        let budget = Budget::default();
+        budget.deposit();
+        let taken = std::iter::repeat_with(|| budget.take()).take_while(|&taken| taken).count();
+        assert_eq!(taken, 101);
     }
 }

@@ -1,0 +1,82 @@
+//! One lookup in words: who asks what, and how a report tells the way it ended.
+
+use chrono::{DateTime, Utc};
+
+use super::cache::{Entry, Known};
+use super::credentials::Credential;
+use super::exchange::Failure;
+use super::retry::Cause;
+use super::{Decoder, Fetched, Origin, Request, shown};
+use crate::error::LookupError;
+use crate::release::ReleaseSet;
+
+/// One lookup: what is asked, by whom, and the words for how it ended.
+pub(super) struct Asker<'a> {
+    pub(super) request: &'a Request,
+    pub(super) decoder: Decoder<'a>,
+    pub(super) credential: Option<&'a Credential>,
+}
+
+impl Asker<'_> {
+    /// Facts and where they came from.
+    pub(super) fn fetched(&self, facts: ReleaseSet, origin: Origin, confirmed_at: Option<DateTime<Utc>>) -> Fetched {
+        Fetched { facts, origin, confirmed_at, address: shown(&self.request.url) }
+    }
+
+    /// What an entry says, when that will do.
+    pub(super) fn kept(&self, known: Known, origin: Origin, entry: &Entry) -> Result<Fetched, LookupError> {
+        let at = entry.confirmed_at;
+        match (known, origin) {
+            (Some(facts), origin) => Ok(self.fetched(facts, origin, Some(at))),
+            (None, Origin::Fresh) => {
+                Err(self.error(&self.failure(Cause::Missing, format!("said so at {}", at.format("%FT%TZ")))))
+            }
+            (None, _) => Err(self.offline()),
+        }
+    }
+
+    /// Nothing is known, and nobody may be asked.
+    pub(super) fn offline(&self) -> LookupError {
+        self.error(&self.failure(Cause::Unreached, "was not asked: offline, and not in the cache"))
+    }
+
+    pub(super) fn failure(&self, cause: Cause, what: impl Into<String>) -> Failure {
+        Failure::new(cause, &self.request.url, what)
+    }
+
+    /// The last failure of a lookup in the words of a report.
+    pub(super) fn error(&self, failure: &Failure) -> LookupError {
+        let message = self.message(failure);
+        match failure.cause {
+            Cause::Missing => LookupError::NotFound { message },
+            Cause::Refused => LookupError::Unauthorized { message },
+            Cause::Limited(pause) => LookupError::RateLimited { message, until: pause.map(|pause| pause.until) },
+            Cause::NotAcceptable | Cause::UnaskedNotModified | Cause::Malformed | Cause::CutShort => {
+                LookupError::BadResponse { message }
+            }
+            Cause::Server | Cause::Unreached | Cause::TimedOut => LookupError::Unreachable { message },
+        }
+    }
+
+    fn message(&self, failure: &Failure) -> String {
+        let Failure { cause, address, what } = failure;
+        let Request { package, registry, .. } = self.request;
+        let message = match cause {
+            Cause::Missing => format!("{registry} has no `{package}`: `{address}` {what}"),
+            Cause::Refused => format!("{registry} refuses `{package}`: `{address}` {what}, {}", self.sent()),
+            Cause::Limited(_) => format!("{registry} asks to wait before it tells of `{package}`: `{address}` {what}"),
+            _ => format!("asking {registry} for `{package}`: `{address}` {what}"),
+        };
+        match self.credential {
+            Some(credential) => credential.scrub(message),
+            None => message,
+        }
+    }
+
+    fn sent(&self) -> String {
+        match self.credential {
+            Some(credential) => format!("the credential from {} was sent", credential.source()),
+            None => "no credential was sent".to_owned(),
+        }
+    }
+}
