@@ -180,7 +180,7 @@ async fn a_500_is_unreachable() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_unreachable() {
-    let findings = findings("1.0.0", async |_| Server::gone().await).await;
+    let findings = findings("1.0.0", async |_| Server::gone()).await;
     assert_all_unknown(&findings, ErrorKind::Unreachable);
 }
 
@@ -191,13 +191,17 @@ async fn an_empty_body_is_a_bad_response() {
 
 #[tokio::test]
 async fn garbage_is_a_bad_response() {
-    for garbage in [&b"\x00\x1b[31m\xff\xfe%PDF-1.4\n"[..], b"null", b"[]", b"\"1.0.0\"\n", b"1.0.0\n1.1.0\n"] {
-        let findings = findings("1.0.0", async |registry| {
-            // the right address and the right media type, and nonsense as the body
-            let nonsense = |page: Page| Page { body: garbage.to_vec(), ..page };
+    let bodies = [&b"\x00\x1b[31m\xff\xfe%PDF-1.4\n"[..], b"null", b"[]", b"\"1.0.0\"\n", b"1.0.0\n1.1.0\n"];
+    // the right address and the right media type, and nonsense as the body
+    let before = async |body: &[u8]| {
+        let nonsense = |page: Page| Page { body: body.to_vec(), ..page };
+        findings("1.0.0", async |registry| {
             serving(pages(registry, &[listed("1.0.0")]).into_iter().map(nonsense).collect()).await
-        });
-        assert_all_unknown(&findings.await, ErrorKind::BadResponse);
+        })
+        .await
+    };
+    for findings in join_all(bodies.map(before)).await {
+        assert_all_unknown(&findings, ErrorKind::BadResponse);
     }
 }
 

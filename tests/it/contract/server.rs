@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 use url::Url;
 use wiremock::matchers::{any, method, path};
@@ -15,22 +15,28 @@ use super::fixtures::Page;
 pub(super) enum Server {
     Mock(MockServer),
     Raw(String, JoinHandle<()>),
-    Gone(String),
+    /// The port is held, so that no other test's server gets it.
+    Gone {
+        uri: String,
+        _held: TcpSocket,
+    },
 }
 
 impl Server {
     pub(super) fn base(&self) -> Url {
         let uri = match self {
             Self::Mock(server) => &server.uri(),
-            Self::Raw(uri, _) | Self::Gone(uri) => uri,
+            Self::Raw(uri, _) | Self::Gone { uri, .. } => uri,
         };
         Url::parse(uri).expect("a server's address is a URL")
     }
 
-    /// An address where nobody listens any more.
-    pub(super) async fn gone() -> Self {
-        let (_, uri) = listen().await;
-        Self::Gone(uri)
+    /// An address where nobody listens.
+    pub(super) fn gone() -> Self {
+        let socket = TcpSocket::new_v4().expect("this machine has sockets");
+        socket.bind(([127, 0, 0, 1], 0).into()).expect("this machine has a free port");
+        let address = socket.local_addr().expect("a bound socket has an address");
+        Self::Gone { uri: format!("http://{address}"), _held: socket }
     }
 }
 
