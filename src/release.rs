@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// The version of the serialised form of [`ReleaseSet`]. Raise it with every change of a type in this module: entries of
@@ -114,6 +114,45 @@ impl ReleaseSet {
             dated.releases.iter().filter_map(|release| Some((&*release.version, release.published_at?))).collect();
         for release in self.releases.iter_mut().filter(|release| release.published_at.is_none()) {
             release.published_at = known.get(&*release.version).copied();
+        }
+    }
+}
+
+/// Reads a publication time as registries write it: RFC 3339 with any offset and up to nine fraction digits, or the same
+/// without an offset, which means UTC.
+///
+/// Nothing was published before the first of these registries, so dates up to 1970 are placeholders for "unknown"
+/// (reproducible builds, unset columns) and read as `None`, and so does text that is no time at all.
+pub fn parse_time(text: &str) -> Option<DateTime<Utc>> {
+    let zoned = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());
+    let time = zoned.or_else(|_| text.parse::<NaiveDateTime>().map(|time| time.and_utc())).ok()?;
+    (time.year() > 1970).then_some(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_registries_write_them() {
+        let rows = [
+            ("2015-07-08T01:11:24Z", Some("2015-07-08T01:11:24Z")),
+            ("2024-08-30T10:00:00+00:00", Some("2024-08-30T10:00:00Z")),
+            ("2024-08-30T12:00:00+02:00", Some("2024-08-30T10:00:00Z")),
+            ("2024-08-30T10:00:00.123456789Z", Some("2024-08-30T10:00:00.123456789Z")),
+            ("2024-08-30T10:00:00.1", Some("2024-08-30T10:00:00.100Z")),
+            ("2024-08-30T10:00:00", Some("2024-08-30T10:00:00Z")),
+            ("1970-01-01T00:00:00Z", None),
+            ("0001-01-01T00:00:00Z", None),
+            ("1900-01-01T00:00:00+00:00", None),
+            ("2024-08-30", None),
+            ("2024-13-30T10:00:00Z", None),
+            ("soon", None),
+            ("", None),
+        ];
+        for (text, expected) in rows {
+            let expected = expected.map(|time| time.parse::<DateTime<Utc>>().unwrap());
+            assert_eq!(parse_time(text), expected, "{text}");
         }
     }
 }

@@ -11,8 +11,7 @@
 
 use crate::http::lines::{Lines, preview};
 use crate::http::{Decode, Malformed};
-use crate::registry::instant::instant;
-use crate::release::ReleaseSet;
+use crate::release::{ReleaseSet, parse_time};
 
 use super::Folded;
 
@@ -70,7 +69,7 @@ impl Versions {
         let version = version.ok_or_else(|| {
             Malformed::new(format!("line {} is not a version of a compact index, {}", self.line, preview(line)))
         })?;
-        self.folded.add(version.number, version.created_at.and_then(instant));
+        self.folded.add(version.number, version.created_at.and_then(parse_time));
         Ok(())
     }
 
