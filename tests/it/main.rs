@@ -1,5 +1,7 @@
 //! Integration tests: one binary, a module a topic. No test needs the network beyond this machine.
 
+mod contract;
+mod crates_io;
 mod http;
 mod npm;
 mod oracle_lag;
@@ -7,4 +9,5 @@ mod oracle_tags;
 mod oracles;
 mod pins;
 mod report;
+mod rubygems;
 mod support;

@@ -10,7 +10,8 @@ use serde::Deserialize;
 
 use crate::http::lines::{Lines, preview};
 use crate::http::{Decode, Malformed};
-use crate::release::{Release, ReleaseSet, parse_time};
+use crate::registry::instant::Instant;
+use crate::release::{Release, ReleaseSet};
 
 /// The newest format of a line that Cargo, and so upmon, understands; lines of a later one are not releases yet.
 const NEWEST_FORMAT: u64 = 2;
@@ -29,14 +30,15 @@ struct Entry<'a> {
     /// Null in some registries.
     yanked: Option<bool>,
     /// Missing in most registries but crates.io.
-    pubtime: Option<Cow<'a, str>>,
+    #[serde(default)]
+    pubtime: Instant,
     v: Option<u64>,
 }
 
 impl From<Entry<'_>> for Release {
     fn from(entry: Entry<'_>) -> Self {
         Self {
-            published_at: entry.pubtime.as_deref().and_then(parse_time),
+            published_at: entry.pubtime.0,
             yanked: (entry.yanked == Some(true)).then(Box::default),
             ..Self::new(entry.vers)
         }
