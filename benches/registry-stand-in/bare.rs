@@ -11,11 +11,13 @@ const IN_FLIGHT: usize = 300;
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     rustls::crypto::ring::default_provider().install_default().expect("the first provider of the process");
-    let list = std::fs::read_to_string(std::env::args().nth(1).expect("usage: bare-client LIST")).expect("the list is readable");
+    let list = std::fs::read_to_string(std::env::args().nth(1).expect("usage: bare-client LIST"))
+        .expect("the list is readable");
     #[expect(clippy::disallowed_methods, reason = "this is what upmon's one client is compared with")]
     let client = reqwest::Client::builder().build().expect("a client");
     let asked = futures_util::stream::iter(list.lines()).map(|line| ask(&client, line)).buffer_unordered(IN_FLIGHT);
-    let (answers, bytes) = asked.fold((0_u64, 0_u64), |(answers, bytes), size| async move { (answers + 1, bytes + size) }).await;
+    let (answers, bytes) =
+        asked.fold((0_u64, 0_u64), |(answers, bytes), size| async move { (answers + 1, bytes + size) }).await;
     println!("{answers} answers, {bytes} bytes");
 }
 

@@ -12,7 +12,7 @@ use flate2::write::GzEncoder;
 
 /// One origin of the stand-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Sparse index.
     Crates,
     /// Simple API as JSON, and the project JSON API.
@@ -24,9 +24,9 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 4] = [Self::Crates, Self::PyPi, Self::RubyGems, Self::Npm];
+    pub(crate) const ALL: [Self; 4] = [Self::Crates, Self::PyPi, Self::RubyGems, Self::Npm];
 
-    pub const fn variable(self) -> &'static str {
+    pub(crate) const fn variable(self) -> &'static str {
         match self {
             Self::Crates => "CRATES_IO",
             Self::PyPi => "PYPI",
@@ -45,17 +45,21 @@ impl Kind {
     }
 
     /// By the public host's name, for a client that is led here by a hosts entry.
-    pub fn of_host(host: &str) -> Option<Self> {
-        Self::ALL.into_iter().zip(["crates", "pypi", "rubygems", "npmjs"]).find(|(_, word)| host.contains(word)).map(|(kind, _)| kind)
+    pub(crate) fn of_host(host: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .zip(["crates", "pypi", "rubygems", "npmjs"])
+            .find(|(_, word)| host.contains(word))
+            .map(|(kind, _)| kind)
     }
 }
 
 /// One answer: compressed once, sent many times.
 #[derive(Debug)]
-pub struct Page {
-    pub media_type: &'static str,
-    pub etag: String,
-    pub gzip: Bytes,
+pub(crate) struct Page {
+    pub(crate) media_type: &'static str,
+    pub(crate) etag: String,
+    pub(crate) gzip: Bytes,
 }
 
 /// Bodies of one registry: packages share them in turn, so ten thousand packages cost no more memory than these.
@@ -68,7 +72,7 @@ struct Shelf {
 
 /// Everything that is served.
 #[derive(Debug)]
-pub struct Catalogue {
+pub(crate) struct Catalogue {
     packages: usize,
     shelves: Vec<Shelf>,
 }
@@ -77,15 +81,23 @@ pub struct Catalogue {
 const BODIES: usize = 250;
 
 impl Catalogue {
-    pub fn new(packages: usize) -> Self {
-        let shelves = Kind::ALL.into_iter().map(|kind| Shelf::new(kind, BODIES.min(packages.div_ceil(Kind::ALL.len()))));
+    pub(crate) fn new(packages: usize) -> Self {
+        let shelves =
+            Kind::ALL.into_iter().map(|kind| Shelf::new(kind, BODIES.min(packages.div_ceil(Kind::ALL.len()))));
         Self { packages, shelves: shelves.collect() }
     }
 
     /// The page under a path, in the form that `Accept` asks for.
-    pub fn find(&self, kind: Kind, path: &str, accept: &str) -> Option<&Page> {
+    pub(crate) fn find(&self, kind: Kind, path: &str, accept: &str) -> Option<&Page> {
         let shelf = &self.shelves[kind as usize];
-        let number: usize = path.trim_end_matches("/json").trim_end_matches(".json").trim_end_matches('/').rsplit("pkg").next()?.parse().ok()?;
+        let number: usize = path
+            .trim_end_matches("/json")
+            .trim_end_matches(".json")
+            .trim_end_matches('/')
+            .rsplit("pkg")
+            .next()?
+            .parse()
+            .ok()?;
         let is_full = match kind {
             Kind::Npm => !accept.contains("install-v1"),
             Kind::Crates | Kind::RubyGems => path.contains("/api/"),
@@ -96,7 +108,7 @@ impl Catalogue {
     }
 
     /// Pins over all packages, the registries in turn, each some releases behind.
-    pub fn pins(&self) -> String {
+    pub(crate) fn pins(&self) -> String {
         let mut groups: Vec<String> = vec![String::new(); Kind::ALL.len()];
         for number in 0..self.packages {
             let (kind, index) = (Kind::ALL[number % 4], number / 4);
@@ -105,7 +117,12 @@ impl Catalogue {
             let comma = if groups[kind as usize].is_empty() { "" } else { ",\n" };
             write!(groups[kind as usize], "{comma}    \"pkg{index:05}\": \"{pinned}\"").expect("writing to a string");
         }
-        let groups: Vec<String> = Kind::ALL.iter().zip(&groups).filter(|(_, pins)| !pins.is_empty()).map(|(kind, pins)| format!("  \"{}\": {{\n{pins}\n  }}", kind.group())).collect();
+        let groups: Vec<String> = Kind::ALL
+            .iter()
+            .zip(&groups)
+            .filter(|(_, pins)| !pins.is_empty())
+            .map(|(kind, pins)| format!("  \"{}\": {{\n{pins}\n  }}", kind.group()))
+            .collect();
         format!("{{\n{}\n}}\n", groups.join(",\n"))
     }
 }
@@ -124,7 +141,14 @@ fn version(number: usize) -> String {
 /// When the n-th version was published: a fortnight after the one before.
 fn published(number: usize) -> String {
     let day = number * 14;
-    format!("{}-{:02}-{:02}T{:02}:{:02}:00Z", 2013 + day / 336, day % 336 / 28 + 1, day % 28 + 1, number % 24, number % 60)
+    format!(
+        "{}-{:02}-{:02}T{:02}:{:02}:00Z",
+        2013 + day / 336,
+        day % 336 / 28 + 1,
+        day % 28 + 1,
+        number % 24,
+        number % 60
+    )
 }
 
 /// A digest that looks like one, so that it compresses as badly.
@@ -142,15 +166,22 @@ fn digest(seed: usize) -> String {
 
 impl Shelf {
     fn new(kind: Kind, bodies: usize) -> Self {
-        let page = |body: fn(usize, usize) -> String, media_type| move |index| Page::new(&body(index, releases(index)), media_type);
+        let page = |body: fn(usize, usize) -> String, media_type| {
+            move |index| Page::new(&body(index, releases(index)), media_type)
+        };
         let all = |make: &dyn Fn(usize) -> Page| (0..bodies).map(make).collect::<Vec<Page>>();
         match kind {
-            Kind::Crates => Self { main: all(&page(sparse_index, "text/plain")), full: all(&page(crates_api, "application/json")) },
+            Kind::Crates => {
+                Self { main: all(&page(sparse_index, "text/plain")), full: all(&page(crates_api, "application/json")) }
+            }
             Kind::PyPi => Self {
                 main: all(&page(simple_json, "application/vnd.pypi.simple.v1+json")),
                 full: all(&page(project_json, "application/json")),
             },
-            Kind::RubyGems => Self { main: all(&page(compact_index, "text/plain")), full: all(&page(gem_versions, "application/json")) },
+            Kind::RubyGems => Self {
+                main: all(&page(compact_index, "text/plain")),
+                full: all(&page(gem_versions, "application/json")),
+            },
             Kind::Npm => Self {
                 main: all(&page(|index, count| packument(index, count, false), "application/vnd.npm.install-v1+json")),
                 full: all(&page(|index, count| packument(index, count, true), "application/json")),
@@ -164,7 +195,11 @@ impl Page {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::new(5));
         encoder.write_all(body.as_bytes()).expect("writing to memory");
         let gzip = Bytes::from(encoder.finish().expect("writing to memory"));
-        Self { media_type, etag: format!("\"{}\"", &digest(body.len() * 31 + usize::from(gzip[gzip.len() / 2]))[..32]), gzip }
+        Self {
+            media_type,
+            etag: format!("\"{}\"", &digest(body.len() * 31 + usize::from(gzip[gzip.len() / 2]))[..32]),
+            gzip,
+        }
     }
 }
 
@@ -175,10 +210,22 @@ fn joined(count: usize, separator: &str, line: impl Fn(usize) -> String) -> Stri
 /// One line a version, most of it dependencies and features, as on the sparse index.
 fn sparse_index(index: usize, count: usize) -> String {
     let line = |number: usize| {
-        let dependency = |at: usize| format!(r#"{{"name":"dependency-{at}","req":"^{at}.{}","features":["std"],"optional":{},"default_features":true,"target":null,"kind":"{}"}}"#, number % 9, at % 3 == 0, if at % 4 == 0 { "dev" } else { "normal" });
+        let dependency = |at: usize| {
+            format!(
+                r#"{{"name":"dependency-{at}","req":"^{at}.{}","features":["std"],"optional":{},"default_features":true,"target":null,"kind":"{}"}}"#,
+                number % 9,
+                at % 3 == 0,
+                if at % 4 == 0 { "dev" } else { "normal" }
+            )
+        };
         format!(
             "{{\"name\":\"pkg{index:05}\",\"vers\":\"{}\",\"deps\":[{}],\"cksum\":\"{}\",\"features\":{{\"default\":[\"std\"],\"std\":[],\"full\":[{}]}},\"yanked\":{},\"pubtime\":\"{}\"}}\n",
-            version(number), joined(4 + index % 12, ",", dependency), digest(index * 1000 + number), joined(6, ",", |at| format!("\"dep:dependency-{at}\"")), number % 41 == 40, published(number)
+            version(number),
+            joined(4 + index % 12, ",", dependency),
+            digest(index * 1000 + number),
+            joined(6, ",", |at| format!("\"dep:dependency-{at}\"")),
+            number % 41 == 40,
+            published(number)
         )
     };
     joined(count, "", line)
@@ -186,9 +233,19 @@ fn sparse_index(index: usize, count: usize) -> String {
 
 /// crates.io's web API, for tools that ask that.
 fn crates_api(index: usize, count: usize) -> String {
-    let line = |number: usize| format!(r#"{{"id":{number},"crate":"pkg{index:05}","num":"{}","created_at":"{}","yanked":false,"license":"MIT","checksum":"{}"}}"#, version(number), published(number), digest(number));
+    let line = |number: usize| {
+        format!(
+            r#"{{"id":{number},"crate":"pkg{index:05}","num":"{}","created_at":"{}","yanked":false,"license":"MIT","checksum":"{}"}}"#,
+            version(number),
+            published(number),
+            digest(number)
+        )
+    };
     let newest = version(count - 1);
-    format!(r#"{{"crate":{{"id":"pkg{index:05}","max_version":"{newest}","max_stable_version":"{newest}"}},"versions":[{}]}}"#, joined(count, ",", line))
+    format!(
+        r#"{{"crate":{{"id":"pkg{index:05}","max_version":"{newest}","max_stable_version":"{newest}"}},"versions":[{}]}}"#,
+        joined(count, ",", line)
+    )
 }
 
 /// Two files a version, as PEP 691 lists them.
@@ -196,27 +253,60 @@ fn simple_json(index: usize, count: usize) -> String {
     let file = |number: usize, suffix: &str| {
         format!(
             r#"{{"core-metadata":{{"sha256":"{0}"}},"data-dist-info-metadata":{{"sha256":"{0}"}},"filename":"pkg{index:05}-{1}{suffix}","hashes":{{"sha256":"{2}"}},"provenance":null,"requires-python":">=3.8","size":{3},"upload-time":"{4}.123456Z","url":"https://files.example/packages/aa/bb/{2}/pkg{index:05}-{1}{suffix}","yanked":false}}"#,
-            digest(number + 7), version(number), digest(index * 999 + number), 10_000 + number, published(number).trim_end_matches('Z')
+            digest(number + 7),
+            version(number),
+            digest(index * 999 + number),
+            10_000 + number,
+            published(number).trim_end_matches('Z')
         )
     };
-    let files = joined(count, ",", |number| format!("{},{}", file(number, "-py3-none-any.whl"), file(number, ".tar.gz")));
+    let files =
+        joined(count, ",", |number| format!("{},{}", file(number, "-py3-none-any.whl"), file(number, ".tar.gz")));
     let versions = joined(count, ",", |number| format!("\"{}\"", version(number)));
-    format!(r#"{{"alternate-locations":[],"files":[{files}],"meta":{{"_last-serial":1,"api-version":"1.4"}},"name":"pkg{index:05}","project-status":{{"status":"active"}},"versions":[{versions}]}}"#)
+    format!(
+        r#"{{"alternate-locations":[],"files":[{files}],"meta":{{"_last-serial":1,"api-version":"1.4"}},"name":"pkg{index:05}","project-status":{{"status":"active"}},"versions":[{versions}]}}"#
+    )
 }
 
 fn project_json(index: usize, count: usize) -> String {
-    let line = |number: usize| format!(r#""{}":[{{"filename":"pkg{index:05}-{0}.tar.gz","upload_time_iso_8601":"{1}","yanked":false,"digests":{{"sha256":"{2}"}}}}]"#, version(number), published(number), digest(number));
-    format!(r#"{{"info":{{"name":"pkg{index:05}","version":"{}","project_urls":{{"Changelog":"https://pkg.example/changes"}}}},"releases":{{{}}},"urls":[]}}"#, version(count - 1), joined(count, ",", line))
+    let line = |number: usize| {
+        format!(
+            r#""{}":[{{"filename":"pkg{index:05}-{0}.tar.gz","upload_time_iso_8601":"{1}","yanked":false,"digests":{{"sha256":"{2}"}}}}]"#,
+            version(number),
+            published(number),
+            digest(number)
+        )
+    };
+    format!(
+        r#"{{"info":{{"name":"pkg{index:05}","version":"{}","project_urls":{{"Changelog":"https://pkg.example/changes"}}}},"releases":{{{}}},"urls":[]}}"#,
+        version(count - 1),
+        joined(count, ",", line)
+    )
 }
 
 /// The second version of the compact index' lines.
 fn compact_index(index: usize, count: usize) -> String {
-    let line = |number: usize| format!("{} alpha:>= 1.0&< 3,beta:~> 2.{}|checksum:{},ruby:>= 2.7,created_at:{}\n", version(number), number % 9, digest(index * 77 + number), published(number));
+    let line = |number: usize| {
+        format!(
+            "{} alpha:>= 1.0&< 3,beta:~> 2.{}|checksum:{},ruby:>= 2.7,created_at:{}\n",
+            version(number),
+            number % 9,
+            digest(index * 77 + number),
+            published(number)
+        )
+    };
     format!("---\n{}", joined(count, "", line))
 }
 
 fn gem_versions(_index: usize, count: usize) -> String {
-    let line = |number: usize| format!(r#"{{"number":"{}","platform":"ruby","created_at":"{}","prerelease":false,"sha":"{}"}}"#, version(number), published(number), digest(number));
+    let line = |number: usize| {
+        format!(
+            r#"{{"number":"{}","platform":"ruby","created_at":"{}","prerelease":false,"sha":"{}"}}"#,
+            version(number),
+            published(number),
+            digest(number)
+        )
+    };
     format!("[{}]", joined(count, ",", line))
 }
 
@@ -224,18 +314,37 @@ fn gem_versions(_index: usize, count: usize) -> String {
 fn packument(index: usize, count: usize, is_full: bool) -> String {
     let manifest = |number: usize| {
         let dependencies = joined(3 + index % 9, ",", |at| format!("\"dependency-{at}\":\"^{at}.{}.0\"", number % 9));
-        let extra = if is_full { format!(r#","description":"A package","keywords":["a","b"],"license":"MIT","scripts":{{"build":"tsc -p .","test":"node --test"}},"author":{{"name":"A"}},"gitHead":"{}""#, &digest(number)[..40]) } else { String::new() };
+        let extra = if is_full {
+            format!(
+                r#","description":"A package","keywords":["a","b"],"license":"MIT","scripts":{{"build":"tsc -p .","test":"node --test"}},"author":{{"name":"A"}},"gitHead":"{}""#,
+                &digest(number)[..40]
+            )
+        } else {
+            String::new()
+        };
         format!(
             r#""{0}":{{"name":"pkg{index:05}","version":"{0}","dependencies":{{{dependencies}}},"devDependencies":{{{dependencies}}},"engines":{{"node":">=18"}},"dist":{{"integrity":"sha512-{1}","shasum":"{2}","tarball":"https://files.example/pkg{index:05}/-/pkg{index:05}-{0}.tgz","fileCount":12,"unpackedSize":123456}}{extra}}}"#,
-            version(number), digest(index * 555 + number), &digest(number + 3)[..40]
+            version(number),
+            digest(index * 555 + number),
+            &digest(number + 3)[..40]
         )
     };
     let newest = version(count - 1);
     let tail = if is_full {
-        let times = joined(count, ",", |number| format!("\"{}\":\"{}\"", version(number), published(number).replace('Z', ".000Z")));
-        format!(r#","time":{{"created":"{}","modified":"{}",{times}}},"repository":{{"type":"git","url":"git+https://git.example/pkg{index:05}.git"}},"readme":"{}""#, published(0), published(count - 1), "A line of a readme that nobody reads here.\\n".repeat(120))
+        let times = joined(count, ",", |number| {
+            format!("\"{}\":\"{}\"", version(number), published(number).replace('Z', ".000Z"))
+        });
+        format!(
+            r#","time":{{"created":"{}","modified":"{}",{times}}},"repository":{{"type":"git","url":"git+https://git.example/pkg{index:05}.git"}},"readme":"{}""#,
+            published(0),
+            published(count - 1),
+            "A line of a readme that nobody reads here.\\n".repeat(120)
+        )
     } else {
         format!(r#","modified":"{}""#, published(count - 1))
     };
-    format!(r#"{{"name":"pkg{index:05}","dist-tags":{{"latest":"{newest}"}},"versions":{{{}}}{tail}}}"#, joined(count, ",", manifest))
+    format!(
+        r#"{{"name":"pkg{index:05}","dist-tags":{{"latest":"{newest}"}},"versions":{{{}}}{tail}}}"#,
+        joined(count, ",", manifest)
+    )
 }

@@ -10,18 +10,18 @@ use bytes::Bytes;
 use clap::ValueEnum;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
-use hyper::body::{Body as _, Frame, Incoming};
+use hyper::body::{Frame, Incoming};
 
 use super::{Body, empty, plain, whole};
 
 /// The body ends with this instead of its end.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection is cut here on purpose")]
-pub struct Cut;
+pub(crate) struct Cut;
 
 /// A way to answer wrongly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// 429 with `Retry-After: 1`
     TooMany,
     /// 429 with a `Retry-After` of a day
@@ -53,23 +53,32 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub fn response(self, request: &Request<Incoming>) -> (Response<Body>, usize) {
+    pub(crate) fn response(self, request: &Request<Incoming>) -> (Response<Body>, usize) {
         let json = |text: &'static str| typed("application/json", whole(Bytes::from_static(text.as_bytes())));
         let response = match self {
             Self::TooMany => after(plain(StatusCode::TOO_MANY_REQUESTS, "slow down"), "1"),
             Self::TooManyForADay => after(plain(StatusCode::TOO_MANY_REQUESTS, "slow down"), "86400"),
             Self::Unavailable => plain(StatusCode::SERVICE_UNAVAILABLE, "later"),
             Self::Reset => typed("text/plain", Script::cut(Bytes::new(), 0)),
-            Self::Truncated => typed("application/json", Script::cut(Bytes::from_static(b"{\"name\":\"pkg\",\"versions\":{\"1.0.0\":{"), 1)),
-            Self::Garbage => typed("application/octet-stream", whole(Bytes::from_static(b"\x00\xff\x13\x37 garbage \xf0\x28"))),
-            Self::Html => typed("text/html", whole(Bytes::from_static(b"<!doctype html><title>Sign in</title><p>Please sign in"))),
+            Self::Truncated => typed(
+                "application/json",
+                Script::cut(Bytes::from_static(b"{\"name\":\"pkg\",\"versions\":{\"1.0.0\":{"), 1),
+            ),
+            Self::Garbage => {
+                typed("application/octet-stream", whole(Bytes::from_static(b"\x00\xff\x13\x37 garbage \xf0\x28")))
+            }
+            Self::Html => {
+                typed("text/html", whole(Bytes::from_static(b"<!doctype html><title>Sign in</title><p>Please sign in")))
+            }
             Self::Drip => typed("application/json", Script::drip()),
             Self::Huge => typed("application/json", Script::huge()),
             Self::RedirectLoop => redirect(&request.uri().to_string()),
             Self::RedirectAway => redirect("http://127.0.0.2:9/elsewhere"),
             Self::WrongType => typed("image/png", whole(Bytes::from_static(b"{\"hello\":[1,2,3]}"))),
             Self::EmptyList => json("{}"),
-            Self::NotModified => Response::builder().status(StatusCode::NOT_MODIFIED).body(empty()).expect("the parts are valid"),
+            Self::NotModified => {
+                Response::builder().status(StatusCode::NOT_MODIFIED).body(empty()).expect("the parts are valid")
+            }
         };
         (response, 0)
     }
@@ -80,7 +89,11 @@ fn typed(media_type: &'static str, body: Body) -> Response<Body> {
 }
 
 fn redirect(to: &str) -> Response<Body> {
-    Response::builder().status(StatusCode::FOUND).header(header::LOCATION, to).body(empty()).expect("the parts are valid")
+    Response::builder()
+        .status(StatusCode::FOUND)
+        .header(header::LOCATION, to)
+        .body(empty())
+        .expect("the parts are valid")
 }
 
 fn after(mut response: Response<Body>, seconds: &'static str) -> Response<Body> {
@@ -103,7 +116,14 @@ impl Script {
     }
 
     fn drip() -> Body {
-        Self { chunk: Bytes::from_static(b" "), left: 1000, pause: Some(Duration::from_secs(2)), is_cut: false, timer: None }.boxed()
+        Self {
+            chunk: Bytes::from_static(b" "),
+            left: 1000,
+            pause: Some(Duration::from_secs(2)),
+            is_cut: false,
+            timer: None,
+        }
+        .boxed()
     }
 
     fn huge() -> Body {
@@ -130,7 +150,7 @@ impl hyper::body::Body for Script {
 }
 
 /// TLS with HTTP/2 and HTTP/1.1, from PEM files.
-pub fn tls_acceptor(certificate: &Path, key: &Path) -> std::io::Result<tokio_rustls::TlsAcceptor> {
+pub(crate) fn tls_acceptor(certificate: &Path, key: &Path) -> std::io::Result<tokio_rustls::TlsAcceptor> {
     use tokio_rustls::rustls::pki_types::pem::PemObject;
     use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
     let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(certificate).map_err(std::io::Error::other)?.collect();

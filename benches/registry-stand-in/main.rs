@@ -117,7 +117,11 @@ async fn accept_tls(listener: tokio::net::TcpListener, acceptor: tokio_rustls::T
     }
 }
 
-async fn serve<I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static>(io: I, kind: Option<Kind>, shared: Arc<Shared>) {
+async fn serve<I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static>(
+    io: I,
+    kind: Option<Kind>,
+    shared: Arc<Shared>,
+) {
     let service = service_fn(move |request| {
         let shared = shared.clone();
         async move { Ok::<_, Infallible>(answer(&request, kind, &shared).await) }
@@ -143,7 +147,12 @@ async fn answer(request: &Request<Incoming>, kind: Option<Kind>, shared: &Shared
     };
     let kind = kind.map_or("", Kind::variable);
     let mut log = shared.log.lock().expect("no writer panicked");
-    let _ = writeln!(log, "{}\t{kind}\t{}\t{size}\t{accept}\t{etag}\t{path}", arrived.as_millis(), response.status().as_u16());
+    let _ = writeln!(
+        log,
+        "{}\t{kind}\t{}\t{size}\t{accept}\t{etag}\t{path}",
+        arrived.as_millis(),
+        response.status().as_u16()
+    );
     let _ = log.flush();
     response
 }
@@ -161,7 +170,11 @@ fn page_response(page: &data::Page, headers: &HeaderMap, max_age: u64) -> (Respo
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
-    Response::builder().status(status).header(header::CONTENT_TYPE, "text/plain").body(whole(Bytes::from_static(text.as_bytes()))).expect("the parts are valid")
+    Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, "text/plain")
+        .body(whole(Bytes::from_static(text.as_bytes())))
+        .expect("the parts are valid")
 }
 
 fn whole(bytes: Bytes) -> Body {
