@@ -89,7 +89,7 @@ impl Catalogue {
 
     /// The page under a path, in the form that `Accept` asks for.
     pub(crate) fn find(&self, kind: Kind, path: &str, accept: &str) -> Option<&Page> {
-        let shelf = &self.shelves[kind as usize];
+        let Shelf { main, full } = &self.shelves[kind as usize];
         let number: usize = path
             .trim_end_matches("/json")
             .trim_end_matches(".json")
@@ -103,7 +103,7 @@ impl Catalogue {
             Kind::Crates | Kind::RubyGems => path.contains("/api/"),
             Kind::PyPi => path.starts_with("/pypi/"),
         };
-        let pages = if is_full { &shelf.full } else { &shelf.main };
+        let pages = if is_full { full } else { main };
         pages.get(number % pages.len())
     }
 
@@ -214,8 +214,8 @@ fn sparse_index(index: usize, count: usize) -> String {
             format!(
                 r#"{{"name":"dependency-{at}","req":"^{at}.{}","features":["std"],"optional":{},"default_features":true,"target":null,"kind":"{}"}}"#,
                 number % 9,
-                at % 3 == 0,
-                if at % 4 == 0 { "dev" } else { "normal" }
+                at.is_multiple_of(3),
+                if at.is_multiple_of(4) { "dev" } else { "normal" }
             )
         };
         format!(

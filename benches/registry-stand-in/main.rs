@@ -3,10 +3,12 @@
 //! `registry-stand-in --packages 1000 --latency 50 --out DIR` listens on four ports of 127.0.0.1 (one origin a registry),
 //! writes `DIR/upstream-versions.json` (pins over all packages, mixed) and `DIR/urls.env` (the `UPMON_*_URL` variables),
 //! prints `ready`, and serves until standard input closes. Every answer is one line of `DIR/requests.tsv`: milliseconds
-//! since start, registry, status, body bytes, `Accept`, ETag, path; so the log proves pace and lets a bare client ask the same.
+//! since start, registry, status, body bytes, `Accept`, `ETag`, path; so the log proves pace and lets a bare client ask the same.
 //!
 //! `--max-age N` sets `Cache-Control`; `--fault KIND --percent N` makes that share of the answers wrong (see `fault`);
 //! `--tls CERTIFICATE KEY` serves the same over TLS with HTTP/2 on one more port, for clients that know only https.
+
+#![expect(clippy::print_stdout, reason = "a program of its own, whose output this is")]
 
 mod data;
 mod fault;
@@ -95,7 +97,8 @@ async fn main() -> std::io::Result<()> {
 }
 
 fn variables(addresses: &[(Kind, SocketAddr)]) -> String {
-    addresses.iter().map(|(kind, address)| format!("UPMON_{}_URL=http://{address}/\n", kind.variable())).collect()
+    let lines = addresses.iter().map(|(kind, address)| format!("UPMON_{}_URL=http://{address}/", kind.variable()));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 async fn accept(listener: tokio::net::TcpListener, kind: Option<Kind>, shared: Arc<Shared>) {

@@ -104,9 +104,8 @@ impl Segments {
         match (0..longest).find(|&index| self.get(index) != newer.get(index)) {
             Some(0) => Step::Major,
             Some(1) => Step::Minor,
-            Some(_) => Step::Patch,
             None if either_prerelease => Step::Prerelease,
-            None => Step::Patch,
+            Some(_) | None => Step::Patch,
         }
     }
 }
