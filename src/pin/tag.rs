@@ -7,6 +7,13 @@ use std::borrow::Cow;
 pub struct TagTemplate {}
 
 impl TagTemplate {
+    /// Reads a template.
+    ///
+    /// # Errors
+    /// A sentence fragment, lower case, that says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.contains("{version}") { Ok(Self {}) } else { Err("it has no `{version}`".to_owned()) }
+    }
     /// The fixed text before the version.
     pub fn prefix(&self) -> &str {
         ""
