@@ -261,6 +261,11 @@ impl Policies {
         }
     }
 
+    /// Every name that a pin or a rule may use.
+    pub fn names(&self) -> Vec<&str> {
+        std::iter::once(&self.default).chain(&self.named).map(|policy| policy.name.as_str()).collect()
+    }
+
     /// The policy of a pin: its own, else the last rule's, else the default. Names are checked when settings are read.
     pub fn of(&self, pin: &crate::pin::Pin) -> &Policy {
         let by_rule =

@@ -1,8 +1,10 @@
 //! Integration tests: one binary, a module a topic. No test needs the network beyond this machine.
 
+mod config;
 mod contract;
 mod crates_io;
 mod http;
+mod manifest;
 mod npm;
 mod oracle_lag;
 mod oracle_tags;
@@ -10,4 +12,5 @@ mod oracles;
 mod pins;
 mod report;
 mod rubygems;
+mod schema;
 mod support;
