@@ -80,10 +80,10 @@ fn title(finding: &Finding) -> String {
 
 fn message(finding: &Finding, report: &Report) -> String {
     let next = words::next_step(finding, report.generated_at);
-    let pinned = words::version(&finding.pinned.version);
+    let versions = words::versions(finding);
     let head = match &finding.error {
-        Some(error) => format!("{pinned}: {}: {} ({next})", error.kind, words::sentence(&error.message)),
-        None => format!("{pinned} -> {}{}; {next}", words::newest(finding), distance(finding)),
+        Some(error) => format!("{versions}: {}: {} ({next})", error.kind, words::sentence(&error.message)),
+        None => format!("{versions}{}; {next}", distance(finding)),
     };
     let notices = finding.notices.iter().map(|notice| format!("note: {}", words::sentence(&notice.message)));
     std::iter::once(head).chain(notices).collect::<Vec<_>>().join("\n")

@@ -106,6 +106,15 @@ pub(super) fn newest(finding: &Finding) -> Cow<'_, str> {
     finding.newest.as_ref().map_or(Cow::Borrowed("-"), |newest| version(&newest.version))
 }
 
+/// The pin, and where it would move: `1.40.0 -> 1.54.1`. Only upwards: from a pin that is ahead no arrow leads down.
+pub(super) fn versions(finding: &Finding) -> String {
+    let pinned = version(&finding.pinned.version);
+    match finding.status {
+        Status::Behind => format!("{pinned} -> {}", newest(finding)),
+        Status::Current | Status::Ahead | Status::Unknown => pinned.into_owned(),
+    }
+}
+
 /// How much lies between, most significant part first: `2 minor`, `40 releases`; nothing where nothing does.
 pub(super) fn behind(finding: &Finding) -> Vec<String> {
     let (Status::Behind, Some(behind), Some(update)) = (finding.status, finding.behind, finding.update) else {
@@ -282,6 +291,13 @@ mod tests {
             let mut finding = of("rust/serde");
             finding.wanted.as_mut().unwrap().version = wanted.to_owned();
             assert_eq!(next_step(&finding, sample().generated_at), "newest 2.0.0 is outside the requirement");
+        }
+    }
+
+    #[test]
+    fn an_arrow_leads_only_upwards() {
+        for finding in sample().findings {
+            assert_eq!(versions(&finding).contains(" -> "), finding.status == Status::Behind, "{}", finding.id);
         }
     }
 
