@@ -1,3 +1,4 @@
 //! Integration tests: one binary, a module a topic. No test needs the network beyond this machine.
 
 mod oracles;
+mod properties;
