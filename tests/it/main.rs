@@ -10,6 +10,7 @@ mod oracle_lag;
 mod oracle_tags;
 mod oracles;
 mod pins;
+mod properties;
 mod report;
 mod rubygems;
 mod schema;
