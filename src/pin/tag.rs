@@ -31,8 +31,9 @@ pub struct TagTemplate {
 /// What the words of a free-form label mean in this series, as the pin shows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Habits {
-    /// The word that the pin ends in, and that is no prerelease: `ga` of `jdk-21-ga`, `win` of `4.5-win`.
-    own_word: Option<Box<str>>,
+    /// Words of the pin that mark no prerelease, since the pin is what is run: `ga` of `jdk-21-ga`, `win` of `4.5-win`,
+    /// `gke` of `1.18.0-gke.1`.
+    own_words: Vec<Box<str>>,
     /// Whether the pin is a numbered build, `17.0.9+8`, so that builds are this series' releases.
     counts_builds: bool,
 }
@@ -179,7 +180,8 @@ impl TagTemplate {
 
     /// The prerelease word that is the whole prefix: `rc` of `rc-8_22_0-2`, but not `test` of `tokio-test-0.4.5`.
     fn word_before(&self) -> Option<&str> {
-        const WORDS: [&str; 9] = ["alpha", "beta", "canary", "daily", "nightly", "pre", "rc", "snapshot", "weekly"];
+        const WORDS: [&str; 10] =
+            ["alpha", "beta", "canary", "daily", "nightly", "pre", "prerelease", "rc", "snapshot", "weekly"];
         let word = self.prefix.trim_end_matches(['-', '_', '.']);
         WORDS.iter().any(|known| word.eq_ignore_ascii_case(known)).then_some(word)
     }
@@ -188,13 +190,20 @@ impl TagTemplate {
 impl Habits {
     fn of(version: &str) -> Self {
         let rest = words::cut(version).map_or("", |cut| cut.rest);
-        let last = words::words(rest).last().filter(|word| word.end() == rest.len());
+        let main = rest.split('+').next().unwrap_or_default();
+        let is_own = |word: &Word<'_>| match word.meaning() {
+            Meaning::Final => word.end() == main.len(),
+            Meaning::Unknown => word.text.len() > 1,
+            _ => false,
+        };
         Self {
-            own_word: last
-                .filter(|word| matches!(word.meaning(), Meaning::Final | Meaning::Unknown) && word.text.len() > 1)
-                .map(|word| word.text.into()),
+            own_words: words::words(main).filter(is_own).map(|word| word.text.to_ascii_lowercase().into()).collect(),
             counts_builds: words::build_number(rest).is_some(),
         }
+    }
+
+    fn owns(&self, word: &Word<'_>) -> bool {
+        self.own_words.iter().any(|own| word.text.eq_ignore_ascii_case(own))
     }
 
     /// What follows the numbers, spelled so that libversion reads it as it is meant. `None` for a numbered build
@@ -202,47 +211,50 @@ impl Habits {
     fn plain<'text>(&self, rest: &'text str, word_before: Option<&str>) -> Option<Cow<'text, str>> {
         if let Some(build) = words::build_number(rest) {
             let release = &rest[..rest.len() - build.len() - 1];
-            return match (&self.own_word, self.counts_builds) {
-                (Some(_), _) => None,
-                (None, true) => Some(format!("{release}pl{build}").into()),
-                (None, false) => Some(rest.into()),
+            return match (self.counts_builds, self.own_words.is_empty()) {
+                (true, _) => Some(format!("{}pl{build}", self.respelled(release)).into()),
+                (false, true) => Some(rest.into()),
+                (false, false) => None,
             };
         }
-        let released = words::without_last_word(rest, |word| self.says_released(word));
-        let spelled = respell_patches(released);
+        let spelled = self.respelled(self.without_released(rest));
         Some(match word_before {
             Some(word) => format!("-{word}{}", spelled.trim_start_matches(['-', '_', '.'])).into(),
             None => spelled,
         })
     }
 
-    fn says_released(&self, word: &Word<'_>) -> bool {
-        let is_own = self.own_word.as_ref().is_some_and(|own| word.text.eq_ignore_ascii_case(own));
-        is_own || word.meaning() == Meaning::Final
+    /// The text without the words at its end that only say "released".
+    fn without_released<'text>(&self, rest: &'text str) -> &'text str {
+        let says_released = |word: &Word<'_>| self.owns(word) || word.meaning() == Meaning::Final;
+        let shorter = words::without_last_word(rest, says_released);
+        if shorter.len() == rest.len() { rest } else { self.without_released(shorter) }
     }
-}
 
-/// Writes every word for "after the release" as `pl`, which libversion always understands (it takes `p1` for a
-/// prerelease), and the `T` and `Z` of a time as separators.
-fn respell_patches(rest: &str) -> Cow<'_, str> {
-    let mut spelled = String::new();
-    let mut copied = 0;
-    for word in words::words(rest) {
-        let replacement = match word.meaning() {
-            Meaning::Patch => "pl",
-            Meaning::Time => ".",
-            Meaning::Letters if word.text == "Z" && rest.starts_with('T') => "",
-            _ => continue,
-        };
-        spelled.push_str(&rest[copied..word.start]);
-        spelled.push_str(replacement);
-        copied = word.end();
+    /// Writes every word for "after the release", and the pin's own, as `pl`, which libversion always understands (it
+    /// takes `p1` for a prerelease), and the `T` and `Z` of a time as separators. What follows `+` stays.
+    fn respelled<'text>(&self, rest: &'text str) -> Cow<'text, str> {
+        let main = rest.split('+').next().unwrap_or_default();
+        let mut spelled = String::new();
+        let mut copied = 0;
+        for word in words::words(main) {
+            let replacement = match word.meaning() {
+                Meaning::Patch => "pl",
+                Meaning::Unknown if self.owns(&word) => "pl",
+                Meaning::Time => ".",
+                Meaning::Letters if word.text == "Z" && rest.starts_with('T') => "",
+                _ => continue,
+            };
+            spelled.push_str(&rest[copied..word.start]);
+            spelled.push_str(replacement);
+            copied = word.end();
+        }
+        if copied == 0 {
+            return rest.into();
+        }
+        spelled.push_str(&rest[copied..]);
+        spelled.into()
     }
-    if copied == 0 {
-        return rest.into();
-    }
-    spelled.push_str(&rest[copied..]);
-    spelled.into()
 }
 
 /// Whether a prefix is a name and a sign that sets it off.
@@ -270,7 +282,7 @@ fn names_another(cut: &Cut<'_>) -> bool {
         behind
             .match_indices(['-', '_'])
             .filter_map(|(at, _)| words::cut(&behind[at + 1..]))
-            .any(|cut| cut.before.is_empty() && cut.numbers().nth(1).is_some())
+            .any(|cut| matches!(cut.before, "" | "v" | "V") && cut.numbers().nth(1).is_some())
     })
 }
 
@@ -301,7 +313,8 @@ fn is_part_of_name(before: &str, text: &str) -> bool {
     }
     let sign_behind = |text: &'_ str| {
         let behind = &text[words::digits(text)..];
-        behind.chars().next().filter(|_| starts_with_digit(behind.get(1..).unwrap_or_default()))
+        let sign = behind.chars().next().filter(char::is_ascii_punctuation)?;
+        starts_with_digit(&behind[1..]).then_some(sign)
     };
     let Some(first @ ('-' | '_')) = sign_behind(text) else { return false };
     let second = sign_behind(&text[words::digits(text) + 1..]);
@@ -380,6 +393,9 @@ mod tests {
             ("V_10_0_P1", "V_{version}"),
             ("OTP_R16B03-1", "OTP_R{version}"),
             ("jdk-21+35", "jdk-{version}"),
+            ("FIREFOX_118_0b9_RELEASE", "FIREFOX_{version}"),
+            ("e2fsprogs-v1.47.0", "e2fsprogs-v{version}"),
+            ("jetty-9.4.53.v20231009", "jetty-{version}"),
             ("llvmorg-17.0.6", "llvmorg-{version}"),
             ("php-8.3.0RC1", "php-{version}"),
             ("v.1.1", "v.{version}"),
@@ -415,9 +431,15 @@ mod tests {
             ("7.1.1-21", "7.1.1-21"),
             ("OpenSSL_0_9_8zh", "0.9.8zh"),
             ("jdk-17.0.9+8", "17.0.9pl8"),
+            ("jdk-17.0.9-crac+8", "17.0.9-plpl8"),
             ("v1.28.4+k3s1", "1.28.4+k3s1"),
+            ("v2.0.0+incompatible", "2.0.0+incompatible"),
+            ("v1.18.0-gke.1", "1.18.0-pl.1"),
+            ("FIREFOX_115_4_0esr_RELEASE", "115.4.0"),
+            ("jetty-9.4.53.v20231009", "9.4.53.v20231009"),
+            ("prerelease-2.29.0", "2.29.0-prerelease"),
             ("v1.0-rc1-win", "1.0-rc1"),
-            ("1.0.2k-fips-2.0.12", "1.0.2k-fips-2.0.12"),
+            ("1.0.2k-fips-2.0.12", "1.0.2k-pl-2.0.12"),
         ] {
             assert_eq!(loose(tag).version_in(tag).as_deref(), Some(version), "{tag}");
         }

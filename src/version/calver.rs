@@ -266,4 +266,15 @@ mod tests {
             assert!(SchemeId::Calver.requirement(text).is_err(), "{text}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "\\PC{0,16}|(19|20)?[0-9]{2}[._-][0-9]{1,3}[0-9a-zA-Z._+~-]{0,8}") {
+            if let Ok(version) = SchemeId::Calver.parse(&text) {
+                let segments = version.segments();
+                proptest::prop_assert!((1970..2200).contains(&segments.get(0).as_u64().unwrap()));
+                proptest::prop_assert!(segments.get(1).as_u64().unwrap() <= 12);
+            }
+        }
+    }
 }

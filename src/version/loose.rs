@@ -152,4 +152,13 @@ mod tests {
             assert!(SchemeId::Loose.requirement(text).is_err(), "{text:?}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_and_orders_both_ways(a in "\\PC{0,16}|[0-9a-zA-Z._+~-]{0,12}", b in "[0-9a-z._-]{0,12}") {
+            let (a, b) = (version(&a), version(&b));
+            proptest::prop_assert_eq!(a.precedence(&b), b.precedence(&a).reverse());
+            proptest::prop_assert_eq!(a.precedence(&a), Ordering::Equal);
+        }
+    }
 }

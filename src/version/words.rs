@@ -57,7 +57,7 @@ pub(crate) enum Meaning {
     Patch,
     /// Letters glued to the last number as a finer step: `1.1.1w`, `0.9.8zh`.
     Letters,
-    /// A numbered build, no finer step and no prerelease: Erlang's `R16B03`.
+    /// A numbered build, no finer step and no prerelease: Erlang's `R16B03`, Jetty's `9.4.53.v20231009`.
     Build,
     /// The `T` between a date and a time.
     Time,
@@ -114,7 +114,7 @@ const PRERELEASE: [&str; 35] = [
     "weekly",
     "wip",
 ];
-const FINAL: [&str; 7] = ["final", "ga", "incubating", "lts", "rel", "release", "stable"];
+const FINAL: [&str; 8] = ["final", "ga", "incubating", "lts", "rel", "release", "rtm", "stable"];
 const PATCH: [&str; 8] = ["errata", "fix", "hotfix", "pl", "rev", "revision", "sp", "update"];
 
 impl Word<'_> {
@@ -143,6 +143,7 @@ impl Word<'_> {
         match letter {
             // nobody counts betas from 01
             "b" if self.number.starts_with('0') && self.number.len() > 1 => Meaning::Build,
+            "v" => Meaning::Build,
             "a" | "b" | "c" | "m" => Meaning::Prerelease,
             "p" | "r" | "u" => Meaning::Patch,
             "t" if self.glued => Meaning::Time,
@@ -277,6 +278,7 @@ mod tests {
             "_r1",
             "T16-36-33Z",
             "B03-1",
+            ".v20231009",
             "-patch2",
             "errata1",
         ];
