@@ -1,1 +1,3 @@
 //! Integration tests: one binary, a module a topic. No test needs the network beyond this machine.
+
+mod git;
