@@ -2,6 +2,7 @@
 
 mod contract;
 mod crates_io;
+mod git;
 mod http;
 mod npm;
 mod rubygems;
