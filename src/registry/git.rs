@@ -1,28 +1,254 @@
-//! Placeholder.
+//! Git remotes: tags as releases, or the commits of a branch, over http(s), git, ssh, file or a path.
+//!
+//! A git remote speaks its own protocol, so it is asked through gix and not through [`Fetch`]: two small requests for
+//! the tags (protocol version 2, only the refs under the wanted prefix), one more for a few dates, no clone, no
+//! repository on disk. Nothing here can ask a person anything, and every wait has an end.
+//!
+//! - `address`: what the pins file says, read once;
+//! - `bounds`: silence, time and bytes that a conversation may take;
+//! - `http`, `process`, `conversation`: the wire, up to "these refs" and "these objects";
+//! - `tags`, `commits`, `pack`: from there to facts;
+//! - `login`, `forge`, `failure`: credentials, pages for people, reasons.
+
+mod address;
+mod bounds;
+mod commits;
+mod conversation;
+mod failure;
+mod forge;
+mod http;
+mod login;
+mod pack;
+mod process;
+mod tags;
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use url::Url;
+
+use self::address::{Remote, Way};
+use self::bounds::Bounds;
+use self::conversation::Conversation;
+use self::failure::{Cause, Failure};
+pub use self::forge::compare;
+pub use self::login::{Login, Logins};
 use super::{Query, Registry, RegistryId};
 use crate::error::LookupError;
-use crate::http::{Fetch, Fetched};
-use futures_util::future::BoxFuture;
-use url::Url;
-/// The public address.
+use crate::http::{Fetch, Fetched, Origin};
+use crate::pin::Strategy;
+use crate::release::{Links, ReleaseSet};
+
+/// Git has no public registry: every pin names its remote.
 pub const DEFAULT_URL: Option<&str> = None;
-/// Placeholder.
-#[derive(Debug)]
-pub struct Git {}
-impl Git {
-    /// At a base.
-    pub fn new(_base: Option<Url>) -> Self {
-        Self {}
+
+/// Conversations with one host at once. Forges publish no number for git itself; 16 is what Renovate allows a host
+/// ([`concurrentRequestLimit`](https://docs.renovatebot.com/configuration-options/#hostrulesconcurrentrequestlimit)), and
+/// over HTTP/2 they share one connection.
+const PER_HOST: usize = 16;
+
+/// Conversations at once with all hosts together: each holds one of tokio's blocking threads and its answer in memory.
+const IN_ALL: usize = 32;
+
+/// Long enough for a restarting server, short enough to stay within a run's patience.
+const PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(1200)];
+
+/// How git remotes are asked. The default suits everything but tests.
+#[derive(Clone)]
+pub struct GitOptions {
+    /// The longest wait for a sign of life: a connection, the next bytes. 30 s.
+    pub silence: Duration,
+    /// The longest that one attempt may take. 120 s.
+    pub total: Duration,
+    /// The pauses before the second and the third attempt, after a failure that a moment may heal.
+    pub pauses: [Duration; 2],
+    /// Whether the network is not to be used; remotes on this machine still are.
+    pub offline: bool,
+    /// Conversations with one host at once.
+    pub per_host: usize,
+    /// Conversations at once with all hosts together.
+    pub in_all: usize,
+    /// The command line that is used for ssh, as in git's `GIT_SSH_COMMAND`; `None` for plain `ssh`.
+    pub ssh: Option<OsString>,
+    /// Which credential belongs to which host.
+    pub logins: Logins,
+    /// The client for http(s). It must not follow redirects by itself: credentials are decided for each of them. `None`
+    /// makes one with the proxies and certificates of the platform when it is first needed.
+    pub client: Option<reqwest::Client>,
+}
+
+impl Default for GitOptions {
+    fn default() -> Self {
+        Self {
+            silence: Duration::from_secs(30),
+            total: Duration::from_mins(2),
+            pauses: PAUSES,
+            offline: false,
+            per_host: PER_HOST,
+            in_all: IN_ALL,
+            ssh: std::env::var_os("GIT_SSH_COMMAND").filter(|line| !line.is_empty()),
+            logins: Logins::from_environment(),
+            client: None,
+        }
     }
 }
+
+impl fmt::Debug for GitOptions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("GitOptions")
+            .field("silence", &self.silence)
+            .field("total", &self.total)
+            .field("offline", &self.offline)
+            .finish_non_exhaustive()
+    }
+}
+
+impl GitOptions {
+    /// The given client, else one of our own.
+    fn client(&self) -> Result<reqwest::Client, String> {
+        static OWN: OnceLock<Result<reqwest::Client, String>> = OnceLock::new();
+        match &self.client {
+            Some(client) => Ok(client.clone()),
+            None => OWN.get_or_init(build_client).clone(),
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "git decides on redirects itself, so it needs a client that follows none"
+)]
+fn build_client() -> Result<reqwest::Client, String> {
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build();
+    client.map_err(|error| format!("no HTTP client could be made: {error}"))
+}
+
+/// The registry of git remotes.
+#[derive(Debug)]
+pub struct Git {
+    options: Arc<GitOptions>,
+    in_all: Arc<Semaphore>,
+    by_host: Mutex<HashMap<String, Arc<Semaphore>>>,
+}
+
+/// What is said once the connection stands.
+type Talk = Arc<dyn Fn(&mut Conversation) -> Result<ReleaseSet, Failure> + Send + Sync>;
+
+impl Git {
+    /// With default options. A base address means nothing here: every pin names its remote.
+    pub fn new(_base: Option<Url>) -> Self {
+        Self::with_options(GitOptions::default())
+    }
+
+    /// With other options.
+    pub fn with_options(options: GitOptions) -> Self {
+        let in_all = Arc::new(Semaphore::new(options.in_all.max(1)));
+        Self { options: Arc::new(options), in_all, by_host: Mutex::default() }
+    }
+
+    /// Asks the query's remote, within the bounds of politeness, again where a moment may heal the failure.
+    async fn ask(&self, query: &Query, talk: Talk) -> Result<(ReleaseSet, Remote), LookupError> {
+        let package = &query.package;
+        let remote = query.url.as_deref().map_or_else(|| Err(no_address()), Remote::parse);
+        let remote = remote.map_err(|failure| failure.into_lookup(package, "(unreadable)"))?;
+        self.ask_remote(&remote, talk)
+            .await
+            .map_err(|failure| failure.into_lookup(package, &remote.shown))
+            .map(|facts| (facts, remote))
+    }
+
+    async fn ask_remote(&self, remote: &Remote, talk: Talk) -> Result<ReleaseSet, Failure> {
+        if self.options.offline && remote.way != Way::Local {
+            return Err(Failure::new(Cause::Unreachable, "the network is not to be used (`--offline`)"));
+        }
+        let _turn = self.turn(&remote.host).await;
+        for pause in self.options.pauses {
+            match self.attempt(remote, talk.clone()).await {
+                Err(failure) if failure.cause == Cause::Transient => {
+                    tracing::debug!(remote = remote.shown, %failure, ?pause, "asking again");
+                    tokio::time::sleep(pause).await;
+                }
+                answer => return answer,
+            }
+        }
+        self.attempt(remote, talk).await
+    }
+
+    /// Waits for a place at the host, then for a place among all.
+    async fn turn(&self, host: &str) -> (OwnedSemaphorePermit, OwnedSemaphorePermit) {
+        let at_host = {
+            let mut by_host = self.by_host.lock().unwrap_or_else(PoisonError::into_inner);
+            let fresh = || Arc::new(Semaphore::new(self.options.per_host.max(1)));
+            by_host.entry(host.to_owned()).or_insert_with(fresh).clone()
+        };
+        let never_closed = "no semaphore is ever closed";
+        let at_host = at_host.acquire_owned().await.expect(never_closed);
+        (at_host, self.in_all.clone().acquire_owned().await.expect(never_closed))
+    }
+
+    /// One conversation on a blocking thread. Dropping the future makes the thread give up.
+    async fn attempt(&self, remote: &Remote, talk: Talk) -> Result<ReleaseSet, Failure> {
+        let (bounds, _interest) = Bounds::new(self.options.silence, self.options.total);
+        let (remote, options) = (remote.clone(), self.options.clone());
+        let conversation = move || talk(&mut Conversation::open(&remote, &options, bounds)?);
+        tokio::task::spawn_blocking(conversation).await.unwrap_or_else(|error| {
+            // gix is strict with itself: some of what a hostile server could say ends in an assertion
+            Err(Failure::new(Cause::BadResponse, format!("the answer could not be read: {error}")))
+        })
+    }
+}
+
+fn no_address() -> Failure {
+    Failure::new(Cause::NotFound, "the pin names no `url`")
+}
+
+/// The remote itself, where it is a web address.
+fn links_of(remote: &Remote) -> Links {
+    let repository = (remote.way == Way::Http).then(|| remote.shown.as_str().into());
+    Links { repository, ..Links::default() }
+}
+
 impl Registry for Git {
     fn id(&self) -> RegistryId {
         RegistryId::Git
     }
+
     fn releases<'a>(&'a self, query: &'a Query, _fetch: &'a dyn Fetch) -> BoxFuture<'a, Result<Fetched, LookupError>> {
-        Box::pin(async move { Err(LookupError::Unreachable { message: format!("`{}` was not asked", query.package) }) })
+        let talk: Talk = match query.strategy.clone() {
+            Strategy::Tags => {
+                let (prefix, with_dates) = (query.tag_prefix.clone(), query.dates);
+                Arc::new(move |conversation| tags::list(conversation, &prefix, with_dates))
+            }
+            Strategy::Commits { branch, pin } => {
+                Arc::new(move |conversation| commits::compare(conversation, branch.as_deref(), &pin))
+            }
+        };
+        Box::pin(async move {
+            let (mut facts, remote) = self.ask(query, talk).await?;
+            facts.links = links_of(&remote);
+            Ok(Fetched { facts, origin: Origin::Network, confirmed_at: None, address: remote.shown })
+        })
     }
-    fn page(&self, _query: &Query, _version: Option<&str>) -> Option<String> {
-        None
+
+    fn dates<'a>(
+        &'a self,
+        query: &'a Query,
+        wanted: &'a [&'a str],
+        _fetch: &'a dyn Fetch,
+    ) -> BoxFuture<'a, Result<ReleaseSet, LookupError>> {
+        let wanted: Vec<String> = wanted.iter().map(|&label| label.to_owned()).collect();
+        let talk: Talk = Arc::new(move |conversation| tags::dates(conversation, &wanted));
+        Box::pin(async move { Ok(self.ask(query, talk).await?.0) })
+    }
+
+    fn page(&self, query: &Query, version: Option<&str>) -> Option<String> {
+        let is_commit = matches!(query.strategy, Strategy::Commits { .. });
+        forge::page(query.url.as_deref()?, version, is_commit)
     }
 }

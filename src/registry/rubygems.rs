@@ -24,7 +24,7 @@ pub const DEFAULT_URL: Option<&str> = Some(RUBYGEMS);
 
 const RUBYGEMS: &str = "https://rubygems.org/";
 
-/// Largest body read. Gems with thousands of versions have less than 1 MB of index and some MB of JSON.
+/// Largest body read. Far above any true one: a version takes some hundred bytes of an index and about 2 KB of JSON.
 const MAX_SIZE: u64 = 32 << 20;
 
 /// A gem server.

@@ -3,6 +3,7 @@
 mod config;
 mod contract;
 mod crates_io;
+mod git;
 mod http;
 mod manifest;
 mod npm;

@@ -5,7 +5,7 @@
 //! and not again once crates.io could not be had. Nothing here can make a lookup fail.
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use crates_io_api::{AsyncClient, Crate, Error};
@@ -30,13 +30,13 @@ struct Limits {
 const LIMITS: Limits =
     Limits { pace: Duration::from_secs(1), call: Duration::from_secs(5), run: Duration::from_secs(10) };
 
-/// Makes the client. Called once, when the first link is wanted: reading the system's certificates takes a while.
-type Connect = Box<dyn Fn() -> Option<AsyncClient> + Send + Sync>;
+/// Makes the client.
+type Connect = Box<dyn FnOnce() -> Option<AsyncClient> + Send>;
 
 /// Asks for links, for one run.
 pub(super) struct LinkSource {
-    connect: Connect,
-    client: OnceLock<Option<AsyncClient>>,
+    /// Made when the first link is wanted: reading the system's certificates takes a while.
+    client: LazyLock<Option<AsyncClient>, Connect>,
     limits: Limits,
     /// Held for the whole of a request, so that requests are serial.
     turn: Mutex<Turn>,
@@ -55,7 +55,7 @@ impl LinkSource {
     }
 
     fn new(connect: Connect, limits: Limits) -> Self {
-        Self { connect, client: OnceLock::new(), limits, turn: Mutex::default() }
+        Self { client: LazyLock::new(connect), limits, turn: Mutex::default() }
     }
 
     /// The links of a crate.
@@ -66,7 +66,7 @@ impl LinkSource {
         let mut turn = self.turn.lock().await;
         let slot = turn.claim(Instant::now(), self.limits).map_err(|reason| unreachable(name, reason))?;
         sleep_until(slot.start).await;
-        let answer = match self.client.get_or_init(|| (self.connect)()) {
+        let answer = match &*self.client {
             Some(client) => {
                 timeout_at(slot.end, client.get_crate(name)).await.map_err(|_| unreachable(name, "no answer in time"))
             }
@@ -134,25 +134,26 @@ fn of(answer: Crate) -> Links {
 
 /// The message is made of our own words: those of the error may hold a whole answer.
 fn failure(name: &str, error: &Error) -> LookupError {
-    let message = |reason: &str| format!("the links of crate `{name}` could not be had from crates.io: {reason}");
     match error {
-        Error::NotFound(_) => LookupError::NotFound { message: message("it has no such crate") },
-        Error::PermissionDenied(_) => LookupError::Unauthorized { message: message("it refused the request") },
+        Error::NotFound(_) => LookupError::NotFound { message: message(name, "it has no such crate") },
+        Error::PermissionDenied(_) => LookupError::Unauthorized { message: message(name, "it refused the request") },
         Error::Http(error) => match error.status() {
             Some(status) if status.as_u16() == 429 => {
-                LookupError::RateLimited { message: message("too many requests"), until: None }
+                LookupError::RateLimited { message: message(name, "too many requests"), until: None }
             }
-            Some(status) => LookupError::Unreachable { message: message(status.as_str()) },
+            Some(status) => unreachable(name, status.as_str()),
             None => unreachable(name, "it could not be reached"),
         },
-        _ => LookupError::BadResponse { message: message("its answer was not understood") },
+        _ => LookupError::BadResponse { message: message(name, "its answer was not understood") },
     }
 }
 
 fn unreachable(name: &str, reason: &str) -> LookupError {
-    LookupError::Unreachable {
-        message: format!("the links of crate `{name}` could not be had from crates.io: {reason}"),
-    }
+    LookupError::Unreachable { message: message(name, reason) }
+}
+
+fn message(name: &str, reason: &str) -> String {
+    format!("the links of crate `{name}` could not be had from crates.io: {reason}")
 }
 
 #[cfg(test)]

@@ -1,0 +1,135 @@
+//! What bounds one conversation with a remote: silence, time, bytes, and whether anybody still waits for it.
+//!
+//! gix speaks through blocking readers and writers. Here they run on tokio's sockets and pipes, so every wait has an
+//! end, no connection needs a thread of its own, and a lookup that nobody awaits any more stops by itself.
+
+use std::future::Future;
+use std::io::{self, Read, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+
+use super::failure::{Cause, Failure};
+
+/// The bounds of one conversation, shared by all of its parts.
+#[derive(Debug, Clone)]
+pub(super) struct Bounds {
+    runtime: Handle,
+    silence: Duration,
+    deadline: Instant,
+    bytes_left: Arc<AtomicU64>,
+    awaited: Arc<watch::Sender<()>>,
+    first_failure: Arc<Mutex<Option<Failure>>>,
+}
+
+impl Bounds {
+    /// Bounds that begin now. The conversation is given up when the receiver is dropped.
+    pub(super) fn new(silence: Duration, total: Duration) -> (Self, watch::Receiver<()>) {
+        let (awaited, interest) = watch::channel(());
+        let bounds = Self {
+            runtime: Handle::current(),
+            silence,
+            deadline: Instant::now() + total,
+            bytes_left: Arc::new(AtomicU64::new(0)),
+            awaited: Arc::new(awaited),
+            first_failure: Arc::default(),
+        };
+        (bounds, interest)
+    }
+
+    /// The longest wait for the next sign of life.
+    pub(super) fn silence(&self) -> Duration {
+        self.silence
+    }
+
+    /// The runtime, for parts that spawn.
+    pub(super) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    /// Allows the next answer this many bytes.
+    pub(super) fn allow(&self, bytes: u64) {
+        self.bytes_left.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Takes bytes off what the answer may still have.
+    pub(super) fn spend(&self, bytes: usize) -> Result<(), Failure> {
+        let spent = |left: u64| left.checked_sub(bytes as u64);
+        match self.bytes_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spent) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Failure::new(Cause::TooLarge, "the answer is larger than allowed")),
+        }
+    }
+
+    /// Awaits one step: a connection, the next bytes.
+    pub(super) async fn step<T>(&self, step: impl Future<Output = T>) -> Result<T, Failure> {
+        let until = self.deadline.min(Instant::now() + self.silence);
+        tokio::select! {
+            () = self.awaited.closed() => Err(Failure::new(Cause::Unreachable, "the lookup was given up")),
+            done = timeout_at(until, step) => done.map_err(|_| self.too_late(until)),
+        }
+    }
+
+    /// Awaits one step from a blocking thread.
+    pub(super) fn run<T>(&self, step: impl Future<Output = T>) -> Result<T, Failure> {
+        self.runtime.block_on(self.step(step))
+    }
+
+    fn too_late(&self, until: Instant) -> Failure {
+        let reason = if until == self.deadline {
+            "no complete answer within the time for one lookup".to_owned()
+        } else {
+            format!("nothing came for {:?}", self.silence)
+        };
+        Failure::new(Cause::Unreachable, reason)
+    }
+
+    /// Remembers why the conversation fails, for [`Bounds::failure`], since gix keeps only text.
+    pub(super) fn record(&self, failure: Failure) -> io::Error {
+        let error = io::Error::other(failure.clone());
+        self.first_failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
+        error
+    }
+
+    /// Why the conversation failed, if one of our own parts knows.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        self.first_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// A socket or pipe as gix wants it: blocking, and within the bounds.
+#[derive(Debug)]
+pub(super) struct Bounded<T> {
+    inner: T,
+    bounds: Bounds,
+}
+
+impl<T> Bounded<T> {
+    /// Puts a stream within the bounds.
+    pub(super) fn new(inner: T, bounds: &Bounds) -> Self {
+        Self { inner, bounds: bounds.clone() }
+    }
+}
+
+impl<T: AsyncRead + Unpin> Read for Bounded<T> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.bounds.run(self.inner.read(buffer)).map_err(|failure| self.bounds.record(failure))??;
+        self.bounds.spend(read).map_err(|failure| self.bounds.record(failure))?;
+        Ok(read)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> Write for Bounded<T> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bounds.run(self.inner.write(bytes)).map_err(|failure| self.bounds.record(failure))?
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.bounds.run(self.inner.flush()).map_err(|failure| self.bounds.record(failure))?
+    }
+}

@@ -1,0 +1,234 @@
+//! One conversation with a remote: connect, shake hands, list refs, fetch a few objects.
+//!
+//! All of it is gix's protocol code without a repository; every call blocks, so it runs on tokio's blocking threads.
+
+use std::io::{BufReader, BufWriter, Read};
+
+use gix::ObjectId;
+use gix::bstr::BString;
+use gix::progress::Discard;
+use gix::protocol::fetch::{Response, response::Acknowledgement};
+use gix::protocol::handshake::Ref;
+use gix::protocol::ls_refs::RefPrefixes;
+use gix::protocol::transport::client::blocking_io::{Transport, TransportV2Ext, http};
+use gix::protocol::transport::client::git::{ConnectMode, blocking_io::Connection};
+use gix::protocol::transport::packetline::read::Error as ErrorLine;
+use gix::protocol::transport::{Protocol, Service};
+use gix::protocol::{self, Handshake, LsRefsCommand};
+use tokio::net::TcpStream;
+
+use super::GitOptions;
+use super::address::{Remote, Way};
+use super::bounds::{Bounded, Bounds};
+use super::failure::{Cause, Failure, quote};
+use super::http::Web;
+use super::process::{self, Running};
+
+/// Any of gix's transports.
+pub(super) type Wire = Box<dyn Transport + Send>;
+
+/// What upmon calls itself within the git protocol.
+const AGENT: &str = concat!("upmon/", env!("CARGO_PKG_VERSION"));
+
+/// Largest list of refs. 100,000 tags are near 12 MB; a server of protocol version 0 adds every branch and pull request.
+const MAX_REFS: u64 = 32 << 20;
+
+/// The port that is [assigned](https://git-scm.com/docs/git-daemon) to `git daemon`.
+const DAEMON_PORT: u16 = 9418;
+
+/// An open conversation.
+pub(super) struct Conversation {
+    wire: Wire,
+    handshake: Handshake,
+    bounds: Bounds,
+    // ends after the wire, whose pipes lead to it
+    running: Option<Running>,
+}
+
+/// What is asked of a fetch.
+#[derive(Debug, Default)]
+pub(super) struct FetchRequest<'a> {
+    /// The objects.
+    pub(super) wants: &'a [ObjectId],
+    /// Objects that need not be sent, nor what they contain.
+    pub(super) haves: &'a [ObjectId],
+    /// Only the objects themselves: no history.
+    pub(super) is_shallow: bool,
+    /// The server is to begin, however little we have in common.
+    pub(super) is_done: bool,
+    /// The server is to say what it knows and send nothing.
+    pub(super) acknowledges_only: bool,
+    /// The most that the answer may have, in bytes.
+    pub(super) max_size: u64,
+}
+
+/// The answer to a fetch.
+#[derive(Debug)]
+pub(super) struct Fetch {
+    /// Which of the `haves` the server knows.
+    pub(super) common: Vec<ObjectId>,
+    /// The pack, where one came.
+    pub(super) pack: Option<Vec<u8>>,
+}
+
+impl Conversation {
+    /// Connects and shakes hands.
+    pub(super) fn open(remote: &Remote, options: &GitOptions, bounds: Bounds) -> Result<Self, Failure> {
+        bounds.allow(MAX_REFS);
+        let (mut wire, mut running) = connect(remote, options, &bounds)?;
+        // a server that wants a login is answered below gix, in `http`
+        let no_login = |_| Ok(None);
+        match protocol::handshake(&mut wire, Service::UploadPack, no_login, vec![], &mut Discard) {
+            Ok(handshake) => Self { wire, handshake, bounds, running }.checked(),
+            Err(error) => {
+                drop(wire);
+                Err(explain(&error, &bounds, running.as_mut()))
+            }
+        }
+    }
+
+    /// gix is built for SHA-1 alone; a SHA-256 repository gets a sentence instead of a parse error.
+    fn checked(self) -> Result<Self, Failure> {
+        let format = self.handshake.capabilities.capability("object-format");
+        match format.and_then(|format| format.value().map(ToString::to_string)) {
+            Some(format) if format != "sha1" => Err(Failure::new(
+                Cause::BadResponse,
+                format!("its objects are named by `{}`, and only repositories with sha1 can be read", quote(&format)),
+            )),
+            _ => Ok(self),
+        }
+    }
+
+    /// Whether the server speaks protocol version 2: the only one in which fetching is cheap.
+    pub(super) fn is_modern(&self) -> bool {
+        self.handshake.server_protocol_version == Protocol::V2
+    }
+
+    /// Whether the server understands an extra of `fetch`, such as `filter`.
+    pub(super) fn can_fetch(&self, extra: &str) -> bool {
+        let fetch = self.handshake.capabilities.capability("fetch");
+        self.is_modern() && fetch.and_then(|fetch| fetch.supports(extra)).unwrap_or(false)
+    }
+
+    /// The refs whose names start with one of the prefixes. Prefixes are a hint to the server: it may send more.
+    pub(super) fn refs(&mut self, prefixes: impl IntoIterator<Item = String>) -> Result<Vec<Ref>, Failure> {
+        if let Some(all) = self.handshake.refs.take() {
+            return Ok(all);
+        }
+        self.bounds.allow(MAX_REFS);
+        let mut wanted = RefPrefixes::new();
+        wanted.extend(prefixes.into_iter().map(BString::from));
+        let agent = ("agent", Some(protocol::agent(AGENT)));
+        LsRefsCommand::new(Some(wanted), &self.handshake.capabilities, agent)
+            .invoke_blocking(&mut self.wire, &mut Discard, false)
+            .map_err(|error| self.explain(&error))
+    }
+
+    /// Fetches objects without trees and files. Only for servers that [`Conversation::can_fetch`] with `filter`, or, if
+    /// nothing is to be sent, with `wait-for-done`.
+    pub(super) fn fetch(&mut self, request: &FetchRequest<'_>) -> Result<Fetch, Failure> {
+        self.bounds.allow(request.max_size);
+        self.fetch_with_gix(request).map_err(|error| self.explain(&error))
+    }
+
+    fn fetch_with_gix(&mut self, request: &FetchRequest<'_>) -> gix::Result<Fetch> {
+        let agent = protocol::agent(AGENT);
+        let capabilities = [("agent", Some(agent.as_str())), ("object-format", Some("sha1"))];
+        let has_format = self.handshake.capabilities.contains("object-format");
+        let capabilities = capabilities.into_iter().take(if has_format { 2 } else { 1 });
+        let arguments = Some(arguments(request).into_iter());
+        let mut reader = self.wire.invoke("fetch", capabilities, arguments, false).map_err(gix::Error::from_error)?;
+        let response = Response::from_line_reader(Protocol::V2, &mut reader, true, false)?;
+        let common = response.acknowledgements().iter().filter_map(Acknowledgement::id).copied().collect();
+        let mut pack = None;
+        if response.has_pack() {
+            // with a handler the reader takes the pack out of its sideband
+            reader.set_progress_handler(Some(Box::new(|_, _| std::ops::ControlFlow::Continue(()))));
+            let mut bytes = Vec::new();
+            reader.read_to_end(&mut bytes).map_err(gix::Error::from_error)?;
+            pack = Some(bytes);
+        }
+        Ok(Fetch { common, pack })
+    }
+
+    fn explain(&mut self, error: &gix::Error) -> Failure {
+        explain(error, &self.bounds, self.running.as_mut())
+    }
+}
+
+impl Drop for Conversation {
+    /// Says goodbye where the connection outlives a request, so that the far end need not wait for a timeout.
+    fn drop(&mut self) {
+        if self.bounds.failure().is_none() {
+            let _ = protocol::indicate_end_of_interaction(&mut self.wire, false);
+        }
+    }
+}
+
+fn arguments(request: &FetchRequest<'_>) -> Vec<BString> {
+    let mut lines = vec!["no-progress".to_owned(), "ofs-delta".to_owned()];
+    if request.acknowledges_only {
+        lines.push("wait-for-done".to_owned());
+    } else {
+        lines.push("filter tree:0".to_owned());
+    }
+    if request.is_shallow {
+        lines.push("deepen 1".to_owned());
+    }
+    lines.extend(request.wants.iter().map(|id| format!("want {id}")));
+    lines.extend(request.haves.iter().map(|id| format!("have {id}")));
+    if request.is_done {
+        lines.push("done".to_owned());
+    }
+    lines.into_iter().map(BString::from).collect()
+}
+
+fn connect(remote: &Remote, options: &GitOptions, bounds: &Bounds) -> Result<(Wire, Option<Running>), Failure> {
+    match remote.way {
+        Way::Http => Ok((web(remote, options, bounds)?, None)),
+        Way::Daemon => Ok((daemon(remote, bounds)?, None)),
+        Way::Ssh | Way::Local => {
+            let (wire, running) = process::connect(remote, options.ssh.as_deref(), bounds)?;
+            Ok((wire, Some(running)))
+        }
+    }
+}
+
+fn web(remote: &Remote, options: &GitOptions, bounds: &Bounds) -> Result<Wire, Failure> {
+    let url = url::Url::parse(&remote.url.to_bstring().to_string())
+        .map_err(|error| Failure::new(Cause::NotFound, format!("the address cannot be read: {error}")))?;
+    let client = options.client().map_err(|error| Failure::new(Cause::Unreachable, error))?;
+    let web = Web::new(client, options.logins.clone(), &url, remote.login.clone(), bounds);
+    Ok(Box::new(http::Transport::new_http(web, remote.url.clone(), Protocol::V2, false)))
+}
+
+/// gix's own connector has no timeout but the one for connecting.
+fn daemon(remote: &Remote, bounds: &Bounds) -> Result<Wire, Failure> {
+    let host = remote.url.host().unwrap_or_default().to_owned();
+    let at = (host.trim_matches(['[', ']']).to_owned(), remote.url.port.unwrap_or(DAEMON_PORT));
+    let stream = bounds.run(TcpStream::connect(at))?.map_err(|error| Failure::from_io(&error))?;
+    let (read, write) = stream.into_split();
+    let read = BufReader::new(Bounded::new(read, bounds));
+    let write = BufWriter::new(Bounded::new(write, bounds));
+    let (path, virtual_host) = (remote.url.path.clone(), Some((host, remote.url.port)));
+    Ok(Box::new(Connection::new(read, write, Protocol::V2, path, virtual_host, ConnectMode::Daemon, false)))
+}
+
+/// Why gix gave up: what our own parts recorded, else the server's error line, else what the program said, else the
+/// error of the connection, else gix's own words.
+fn explain(error: &gix::Error, bounds: &Bounds, running: Option<&mut Running>) -> Failure {
+    if let Some(failure) = bounds.failure() {
+        return failure;
+    }
+    if let Some(line) = error.downcast_any_ref::<ErrorLine>() {
+        return Failure::from_words(&line.message.to_string());
+    }
+    let complaint = running.map(Running::complaint).unwrap_or_default();
+    if !complaint.trim().is_empty() {
+        return Failure::from_words(&complaint);
+    }
+    if let Some(error) = error.downcast_any_ref::<std::io::Error>() {
+        return Failure::from_io(error);
+    }
+    Failure::new(Cause::BadResponse, quote(&error.probable_cause().to_string()))
+}

@@ -1,0 +1,150 @@
+//! Why a conversation with a remote ended early, and how that reads as a [`LookupError`].
+//!
+//! gix reports failures as chains of text. What the wire itself knows better (a status, a timeout, a size) is recorded
+//! as a [`Failure`] where it happens; only what is left is judged by the remote's own words.
+
+use chrono::{DateTime, Utc};
+
+use crate::error::LookupError;
+
+/// Longest quotation of a remote's own words, in characters.
+const QUOTE: usize = 200;
+
+/// What the caller can do about a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// The remote, or what was asked of it, does not exist.
+    NotFound,
+    /// A credential is missing or refused.
+    Unauthorized,
+    /// The remote asks to wait, until then if it said so.
+    RateLimited(Option<DateTime<Utc>>),
+    /// The answer is not what the protocol promises.
+    BadResponse,
+    /// The answer is larger than what was allowed for it.
+    TooLarge,
+    /// Nobody answered, and asking again at once would not change that.
+    Unreachable,
+    /// Nobody answered, but a second try may well succeed: a reset, a refused connection, a server error.
+    Transient,
+}
+
+/// Why a conversation ended early.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub(super) struct Failure {
+    /// What can be done about it.
+    pub(super) cause: Cause,
+    /// What happened, as a sentence fragment: "nothing came for 30 s".
+    pub(super) reason: String,
+}
+
+impl Failure {
+    /// A failure of some cause.
+    pub(super) fn new(cause: Cause, reason: impl Into<String>) -> Self {
+        Self { cause, reason: reason.into() }
+    }
+
+    /// A failure for which the remote's own words are all there is.
+    pub(super) fn from_words(words: &str) -> Self {
+        Self::new(cause_of_words(words).unwrap_or(Cause::BadResponse), format!("the remote says: {}", quote(words)))
+    }
+
+    /// A failure of the connection itself.
+    pub(super) fn from_io(error: &std::io::Error) -> Self {
+        use std::io::ErrorKind as Kind;
+        let cause = match error.kind() {
+            Kind::UnexpectedEof | Kind::InvalidData | Kind::Other => Cause::BadResponse,
+            Kind::TimedOut | Kind::WouldBlock => Cause::Unreachable,
+            _ => Cause::Transient,
+        };
+        let reason = match error.kind() {
+            Kind::UnexpectedEof => "the answer ended too early".to_owned(),
+            _ => quote(&error.to_string()),
+        };
+        Self::new(cause, reason)
+    }
+
+    /// The failure as the engine knows it, naming what was attempted.
+    pub(super) fn into_lookup(self, package: &str, remote: &str) -> LookupError {
+        let message = format!("asked the git remote `{remote}` for `{package}`: {}", self.reason);
+        match self.cause {
+            Cause::NotFound => LookupError::NotFound { message },
+            Cause::Unauthorized => LookupError::Unauthorized { message },
+            Cause::RateLimited(until) => LookupError::RateLimited { message, until },
+            Cause::BadResponse | Cause::TooLarge => LookupError::BadResponse { message },
+            Cause::Unreachable | Cause::Transient => LookupError::Unreachable { message },
+        }
+    }
+}
+
+/// What servers say, in the order of judgement: `git daemon` hides a missing repository behind "access denied or
+/// repository not exported", so absence goes first.
+///
+/// Sources: `git` (`daemon.c`, `upload-pack.c`, `path.c`, `setup.c`), OpenSSH's client, and the messages of GitHub and
+/// GitLab over ssh.
+const WORDS: &[(&str, Cause)] = &[
+    ("repository not exported", Cause::NotFound),
+    ("not found", Cause::NotFound),
+    ("could not be found", Cause::NotFound),
+    ("not appear to be a git repository", Cause::NotFound),
+    ("no such repository", Cause::NotFound),
+    ("does not exist", Cause::NotFound),
+    ("no such file or directory", Cause::NotFound),
+    ("permission denied", Cause::Unauthorized),
+    ("access denied", Cause::Unauthorized),
+    ("authentication failed", Cause::Unauthorized),
+    ("dubious ownership", Cause::Unauthorized),
+    ("could not resolve", Cause::Unreachable),
+    ("host key verification failed", Cause::Unreachable),
+    ("no route to host", Cause::Unreachable),
+    ("network is unreachable", Cause::Unreachable),
+    ("timed out", Cause::Unreachable),
+    ("connection refused", Cause::Transient),
+    ("connection closed", Cause::Transient),
+    ("connection reset", Cause::Transient),
+];
+
+fn cause_of_words(words: &str) -> Option<Cause> {
+    let words = words.to_lowercase();
+    WORDS.iter().find(|(phrase, _)| words.contains(phrase)).map(|(_, cause)| *cause)
+}
+
+/// The first telling line of foreign text, short and without control characters.
+pub(super) fn quote(text: &str) -> String {
+    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let line = lines().find(|line| cause_of_words(line).is_some()).or_else(|| lines().next()).unwrap_or("nothing");
+    line.chars().map(|c| if c.is_control() { ' ' } else { c }).take(QUOTE).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_servers_tell_absence_from_refusal_from_silence() {
+        let rows = [
+            ("access denied or repository not exported: /x", Cause::NotFound),
+            ("fatal: '/srv/x' does not appear to be a git repository", Cause::NotFound),
+            ("ERROR: Repository not found.", Cause::NotFound),
+            ("The project you were looking for could not be found", Cause::NotFound),
+            ("git@github.com: Permission denied (publickey).", Cause::Unauthorized),
+            ("fatal: detected dubious ownership in repository at '/x'", Cause::Unauthorized),
+            ("ssh: Could not resolve hostname nowhere.invalid: Name or service not known", Cause::Unreachable),
+            ("Host key verification failed.", Cause::Unreachable),
+            ("ssh: connect to host h port 22: Connection refused", Cause::Transient),
+            ("upload-pack: not our ref 0123", Cause::BadResponse),
+        ];
+        for (words, cause) in rows {
+            assert_eq!(Failure::from_words(words).cause, cause, "{words}");
+        }
+    }
+
+    #[test]
+    fn a_quotation_is_the_telling_line_without_control_characters() {
+        let text = "Warning: a banner\r\n\u{1b}[31mERROR: Repository not found.\u{7}\nfatal: gone";
+        assert_eq!(quote(text), " [31mERROR: Repository not found. ");
+        assert_eq!(quote(&"x".repeat(1000)).len(), QUOTE);
+        assert_eq!(quote("\n \n"), "nothing");
+    }
+}

@@ -1,0 +1,631 @@
+//! The git registry against git's own servers, and against servers that misbehave.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends by panicking")]
+
+mod support;
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use futures_util::future::{BoxFuture, join_all};
+use secrecy::SecretString;
+use upmon::error::{ErrorKind, LookupError};
+use upmon::http::{Decoder, Fetch, Fetched, Request};
+use upmon::pin::Strategy;
+use upmon::registry::git::{Git, GitOptions, Login, Logins};
+use upmon::registry::{Query, Registry};
+use upmon::release::{CommitRange, ReleaseSet};
+
+use self::support::{Manner, Root, Web, commit, daemon, fake_ssh, history, january, nobody, silent};
+
+/// Git does not use the HTTP seam.
+struct NoFetch;
+
+impl Fetch for NoFetch {
+    fn fetch<'a>(&'a self, request: Request, _: Decoder<'a>) -> BoxFuture<'a, Result<Fetched, LookupError>> {
+        panic!("{request:?} did not go through git")
+    }
+}
+
+fn options() -> GitOptions {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    GitOptions {
+        silence: Duration::from_secs(20),
+        total: Duration::from_mins(1),
+        pauses: [Duration::from_millis(1); 2],
+        ssh: None,
+        logins: Logins::none(),
+        ..GitOptions::default()
+    }
+}
+
+fn query(url: &str) -> Query {
+    Query {
+        package: "tool".to_owned(),
+        url: Some(url.to_owned()),
+        strategy: Strategy::Tags,
+        tag_prefix: String::new(),
+        dates: false,
+    }
+}
+
+fn commits(url: &str, branch: Option<&str>, pin: &str) -> Query {
+    let strategy = Strategy::Commits { branch: branch.map(str::to_owned), pin: pin.to_owned() };
+    Query { strategy, ..query(url) }
+}
+
+async fn ask(query: &Query) -> Result<ReleaseSet, LookupError> {
+    ask_with(options(), query).await
+}
+
+async fn ask_with(options: GitOptions, query: &Query) -> Result<ReleaseSet, LookupError> {
+    Git::with_options(options).releases(query, &NoFetch).await.map(|fetched| fetched.facts)
+}
+
+async fn range(query: &Query) -> Result<CommitRange, LookupError> {
+    ask(query).await.map(|facts| facts.commits.unwrap())
+}
+
+/// Names, sorted as git sorts them, with the commits that they lead to.
+fn tags(facts: &ReleaseSet) -> Vec<(String, String)> {
+    let mut tags: Vec<_> = facts
+        .releases
+        .iter()
+        .map(|release| (release.version.to_string(), release.commit.as_deref().unwrap().to_owned()))
+        .collect();
+    tags.sort_unstable();
+    tags
+}
+
+fn dates(facts: &ReleaseSet) -> Vec<(&str, Option<DateTime<Utc>>)> {
+    let mut dates: Vec<_> = facts.releases.iter().map(|release| (&*release.version, release.published_at)).collect();
+    dates.sort_unstable();
+    dates
+}
+
+fn at(seconds: u64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(seconds.try_into().unwrap(), 0)
+}
+
+/// What `history` makes, as git itself resolves it.
+fn expected(root: &Root, name: &str) -> Vec<(String, String)> {
+    let names = ["gopls/v0.1.0", "inner", "v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0", "v1.4.0"];
+    names.map(|tag| (tag.to_owned(), root.id(name, &format!("refs/tags/{tag}^{{commit}}")))).to_vec()
+}
+
+fn fetches(web: &Web) -> usize {
+    web.log().iter().filter(|asked| asked.text().contains("command=fetch")).count()
+}
+
+#[tokio::test]
+async fn every_way_to_a_repository_gives_the_same_tags() {
+    let root = Root::new();
+    let path = root.import("tool.git", &history(), true);
+    let web = Web::start(root.path(), Manner::default());
+    let old = Web::start(root.path(), Manner { is_old: true, ..Manner::default() });
+    // what ssh would run at the far end, with the name of the program as `git` knows it
+    let ssh = fake_ssh(root.path(), "for last; do :; done\nexec sh -c \"git ${last#git-}\"");
+    let options = GitOptions { ssh: Some(ssh.into()), ..options() };
+    let path = path.to_str().unwrap();
+    let urls = [
+        path.to_owned(),
+        format!("file://{path}"),
+        format!("git://{}/tool.git", daemon(root.path())),
+        web.url("tool.git"),
+        old.url("tool.git"),
+        format!("git@127.0.0.1:{path}"),
+        format!("ssh://127.0.0.1:2222{path}"),
+    ];
+    for url in urls {
+        let facts = ask_with(options.clone(), &query(&url)).await.unwrap();
+        assert_eq!(tags(&facts), expected(&root, "tool.git"), "{url}");
+        assert!(facts.unreadable.is_empty(), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn only_the_tags_under_the_prefix_travel() {
+    let root = Root::new();
+    root.import("tool.git", &history(), true);
+    let web = Web::start(root.path(), Manner::default());
+    let old = Web::start(root.path(), Manner { is_old: true, ..Manner::default() });
+    for server in [&web, &old] {
+        let query = Query { tag_prefix: "gopls/v".to_owned(), ..query(&server.url("tool.git")) };
+        let facts = ask(&query).await.unwrap();
+        assert_eq!(tags(&facts), [("gopls/v0.1.0".to_owned(), root.id("tool.git", "main~1"))]);
+    }
+    let log = web.log();
+    assert_eq!(log.len(), 2, "a handshake and a list");
+    assert!(log[1].text().contains("ref-prefix refs/tags/gopls/v\n"), "{}", log[1].text());
+    assert_eq!(old.log().len(), 1, "an old server lists in the handshake");
+}
+
+#[tokio::test]
+async fn two_thousand_tags_are_all_there() {
+    let root = Root::new();
+    let mut stream = history();
+    for number in 0..2500 {
+        writeln!(stream, "reset refs/tags/bulk/{number}\nfrom :{}\n", number % 6 + 1).unwrap();
+    }
+    let path = root.import("tool.git", &stream, false);
+    let facts = ask(&query(path.to_str().unwrap())).await.unwrap();
+    assert_eq!(facts.releases.len(), 2507);
+    let listed = root.in_repository("tool.git", &["for-each-ref", "--format=%(refname:strip=2)", "refs/tags"]);
+    assert_eq!(tags(&facts).into_iter().map(|(name, _)| name).collect::<Vec<_>>(), listed.lines().collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn dates_of_wanted_tags_cost_one_fetch() {
+    let root = Root::new();
+    let path = root.import("tool.git", &history(), true);
+    let web = Web::start(root.path(), Manner::default());
+    let wanted = ["v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0", "v1.4.0", "v9.9.9"];
+    let urls =
+        [web.url("tool.git"), path.to_str().unwrap().to_owned(), format!("git://{}/tool.git", daemon(root.path()))];
+    for url in urls {
+        let dated = Git::with_options(options()).dates(&query(&url), &wanted, &NoFetch).await.unwrap();
+        let expected = [
+            ("v1.0.0", at(january(1))),
+            ("v1.1.0", at(january(10))),
+            ("v1.2.0", at(january(12))),
+            ("v1.3.0", at(january(4))),
+            ("v1.4.0", at(january(5))),
+        ];
+        assert_eq!(dates(&dated), expected, "{url}");
+    }
+    assert_eq!(fetches(&web), 1);
+    let asked = web.log().pop().unwrap().text();
+    assert!(asked.contains("filter tree:0") && asked.contains("deepen 1"), "{asked}");
+}
+
+#[tokio::test]
+async fn all_dates_come_with_the_tags_when_asked_for() {
+    let root = Root::new();
+    root.import("tool.git", &history(), true);
+    let web = Web::start(root.path(), Manner::default());
+    let facts = ask(&Query { dates: true, ..query(&web.url("tool.git")) }).await.unwrap();
+    assert!(dates(&facts).iter().all(|(_, at)| at.is_some()), "{:?}", dates(&facts));
+    assert_eq!((web.log().len(), fetches(&web)), (3, 1));
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_leave_trees_out_is_not_asked_for_dates() {
+    let root = Root::new();
+    root.import("plain.git", &history(), false);
+    root.import("old.git", &history(), true);
+    let web = Web::start(root.path(), Manner::default());
+    let old = Web::start(root.path(), Manner { is_old: true, ..Manner::default() });
+    for (server, url) in [(&web, web.url("plain.git")), (&old, old.url("old.git"))] {
+        let dated = Git::with_options(options()).dates(&query(&url), &["v1.0.0"], &NoFetch).await.unwrap();
+        assert!(dated.releases.is_empty(), "{url}");
+        let facts = ask(&Query { dates: true, ..query(&url) }).await.unwrap();
+        assert_eq!(facts.releases.len(), 7, "{url}");
+        assert!(facts.releases.iter().all(|release| release.published_at.is_none()), "{url}");
+        assert_eq!(fetches(server), 0, "{url}");
+    }
+}
+
+#[tokio::test]
+async fn a_repository_without_tags_or_commits_is_an_empty_set() {
+    let root = Root::new();
+    let path = root.empty("empty.git", "sha1");
+    let web = Web::start(root.path(), Manner::default());
+    let old = Web::start(root.path(), Manner { is_old: true, ..Manner::default() });
+    let urls = [path.to_str().unwrap().to_owned(), web.url("empty.git"), old.url("empty.git")];
+    for url in urls {
+        let facts = ask(&query(&url)).await.unwrap();
+        assert!(facts.releases.is_empty() && facts.unreadable.is_empty(), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn commits_between_the_pin_and_the_head_are_counted_and_dated() {
+    let root = Root::new();
+    let path = root.import("tool.git", &history(), true);
+    let web = Web::start(root.path(), Manner::default());
+    let id = |revision: &str| root.id("tool.git", revision);
+    let urls =
+        [web.url("tool.git"), path.to_str().unwrap().to_owned(), format!("git://{}/tool.git", daemon(root.path()))];
+    for url in urls {
+        // branch, pin, commits ahead, the first of them, the head's and the pin's day
+        let rows = [
+            (None, "main~3", 3, Some(4), 6, 3),
+            (Some("main"), "main~1", 1, Some(6), 6, 5),
+            (Some("dev"), "main~5", 3, Some(2), 20, 1),
+            (Some("dev"), "main", 1, Some(20), 20, 6),
+            (Some("main"), "main", 0, None, 6, 6),
+            (Some("main"), "dev", 3, Some(4), 6, 20),
+        ];
+        for (branch, pin, ahead, first, head_at, pinned_at) in rows {
+            let found = range(&commits(&url, branch, &id(pin))).await.unwrap();
+            let expected = CommitRange {
+                head: id(branch.unwrap_or("HEAD")).into(),
+                head_at: at(january(head_at)),
+                pinned: Some(id(pin).into()),
+                pinned_at: at(january(pinned_at)),
+                ahead_by: Some(ahead),
+                first_at: first.and_then(|day| at(january(day))),
+            };
+            assert_eq!(found, expected, "{url}: {branch:?} {pin}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_pin_ahead_of_its_branch_leaves_no_commit_to_count() {
+    let root = Root::new();
+    let mut stream = history();
+    stream.push_str("reset refs/heads/behind\nfrom :4\n\n");
+    let path = root.import("tool.git", &stream, true);
+    let pin = root.id("tool.git", "main");
+    let found = range(&commits(path.to_str().unwrap(), Some("behind"), &pin)).await.unwrap();
+    assert_eq!((found.pinned.as_deref(), found.ahead_by, found.first_at), (Some(&*pin), Some(0), None));
+}
+
+#[tokio::test]
+async fn history_with_deltas_and_many_commits_is_counted_whole() {
+    let root = Root::new();
+    let mut stream = String::new();
+    for number in 1..=3000 {
+        commit(&mut stream, "refs/heads/main", number, january(1) + number);
+    }
+    let path = root.import("long.git", &stream, true);
+    root.in_repository("long.git", &["repack", "-adfq", "--depth=50", "--window=50"]);
+    let query = commits(path.to_str().unwrap(), None, &root.id("long.git", "main~2990"));
+    let found = range(&query).await.unwrap();
+    assert_eq!((found.ahead_by, found.first_at), (Some(2990), at(january(1) + 11)));
+}
+
+#[tokio::test]
+async fn an_unknown_pin_is_told_from_a_commit_that_cannot_be_counted() {
+    let root = Root::new();
+    root.import("tool.git", &history(), true);
+    root.import("plain.git", &history(), false);
+    let web = Web::start(root.path(), Manner::default());
+    let nowhere = "0123456789abcdef0123456789abcdef01234567";
+    for name in ["tool.git", "plain.git"] {
+        let found = range(&commits(&web.url(name), None, nowhere)).await.unwrap();
+        assert_eq!((found.pinned, found.ahead_by), (None, None), "{name}");
+    }
+    let pin = root.id("plain.git", "main~2");
+    let found = range(&commits(&web.url("plain.git"), None, &pin)).await.unwrap();
+    assert_eq!((found.pinned.as_deref(), found.ahead_by, found.head_at), (Some(&*pin), None, None));
+    let sent: Vec<_> = web.log().into_iter().filter(|asked| asked.line.contains("POST")).collect();
+    let is_cheap = |text: &str| text.contains("wait-for-done") || text.contains("filter tree:0");
+    let fetches = || sent.iter().map(support::Asked::text).filter(|text| text.contains("command=fetch"));
+    assert!(fetches().count() == 3 && fetches().all(|text| is_cheap(&text)));
+}
+
+#[tokio::test]
+async fn pins_and_branches_that_mean_nothing_are_told_by_name() {
+    let root = Root::new();
+    let path = root.import("tool.git", &history(), true);
+    let url = path.to_str().unwrap();
+    let head = root.id("tool.git", "main");
+    let found = range(&commits(url, None, &head[..9])).await.unwrap();
+    assert_eq!((found.pinned.as_deref(), found.ahead_by), (Some(&*head), Some(0)));
+    let older = root.id("tool.git", "main~1");
+    let rows = [
+        (Some("nope"), head.as_str(), "no branch `nope`"),
+        (None, &older[..9], "full commit id"),
+        (None, "v1.0.0", "full commit id"),
+    ];
+    for (branch, pin, words) in rows {
+        let error = range(&commits(url, branch, pin)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_old_server_tells_the_head_and_nothing_between() {
+    let root = Root::new();
+    root.import("tool.git", &history(), true);
+    let old = Web::start(root.path(), Manner { is_old: true, ..Manner::default() });
+    let url = old.url("tool.git");
+    let found = range(&commits(&url, None, &root.id("tool.git", "main"))).await.unwrap();
+    assert_eq!((found.ahead_by, found.head_at), (Some(0), None));
+    let error = range(&commits(&url, None, &root.id("tool.git", "main~1"))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BadResponse, "{error}");
+}
+
+#[tokio::test]
+async fn a_missing_repository_is_not_found_by_every_way() {
+    let root = Root::new();
+    root.import("tool.git", &history(), true);
+    std::fs::create_dir(root.path().join("folder")).unwrap();
+    let web = Web::start(root.path(), Manner::default());
+    let path = root.path().to_str().unwrap();
+    let ssh = fake_ssh(root.path(), "echo 'a banner' >&2; echo 'ERROR: Repository not found.' >&2; exit 128");
+    let options = GitOptions { ssh: Some(ssh.into()), ..options() };
+    let urls = [
+        format!("{path}/nope.git"),
+        format!("{path}/folder"),
+        format!("file://{path}/nope.git"),
+        format!("git://{}/nope.git", daemon(root.path())),
+        web.url("nope.git"),
+        "git@127.0.0.1:nope.git".to_owned(),
+        "nothing:// at all".to_owned(),
+    ];
+    for url in urls {
+        let error = ask_with(options.clone(), &query(&url)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{url}: {error}");
+        assert!(error.to_string().contains("`tool`"), "{error}");
+    }
+    let error = ask(&Query { url: None, ..query("") }).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+}
+
+#[tokio::test]
+async fn every_status_and_every_wrong_body_has_its_kind() {
+    const REFS: &str = "200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement";
+    let rows = [
+        ("401 Unauthorized", "", ErrorKind::Unauthorized),
+        ("402 Payment Required", "", ErrorKind::Unauthorized),
+        ("403 Forbidden", "", ErrorKind::Unauthorized),
+        ("404 Not Found", "", ErrorKind::NotFound),
+        ("410 Gone", "", ErrorKind::NotFound),
+        ("429 Too Many Requests\r\nRetry-After: 60", "", ErrorKind::RateLimited),
+        ("503 Service Unavailable\r\nRetry-After: 60", "", ErrorKind::RateLimited),
+        ("418 I'm a teapot", "", ErrorKind::BadResponse),
+        ("304 Not Modified", "", ErrorKind::BadResponse),
+        ("200 OK\r\nContent-Type: text/html", "<html>Welcome to our hotel</html>", ErrorKind::BadResponse),
+        ("200 OK", "", ErrorKind::BadResponse),
+        (REFS, "", ErrorKind::BadResponse),
+        (REFS, "<html>", ErrorKind::BadResponse),
+        (REFS, "zzzz", ErrorKind::BadResponse),
+        (REFS, "001e# service=git-upload-pack\n0000000eversion 2\n", ErrorKind::BadResponse),
+        (REFS, "0012version 2\nagent", ErrorKind::BadResponse),
+        (REFS, "000eversion 9\n0000", ErrorKind::BadResponse),
+        (REFS, "001e# service=git-upload-pack\n0000003f0123456789 refs/tags/v1\0 agent=x 0000", ErrorKind::BadResponse),
+        (REFS, "001e# service=git-upload-pack\n0000001cERR Repository not found", ErrorKind::NotFound),
+        ("302 Found\r\nLocation: /login", "", ErrorKind::BadResponse),
+        ("302 Found", "", ErrorKind::BadResponse),
+    ];
+    let root = Root::new();
+    for (head, body, kind) in rows {
+        let fixed = Some((head.to_owned(), body.to_owned()));
+        let web = Web::start(root.path(), Manner { fixed, ..Manner::default() });
+        let error = ask(&query(&web.url("tool.git"))).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{head} {body}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_rate_limit_says_until_when_by_the_servers_clock() {
+    let head = "429 Too Many Requests\r\nRetry-After: 60\r\nDate: Fri, 20 Nov 2026 06:00:00 GMT";
+    let web =
+        Web::start(Root::new().path(), Manner { fixed: Some((head.to_owned(), String::new())), ..Manner::default() });
+    let error = ask(&query(&web.url("tool.git"))).await.unwrap_err();
+    assert!(
+        matches!(error, LookupError::RateLimited { until, .. } if until == "2026-11-20T06:01:00Z".parse().ok()),
+        "{error:?}"
+    );
+    assert_eq!(web.log().len(), 1, "no second request into a rate limit");
+}
+
+#[tokio::test]
+async fn a_server_that_stumbles_once_is_asked_again() {
+    let root = Root::new();
+    root.import("tool.git", &history(), true);
+    let web = Web::start(root.path(), Manner { failures: 2, ..Manner::default() });
+    assert_eq!(ask(&query(&web.url("tool.git"))).await.unwrap().releases.len(), 7);
+    let broken = Web::start(root.path(), Manner { failures: usize::MAX, ..Manner::default() });
+    let error = ask(&query(&broken.url("tool.git"))).await.unwrap_err();
+    assert_eq!((error.kind(), broken.log().len()), (ErrorKind::Unreachable, 3), "{error}");
+}
+
+#[tokio::test]
+async fn nobody_and_silence_are_unreachable_within_the_time() {
+    let root = Root::new();
+    let short = GitOptions { silence: Duration::from_millis(300), ..options() };
+    let ssh = fake_ssh(root.path(), "exec sleep 600");
+    let short = GitOptions { ssh: Some(ssh.into()), ..short };
+    let urls = [
+        format!("http://{}/a", nobody()),
+        format!("git://{}/a", nobody()),
+        format!("http://{}/a", silent("")),
+        format!("http://{}/a", silent("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n001e")),
+        format!("git://{}/a", silent("")),
+        format!("git://{}/a", silent("000eversion 2\n")),
+        "git@127.0.0.1:a".to_owned(),
+        "http://no-such-host.invalid/a".to_owned(),
+    ];
+    for url in urls {
+        let (query, git) = (query(&url), Git::with_options(short.clone()));
+        let answer = tokio::time::timeout(Duration::from_secs(30), git.releases(&query, &NoFetch)).await;
+        let error = answer.unwrap_or_else(|_| panic!("{url} hangs")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unreachable, "{url}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_drips_for_ever_ends_with_the_lookup() {
+    let (listener, options) = (
+        std::net::TcpListener::bind("127.0.0.1:0").unwrap(),
+        GitOptions { total: Duration::from_millis(700), silence: Duration::from_secs(20), ..options() },
+    );
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        use std::io::Write;
+        let mut stream = listener.accept().unwrap().0;
+        // an endless list of capabilities, a piece at a time
+        while stream.write_all(b"000eversion 2\n").is_ok() {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let error = ask_with(options, &query(&format!("git://{address}/a"))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+    assert!(error.to_string().contains("time for one lookup"), "{error}");
+}
+
+#[tokio::test]
+async fn no_program_outlives_its_lookup() {
+    let root = Root::new();
+    let note = root.path().join("pid");
+    let ssh = fake_ssh(root.path(), &format!("echo $$ > {0}.new; mv {0}.new {0}; exec sleep 600", note.display()));
+    let git = Git::with_options(GitOptions { ssh: Some(ssh.into()), ..options() });
+    let query = query("git@127.0.0.1:a");
+    // the lookup is dropped as soon as the program runs
+    tokio::select! {
+        answer = git.releases(&query, &NoFetch) => panic!("{answer:?}"),
+        () = until(|| note.exists()) => {}
+    }
+    let pid = std::fs::read_to_string(&note).unwrap();
+    let process = std::path::Path::new("/proc").join(pid.trim());
+    if std::path::Path::new("/proc/self").exists() {
+        until(|| !process.exists()).await;
+    }
+}
+
+/// Waits for something that has to happen; fails the test when it does not.
+async fn until(happens: impl Fn() -> bool) {
+    for _ in 0..2000 {
+        if happens() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("waited 20 s in vain");
+}
+
+#[tokio::test]
+async fn a_sha256_repository_gets_a_sentence() {
+    let root = Root::new();
+    let path = root.empty("new.git", "sha256");
+    let web = Web::start(root.path(), Manner::default());
+    for url in [path.to_str().unwrap().to_owned(), web.url("new.git")] {
+        let error = ask(&query(&url)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BadResponse, "{error}");
+        assert!(error.to_string().contains("sha256"), "{error}");
+    }
+}
+
+fn login(password: &str) -> Logins {
+    let password = password.to_owned();
+    Logins::new(move |_| {
+        let password = SecretString::from(password.clone());
+        Some(Login { username: "x-access-token".to_owned(), password, found_in: "a test".to_owned() })
+    })
+}
+
+fn authorized(web: &Web) -> Vec<bool> {
+    web.log().iter().map(|asked| asked.headers.contains_key("authorization")).collect()
+}
+
+#[tokio::test]
+async fn a_credential_is_given_only_when_it_is_asked_for() {
+    let root = Root::new();
+    root.import("tool.git", &history(), true);
+    let open = Web::start(root.path(), Manner::default());
+    let credential = Some("x-access-token:s3cret".to_owned());
+    let closed = Web::start(root.path(), Manner { credential, ..Manner::default() });
+    let with_login = GitOptions { logins: login("s3cret"), ..options() };
+    for web in [&open, &closed] {
+        let facts = ask_with(with_login.clone(), &query(&web.url("tool.git"))).await.unwrap();
+        assert_eq!(facts.releases.len(), 7);
+    }
+    assert_eq!(authorized(&open), [false, false]);
+    assert_eq!(authorized(&closed), [false, true, true]);
+    let own = format!("http://x-access-token:s3cret@{}/tool.git", closed.address);
+    let fetched = Git::with_options(options()).releases(&query(&own), &NoFetch).await;
+    assert_eq!(fetched.unwrap().address, closed.url("tool.git"));
+}
+
+#[tokio::test]
+async fn a_refused_credential_is_unauthorized_and_stays_out_of_the_message() {
+    let root = Root::new();
+    let credential = Some("x-access-token:right".to_owned());
+    let web = Web::start(root.path(), Manner { credential, ..Manner::default() });
+    let own = format!("http://me:wr0ng@{}/tool.git?token=wr0ng", web.address);
+    for (options, url) in [
+        (options(), web.url("tool.git")),
+        (GitOptions { logins: login("wr0ng"), ..options() }, web.url("tool.git")),
+        (options(), own),
+    ] {
+        let error = ask_with(options, &query(&url)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unauthorized, "{error}");
+        assert!(!format!("{error} {error:?}").contains("wr0ng"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_moved_repository_is_followed_without_its_old_credential() {
+    let root = Root::new();
+    root.import("tool.git", &history(), true);
+    let credential = Some("someone:else".to_owned());
+    let target = Web::start(root.path(), Manner { credential, ..Manner::default() });
+    let open = Web::start(root.path(), Manner::default());
+    let moved = |to: &Web| {
+        let redirect_to = Some(format!("http://{}", to.address));
+        Web::start(root.path(), Manner { redirect_to, ..Manner::default() })
+    };
+    let old = moved(&open);
+    let facts = ask(&query(&old.url("tool.git"))).await.unwrap();
+    assert_eq!(tags(&facts), expected(&root, "tool.git"));
+    assert_eq!((old.log().len(), open.log().len()), (1, 2), "the list is asked where the handshake led");
+    let old = moved(&target);
+    let own = format!("http://me:s3cret@{}/tool.git", old.address);
+    let error = ask(&query(&own)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthorized, "{error}");
+    assert_eq!(authorized(&target), [false]);
+}
+
+#[tokio::test]
+async fn a_circle_of_redirects_ends() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let there =
+        Web::start(Root::new().path(), Manner { redirect_to: Some(format!("http://{address}")), ..Manner::default() });
+    // a server that sends everybody to itself
+    let head = format!("301 Moved\r\nLocation: http://{}/a/info/refs?service=git-upload-pack", there.address);
+    let here = Web::start(Root::new().path(), Manner { fixed: Some((head, String::new())), ..Manner::default() });
+    let error = ask(&query(&here.url("a"))).await.unwrap_err();
+    assert_ne!(error.kind(), ErrorKind::NotFound, "{error}");
+    let circle = Web::start(
+        Root::new().path(),
+        Manner {
+            fixed: Some(("301 Moved\r\nLocation: ?service=git-upload-pack".to_owned(), String::new())),
+            ..Manner::default()
+        },
+    );
+    let error = ask(&query(&circle.url("a"))).await.unwrap_err();
+    assert_eq!((error.kind(), circle.log().len()), (ErrorKind::BadResponse, 11), "{error}");
+}
+
+#[tokio::test]
+async fn no_more_conversations_than_allowed_reach_a_host_at_once() {
+    let root = Root::new();
+    root.import("tool.git", &history(), true);
+    let web = Web::start(root.path(), Manner::default());
+    let git = Git::with_options(GitOptions { per_host: 3, ..options() });
+    let query = query(&web.url("tool.git"));
+    let answers = join_all((0..24).map(|_| git.releases(&query, &NoFetch))).await;
+    assert!(answers.into_iter().all(|answer| answer.unwrap().facts.releases.len() == 7));
+    assert!(web.most() <= 3, "{} at once", web.most());
+}
+
+#[tokio::test]
+async fn offline_asks_nobody_but_this_machine() {
+    let root = Root::new();
+    let path = root.import("tool.git", &history(), true);
+    let web = Web::start(root.path(), Manner::default());
+    let offline = GitOptions { offline: true, ..options() };
+    assert_eq!(ask_with(offline.clone(), &query(path.to_str().unwrap())).await.unwrap().releases.len(), 7);
+    for url in [web.url("tool.git"), "git@127.0.0.1:a".to_owned(), format!("git://{}/a", web.address)] {
+        let error = ask_with(offline.clone(), &query(&url)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+    }
+    assert!(web.log().is_empty());
+}
+
+#[tokio::test]
+async fn a_web_address_is_a_link_without_its_credential() {
+    let root = Root::new();
+    root.import("tool.git", &history(), true);
+    let web = Web::start(root.path(), Manner::default());
+    let own = format!("http://me:s3cret@{}/tool.git", web.address);
+    assert_eq!(ask(&query(&own)).await.unwrap().links.repository.as_deref(), Some(&*web.url("tool.git")));
+}
