@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::setup::{Setup, SetupArgs};
 use super::{Failure, Global, output};
+use crate::config::{Flags, Settings};
 use crate::error::ExitCode;
 use crate::policy::Severity;
 use crate::report::{Format, Options, Report, render};
@@ -36,7 +37,8 @@ pub(super) struct CheckArgs {
 }
 
 pub(super) fn run(global: &Global, arguments: &CheckArgs) -> Result<ExitCode, Failure> {
-    let setup = Setup::new(global, &arguments.setup)?;
+    let flags = Flags { fail_on: arguments.fail_on, allow_unknown: arguments.allow_unknown };
+    let setup = Setup::new(global, &arguments.setup, flags)?;
     let pins = setup.chosen(&arguments.packages)?;
     let bar = output::progress(pins.len(), global);
     let engine = setup.engine()?;
@@ -47,17 +49,16 @@ pub(super) fn run(global: &Global, arguments: &CheckArgs) -> Result<ExitCode, Fa
         write_report(path, &report)?;
     }
     let format = if arguments.json { Format::Json } else { arguments.format };
-    let options = Options { width: output::width(), color: output::uses_color(global.color), ..Options::default() };
+    let options = Options { width: output::width(), colour: output::uses_color(global.color), ..Options::default() };
     output::print(render(&report, format, &options).as_bytes())?;
-    let fail_on = arguments.fail_on.or(setup.settings.check.fail_on);
-    Ok(exit_code(&report, fail_on, arguments.allow_unknown || setup.settings.check.allow_unknown))
+    Ok(exit_code(&report, &setup.settings))
 }
 
 /// What the findings mean for a script: too severe outranks unknown.
-fn exit_code(report: &Report, fail_on: Option<Severity>, allow_unknown: bool) -> ExitCode {
-    if fail_on.is_some_and(|severity| report.reaches(severity)) {
+fn exit_code(report: &Report, settings: &Settings) -> ExitCode {
+    if settings.fail_on.is_some_and(|severity| report.reaches(severity)) {
         ExitCode::FailOn
-    } else if report.summary.unknown > 0 && !allow_unknown {
+    } else if report.summary.unknown > 0 && !settings.allow_unknown {
         ExitCode::Unknown
     } else {
         ExitCode::Success

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::setup::{Setup, SetupArgs};
 use super::{Failure, Global, output};
+use crate::config::Flags;
 use crate::error::{ExitCode, LookupError};
 use crate::http::Origin;
 use crate::lookup::{Engine, Learned};
@@ -25,7 +26,7 @@ pub(super) struct ExplainArgs {
 }
 
 pub(super) fn run(global: &Global, arguments: &ExplainArgs) -> Result<ExitCode, Failure> {
-    let setup = Setup::new(global, &arguments.setup)?;
+    let setup = Setup::new(global, &arguments.setup, Flags::default())?;
     let pins = setup.chosen(std::slice::from_ref(&arguments.package))?;
     let engine = setup.engine()?;
     let mut text = String::new();
@@ -106,7 +107,7 @@ fn verdict(text: &mut String, engine: &Engine, pin: &Pin, finding: &Finding) -> 
         if let (Some(since), Some(days)) = (finding.behind_since, finding.days) {
             writeln!(text, "  behind since {}, {days} days before {}", since.format("%Y-%m-%d"), engine.now.format("%Y-%m-%d"))?;
         }
-        writeln!(text, "  severity {severity}, decided by {}", terminal(&engine.rule(pin, finding)))?;
+        writeln!(text, "  severity {severity}, by the policy {}", terminal(finding.rule.as_deref().unwrap_or_default()))?;
     }
     for notice in &finding.notices {
         writeln!(text, "  note: {}", terminal(&notice.message))?;

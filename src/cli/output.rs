@@ -42,19 +42,31 @@ pub(super) fn complain(line: &str) {
 
 /// Whether standard output gets colour.
 pub(super) fn uses_color(color: Color) -> bool {
-    match color {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never,
+    color.or(&std::io::stdout())
+}
+
+/// Whether standard error gets colour.
+pub(super) fn uses_color_on_stderr(color: Color) -> bool {
+    color.or(&std::io::stderr())
+}
+
+impl Color {
+    /// What was said, else what suits the stream: a terminal without `NO_COLOR`, or a system that shows colour in logs.
+    fn or(self, stream: &impl anstream::stream::RawStream) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => anstream::AutoStream::choice(stream) != anstream::ColorChoice::Never,
+        }
     }
 }
 
 /// The width to lay a table out for: the terminal's, else `COLUMNS`, else 100.
-pub(super) fn width() -> usize {
-    const WITHOUT_TERMINAL: usize = 100;
+pub(super) fn width() -> u16 {
+    const WITHOUT_TERMINAL: u16 = 100;
     let terminal = || std::io::stdout().is_terminal().then(terminal_size::terminal_size).flatten();
     let variable = || std::env::var("COLUMNS").ok()?.parse().ok();
-    terminal().map(|(width, _)| usize::from(width.0)).or_else(variable).filter(|width| *width > 0).unwrap_or(WITHOUT_TERMINAL)
+    terminal().map(|(width, _)| width.0).or_else(variable).filter(|width| *width > 0).unwrap_or(WITHOUT_TERMINAL)
 }
 
 /// A bar on standard error when that is a terminal; otherwise nothing is drawn.

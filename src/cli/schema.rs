@@ -1,22 +1,20 @@
 //! `upmon schema WHICH`.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::{Failure, output};
 use crate::error::ExitCode;
-use crate::schema::{Document, schema};
+use crate::schema::{Which, schema_text};
 
 /// Arguments of `upmon schema`.
 #[derive(Debug, Args)]
 pub(super) struct SchemaArgs {
     /// The document
     #[arg(value_name = "WHICH")]
-    document: Document,
+    which: Which,
 }
 
 pub(super) fn run(arguments: &SchemaArgs) -> Result<ExitCode, Failure> {
-    let mut text = serde_json::to_string_pretty(&schema(arguments.document)).expect("a schema is JSON");
-    text.push('\n');
-    output::print(text.as_bytes())?;
+    output::print(schema_text(arguments.which).as_bytes())?;
     Ok(ExitCode::Success)
 }

@@ -154,7 +154,7 @@ impl Engine {
 }
 
 fn judge(finding: Finding, verdict: &Verdict) -> Finding {
-    Finding { severity: Some(verdict.severity), due: verdict.due, overdue: verdict.overdue, ..finding }
+    Finding { severity: Some(verdict.severity), rule: Some(verdict.rule.clone()), due: verdict.due, overdue: verdict.overdue, ..finding }
 }
 
 /// A finding of which only the pin is known.
@@ -171,6 +171,7 @@ fn bare(pin: &Pin) -> Finding {
         wanted: None,
         update: None,
         severity: None,
+        rule: None,
         behind: None,
         behind_since: None,
         days: None,

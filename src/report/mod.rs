@@ -191,6 +191,9 @@ pub struct Finding {
     pub update: Option<Step>,
     /// How urgent; `null` when unknown.
     pub severity: Option<Severity>,
+    /// The policy and the row of it that decided the severity, for people: `default: 2 or more minors`.
+    #[serde(default)]
+    pub rule: Option<String>,
     /// How many releases lie between; `null` when unknown.
     pub behind: Option<Behind>,
     /// When the first eligible release above the pin was published; `null` where nothing is newer or no date is known.
