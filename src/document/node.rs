@@ -1,0 +1,61 @@
+//! A file's content as a tree in which everything knows where it stands.
+
+use std::ops::Range;
+
+/// A value and the bytes it was written with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Node {
+    pub(crate) span: Range<usize>,
+    pub(crate) value: Value,
+    pub(crate) syntax: Syntax,
+}
+
+/// The language of a file, whose word for a table its readers know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Syntax {
+    Json,
+    Toml,
+}
+
+/// What JSON and TOML have in common, as far as our files use it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Value {
+    Text(String),
+    Boolean(bool),
+    /// A number as it was written: which ones fit is for the reader of the field to say.
+    Number(String),
+    List(Vec<Node>),
+    Table(Vec<Entry>),
+    /// Something that no field takes: `null`, a date of TOML.
+    Other(&'static str),
+}
+
+/// A key of a table with its value. Keys may repeat (JSON); the reader of the table says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) key_span: Range<usize>,
+    pub(crate) node: Node,
+}
+
+impl Node {
+    /// What it is, for messages, with an article.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self.value {
+            Value::Text(_) => "a string",
+            Value::Boolean(_) => "a boolean",
+            Value::Number(_) => "a number",
+            Value::List(_) => "a list",
+            Value::Table(_) => self.table(),
+            Value::Other(kind) => kind,
+        }
+    }
+
+    /// What a table is called in the file's language, with an article.
+    pub(crate) const fn table(&self) -> &'static str {
+        match self.syntax {
+            Syntax::Json => "an object",
+            Syntax::Toml => "a table",
+        }
+    }
+}
