@@ -10,9 +10,13 @@ use serde::{Deserialize, Serialize};
 use crate::registry::{Query, RegistryId};
 use crate::version::SchemeId;
 
+mod entry;
 pub mod manifest;
+mod names;
 pub mod tag;
 
+pub(crate) use entry::EntryTable;
+pub(crate) use names::is_remote;
 pub use tag::TagTemplate;
 
 /// What of a git remote is followed.
