@@ -12,6 +12,7 @@
 //! The library exists for the binary and its tests. Its interface follows the binary's needs and promises no stability;
 //! the contracts are the pins file, the settings, the report's JSON and the exit codes.
 
+pub mod config;
 pub mod document;
 pub mod error;
 pub mod http;
