@@ -23,5 +23,6 @@ pub mod policy;
 pub mod registry;
 pub mod release;
 pub mod report;
+pub mod schema;
 pub mod select;
 pub mod version;
