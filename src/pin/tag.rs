@@ -37,7 +37,7 @@ struct Habits {
     /// Whether the pin is a numbered build, `17.0.9+8`, so that builds are this series' releases.
     counts_builds: bool,
     /// Whether the series is spelled as npm's tools spell theirs, `name@1.0.4-8`: there a number behind a dash is a
-    /// prerelease, elsewhere it is a later build (ImageMagick's `7.1.1-21`).
+    /// prerelease, elsewhere it is a later build (`7.1.1-21`).
     is_npm: bool,
 }
 
