@@ -4,3 +4,4 @@ mod oracle_lag;
 mod oracle_tags;
 mod oracles;
 mod pins;
+mod properties;

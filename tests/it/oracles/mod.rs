@@ -17,6 +17,44 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use upmon::version::SchemeId;
 
+/// Every file that the tests judge by, here or elsewhere.
+const FILES: &[&str] = &[
+    "A_lists/crates",
+    "A_lists/names",
+    "A_lists/npm",
+    "A_lists/pypi",
+    "A_lists/rubygems",
+    "B_pairs/cargo",
+    "B_pairs/gem",
+    "B_pairs/libversion",
+    "B_pairs/npm",
+    "B_pairs/pep440",
+    "B_parse/cargo",
+    "B_parse/gem",
+    "B_parse/npm",
+    "B_parse/pep440",
+    "C_req/cargo",
+    "C_req/gem",
+    "C_req/npm",
+    "C_req/pep440",
+    "C_select/cargo",
+    "C_select/gem",
+    "C_select/npm",
+    "C_select/pep440",
+    "D_lag/cargo",
+    "D_lag/gem",
+    "D_lag/npm",
+    "D_lag/pep440",
+    "E_tags/git_repos",
+];
+
+#[test]
+fn every_file_of_verdicts_can_be_read() {
+    for name in FILES {
+        assert!(!rows(name).is_empty(), "`{name}`");
+    }
+}
+
 /// The rows of a file, named by folder and stem: `B_pairs/cargo`.
 ///
 /// # Panics
