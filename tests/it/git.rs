@@ -368,6 +368,7 @@ async fn every_status_and_every_wrong_body_has_its_kind() {
         ("410 Gone", "", ErrorKind::NotFound),
         ("429 Too Many Requests\r\nRetry-After: 60", "", ErrorKind::RateLimited),
         ("503 Service Unavailable\r\nRetry-After: 60", "", ErrorKind::RateLimited),
+        ("403 Forbidden\r\nRetry-After: 60", "", ErrorKind::RateLimited),
         ("418 I'm a teapot", "", ErrorKind::BadResponse),
         ("304 Not Modified", "", ErrorKind::BadResponse),
         ("200 OK\r\nContent-Type: text/html", "<html>Welcome to our hotel</html>", ErrorKind::BadResponse),

@@ -104,7 +104,7 @@ fn between(conversation: &mut Conversation, head: ObjectId, pin: ObjectId) -> Re
     }
     range.pinned = Some(pin.to_string().into());
     if let Some(pack) = answer.pack {
-        count(&mut range, head, &dated_objects(pack)?);
+        count(&mut range, head, &dated_objects(pack, conversation.bounds())?);
         range.pinned_at = dates_of(conversation, pin)?.get(&pin).and_then(|commit| commit.at);
     }
     Ok(range)
@@ -148,7 +148,8 @@ fn dates_of(conversation: &mut Conversation, commit: ObjectId) -> Result<HashMap
         max_size: MAX_FEW,
         ..FetchRequest::default()
     };
-    conversation.fetch(&request)?.pack.map_or_else(|| Ok(HashMap::new()), dated_objects)
+    let pack = conversation.fetch(&request)?.pack;
+    pack.map_or_else(|| Ok(HashMap::new()), |pack| dated_objects(pack, conversation.bounds()))
 }
 
 #[cfg(test)]

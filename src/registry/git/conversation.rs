@@ -17,7 +17,7 @@ use gix::protocol::transport::{Protocol, Service};
 use gix::protocol::{self, Handshake, LsRefsCommand};
 use tokio::net::TcpStream;
 
-use super::GitOptions;
+use super::Tools;
 use super::address::{Remote, Way};
 use super::bounds::{Bounded, Bounds};
 use super::failure::{Cause, Failure, quote};
@@ -73,9 +73,9 @@ pub(super) struct Fetch {
 
 impl Conversation {
     /// Connects and shakes hands.
-    pub(super) fn open(remote: &Remote, options: &GitOptions, bounds: Bounds) -> Result<Self, Failure> {
+    pub(super) fn open(remote: &Remote, tools: &Tools, bounds: Bounds) -> Result<Self, Failure> {
         bounds.allow(MAX_REFS);
-        let (mut wire, mut running) = connect(remote, options, &bounds)?;
+        let (mut wire, mut running) = connect(remote, tools, &bounds)?;
         // a server that wants a login is answered below gix, in `http`
         let no_login = |_| Ok(None);
         match protocol::handshake(&mut wire, Service::UploadPack, no_login, vec![], &mut Discard) {
@@ -151,6 +151,11 @@ impl Conversation {
         Ok(Fetch { common, pack })
     }
 
+    /// The bounds of this conversation, for work on its answers.
+    pub(super) fn bounds(&self) -> &Bounds {
+        &self.bounds
+    }
+
     fn explain(&mut self, error: &gix::Error) -> Failure {
         explain(error, &self.bounds, self.running.as_mut())
     }
@@ -183,22 +188,22 @@ fn arguments(request: &FetchRequest<'_>) -> Vec<BString> {
     lines.into_iter().map(BString::from).collect()
 }
 
-fn connect(remote: &Remote, options: &GitOptions, bounds: &Bounds) -> Result<(Wire, Option<Running>), Failure> {
+fn connect(remote: &Remote, tools: &Tools, bounds: &Bounds) -> Result<(Wire, Option<Running>), Failure> {
     match remote.way {
-        Way::Http => Ok((web(remote, options, bounds)?, None)),
+        Way::Http => Ok((web(remote, tools, bounds)?, None)),
         Way::Daemon => Ok((daemon(remote, bounds)?, None)),
         Way::Ssh | Way::Local => {
-            let (wire, running) = process::connect(remote, options.ssh.as_deref(), bounds)?;
+            let (wire, running) = process::connect(remote, tools.options.ssh.as_deref(), bounds)?;
             Ok((wire, Some(running)))
         }
     }
 }
 
-fn web(remote: &Remote, options: &GitOptions, bounds: &Bounds) -> Result<Wire, Failure> {
+fn web(remote: &Remote, tools: &Tools, bounds: &Bounds) -> Result<Wire, Failure> {
     let url = url::Url::parse(&remote.url.to_bstring().to_string())
         .map_err(|error| Failure::new(Cause::NotFound, format!("the address cannot be read: {error}")))?;
-    let client = options.client().map_err(|error| Failure::new(Cause::Unreachable, error))?;
-    let web = Web::new(client, options.logins.clone(), &url, remote.login.clone(), bounds);
+    let client = tools.client().map_err(|error| Failure::new(Cause::Unreachable, error))?;
+    let web = Web::new(client, tools.options.logins.clone(), &url, remote.login.clone(), bounds);
     Ok(Box::new(http::Transport::new_http(web, remote.url.clone(), Protocol::V2, false)))
 }
 

@@ -11,6 +11,7 @@ use gix_pack::cache::Never;
 use gix_pack::data::File;
 use gix_pack::data::decode::entry::ResolvedBase;
 
+use super::bounds::Bounds;
 use super::failure::{Cause, Failure};
 
 /// Largest single object: a commit or a tag with its message.
@@ -26,14 +27,19 @@ pub(super) struct Dated {
     pub(super) at: Option<DateTime<Utc>>,
 }
 
-/// The commits and tags of a pack, by their ids.
-pub(super) fn dated_objects(pack: Vec<u8>) -> Result<HashMap<ObjectId, Dated>, Failure> {
-    read(pack).map_err(|error| Failure::new(Cause::BadResponse, format!("a pack that cannot be read: {error}")))
+/// The commits and tags of a pack, by their ids. A pack may be made to take very long: deltas upon deltas; so the work
+/// ends with the time for the lookup.
+pub(super) fn dated_objects(pack: Vec<u8>, bounds: &Bounds) -> Result<HashMap<ObjectId, Dated>, Failure> {
+    let may_go_on = || bounds.check().map_err(|failure| gix::Error::from_error(bounds.record(failure)));
+    read(pack, may_go_on).map_err(|error| {
+        let garbled = || Failure::new(Cause::BadResponse, format!("a pack that cannot be read: {error}"));
+        bounds.failure().unwrap_or_else(garbled)
+    })
 }
 
 /// Walks the pack from front to back. Deltas only lead backwards: those by offset always do, and those by id are
 /// written after their base.
-fn read(pack: Vec<u8>) -> gix::Result<HashMap<ObjectId, Dated>> {
+fn read(pack: Vec<u8>, may_go_on: impl Fn() -> gix::Result) -> gix::Result<HashMap<ObjectId, Dated>> {
     let file = File::from_data(pack, PathBuf::new(), Hash::Sha1)?.with_alloc_limit_bytes(Some(MAX_OBJECT));
     let mut offsets = HashMap::<ObjectId, u64>::new();
     let mut objects = HashMap::new();
@@ -41,6 +47,7 @@ fn read(pack: Vec<u8>) -> gix::Result<HashMap<ObjectId, Dated>> {
     let mut object = Vec::new();
     let mut offset = gix_pack::data::header::SIZE as u64;
     for _ in 0..file.num_objects() {
+        may_go_on()?;
         let entry = file.entry(offset)?;
         let start = entry.data_offset;
         let base = |id: &oid, _: &mut Vec<u8>| {
@@ -76,6 +83,8 @@ fn dated(kind: Kind, object: &[u8]) -> Option<Dated> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -88,8 +97,19 @@ mod tests {
             b"<!doctype html><html><body>no pack at all, but longer than the smallest one</body></html>",
         ];
         for pack in rows {
-            assert!(dated_objects(pack.to_vec()).is_err(), "{pack:?}");
+            assert!(read(pack.to_vec(), || Ok(())).is_err(), "{pack:?}");
         }
+    }
+
+    #[test]
+    fn reading_ends_with_the_time() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _entered = runtime.enter();
+        let pack = b"PACK\0\0\0\x02\0\0\0\x01 and some twenty bytes more".to_vec();
+        let (bounds, _interest) = Bounds::new(Duration::ZERO, Duration::ZERO);
+        assert_eq!(dated_objects(pack.clone(), &bounds).unwrap_err().cause, Cause::Unreachable);
+        let (bounds, _interest) = Bounds::new(Duration::from_mins(1), Duration::from_mins(1));
+        assert_eq!(dated_objects(pack, &bounds).unwrap_err().cause, Cause::BadResponse);
     }
 
     #[test]

@@ -147,6 +147,8 @@ pub(super) struct Manner {
     pub(super) fixed: Option<(String, String)>,
     /// How many requests get `500` before the first good answer.
     pub(super) failures: usize,
+    /// Forgets what was asked, for measurements.
+    pub(super) keeps_no_log: bool,
 }
 
 /// A web server that runs `git http-backend`.
@@ -215,11 +217,7 @@ impl Server {
     }
 
     fn answer(&self, asked: &Asked) -> (String, Vec<u8>) {
-        let earlier = {
-            let mut log = self.log.lock().unwrap();
-            log.push(asked.clone());
-            log.len() - 1
-        };
+        let earlier = self.note(asked);
         if earlier < self.manner.failures {
             return ("500 Internal Server Error".to_owned(), b"oops".to_vec());
         }
@@ -236,6 +234,15 @@ impl Server {
             return ("401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"git\"".to_owned(), Vec::new());
         }
         self.backend(asked, target)
+    }
+
+    /// Keeps the request; tells how many were before it.
+    fn note(&self, asked: &Asked) -> usize {
+        let mut log = self.log.lock().unwrap();
+        if !self.manner.keeps_no_log {
+            log.push(asked.clone());
+        }
+        log.len().saturating_sub(1)
     }
 
     fn backend(&self, asked: &Asked, target: &str) -> (String, Vec<u8>) {
