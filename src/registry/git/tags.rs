@@ -9,7 +9,7 @@ use gix::protocol::handshake::Ref;
 
 use super::conversation::{Conversation, FetchRequest};
 use super::failure::Failure;
-use super::pack::{Dated, dated_objects};
+use super::pack::Dated;
 use crate::release::{Release, ReleaseSet};
 
 /// Where tags live.
@@ -111,7 +111,7 @@ fn dates_of(conversation: &mut Conversation, tags: &[Tag]) -> Result<HashMap<Obj
     let max_size = MAX_PACK.min(PACK.0 + PACK.1 * wants.len() as u64);
     let request = FetchRequest { wants: &wants, is_shallow: true, is_done: true, max_size, ..FetchRequest::default() };
     let pack = conversation.fetch(&request)?.pack;
-    pack.map_or_else(|| Ok(HashMap::new()), |pack| dated_objects(pack, conversation.bounds()))
+    pack.map_or_else(|| Ok(HashMap::new()), |pack| conversation.dated(pack))
 }
 
 #[cfg(test)]

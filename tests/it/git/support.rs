@@ -61,7 +61,12 @@ impl Root {
 
     /// A repository from a fast-import stream; `filter` says whether it lets trees be left out.
     pub(super) fn import(&self, name: &str, stream: &str, filter: bool) -> PathBuf {
-        let path = self.empty(name, "sha1");
+        self.import_as("sha1", name, stream, filter)
+    }
+
+    /// The same with another object format.
+    pub(super) fn import_as(&self, format: &str, name: &str, stream: &str, filter: bool) -> PathBuf {
+        let path = self.empty(name, format);
         run(git(self.path()).arg("-C").arg(&path).args(["fast-import", "--quiet"]), stream.as_bytes());
         let allow = if filter { "true" } else { "false" };
         run(git(self.path()).arg("-C").arg(&path).args(["config", "uploadpack.allowFilter", allow]), b"");
