@@ -73,9 +73,11 @@ fn releases(text: &mut String, selection: &Selection<'_>) -> std::fmt::Result {
         (a, b) => b.is_some().cmp(&a.is_some()),
     });
     writeln!(text, "  {} releases:", candidates.len())?;
-    let widest = candidates.iter().map(|candidate| candidate.release.version.chars().count()).max().unwrap_or(0).min(40);
+    let widest =
+        candidates.iter().map(|candidate| candidate.release.version.chars().count()).max().unwrap_or(0).min(40);
     for candidate in candidates {
-        let date = candidate.release.published_at.map_or_else(|| "no date".to_owned(), |at| at.format("%Y-%m-%d").to_string());
+        let date =
+            candidate.release.published_at.map_or_else(|| "no date".to_owned(), |at| at.format("%Y-%m-%d").to_string());
         let place = match &candidate.version {
             Some(version) => match version.precedence(&selection.pinned) {
                 std::cmp::Ordering::Greater => "above",
@@ -84,7 +86,10 @@ fn releases(text: &mut String, selection: &Selection<'_>) -> std::fmt::Result {
             },
             None => "-",
         };
-        let verdict = candidate.rejection.as_ref().map_or_else(|| "eligible".to_owned(), |rejection| format!("rejected: {rejection}"));
+        let verdict = candidate
+            .rejection
+            .as_ref()
+            .map_or_else(|| "eligible".to_owned(), |rejection| format!("rejected: {rejection}"));
         let label = terminal(&candidate.release.version);
         writeln!(text, "    {label:<widest$}  {date:<10}  {place:<6}  {}", terminal(&verdict))?;
     }
@@ -102,12 +107,24 @@ fn verdict(text: &mut String, engine: &Engine, pin: &Pin, finding: &Finding) -> 
         writeln!(text, "  wanted {} by the requirement {}", terminal(&wanted.version), terminal(requirement))?;
     }
     if let (Some(behind), Some(update), Some(severity)) = (&finding.behind, finding.update, finding.severity) {
-        let counts = format!("{} major, {} minor, {} patch, {} releases", behind.major, behind.minor, behind.patch, behind.releases);
+        let counts = format!(
+            "{} major, {} minor, {} patch, {} releases",
+            behind.major, behind.minor, behind.patch, behind.releases
+        );
         writeln!(text, "  {}: update {update}, behind by {counts}", finding.status.as_str())?;
         if let (Some(since), Some(days)) = (finding.behind_since, finding.days) {
-            writeln!(text, "  behind since {}, {days} days before {}", since.format("%Y-%m-%d"), engine.now.format("%Y-%m-%d"))?;
+            writeln!(
+                text,
+                "  behind since {}, {days} days before {}",
+                since.format("%Y-%m-%d"),
+                engine.now.format("%Y-%m-%d")
+            )?;
         }
-        writeln!(text, "  severity {severity}, by the policy {}", terminal(finding.rule.as_deref().unwrap_or_default()))?;
+        writeln!(
+            text,
+            "  severity {severity}, by the policy {}",
+            terminal(finding.rule.as_deref().unwrap_or_default())
+        )?;
     }
     for notice in &finding.notices {
         writeln!(text, "  note: {}", terminal(&notice.message))?;

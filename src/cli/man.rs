@@ -18,7 +18,8 @@ pub(super) fn run(arguments: &ManArgs) -> Result<ExitCode, Failure> {
     let page = match &arguments.command {
         None => app,
         Some(name) => {
-            let unknown = || Failure::Usage(format!("error: there is no command `{name}`\n  hint: `upmon --help` lists them"));
+            let unknown =
+                || Failure::Usage(format!("error: there is no command `{name}`\n  hint: `upmon --help` lists them"));
             app.find_subcommand(name).cloned().ok_or_else(unknown)?
         }
     };

@@ -73,6 +73,7 @@ pub(super) fn width() -> u16 {
 pub(super) fn progress(pins: usize, global: &Global) -> ProgressBar {
     let is_shown = std::io::stderr().is_terminal() && !global.quiet && global.verbose == 0;
     let target = if is_shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let style = ProgressStyle::with_template("{spinner} checking {wide_bar} {pos}/{len}").expect("the template is valid");
+    let style =
+        ProgressStyle::with_template("{spinner} checking {wide_bar} {pos}/{len}").expect("the template is valid");
     ProgressBar::with_draw_target(Some(pins as u64), target).with_style(style)
 }

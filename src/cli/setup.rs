@@ -91,7 +91,8 @@ impl Setup {
     }
 
     fn no_such_pin(&self, name: &str) -> Failure {
-        let similarity = |id: &String| strsim::jaro(id, name).max(strsim::jaro(id.rsplit('/').next().unwrap_or(id), name));
+        let similarity =
+            |id: &String| strsim::jaro(id, name).max(strsim::jaro(id.rsplit('/').next().unwrap_or(id), name));
         let nearest = self.pins.iter().map(Pin::id).max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
         let hint = nearest.map(|id| format!("\n  hint: the nearest one is `{id}`")).unwrap_or_default();
         Failure::Usage(format!("error: no pin is called `{name}`{hint}"))

@@ -154,7 +154,13 @@ impl Engine {
 }
 
 fn judge(finding: Finding, verdict: &Verdict) -> Finding {
-    Finding { severity: Some(verdict.severity), rule: Some(verdict.rule.clone()), due: verdict.due, overdue: verdict.overdue, ..finding }
+    Finding {
+        severity: Some(verdict.severity),
+        rule: Some(verdict.rule.clone()),
+        due: verdict.due,
+        overdue: verdict.overdue,
+        ..finding
+    }
 }
 
 /// A finding of which only the pin is known.

@@ -12,6 +12,7 @@ mod oracle_tags;
 mod oracles;
 mod pins;
 mod properties;
+mod pypi;
 mod report;
 mod rubygems;
 mod schema;

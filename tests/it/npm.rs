@@ -112,9 +112,9 @@ fn times_are_asked_for_in_the_full_form() {
     let dated = Query { dates: true, ..query("@demo/pad") };
     assert!(releases(&npm(), &dated, &canned()).unwrap().releases[0].published_at.is_some());
     let (registry, canned, asked) = (npm(), canned(), query("@demo/pad"));
-    let dates = registry.dates(&asked, &["1.1.0"], &canned).now_or_never().unwrap().unwrap();
-    assert!(find(&dates, "1.1.0").published_at.is_some());
-    assert_eq!(dates.links.repository.as_deref(), Some("https://github.com/demo/pad"));
+    let full = registry.dates(&asked, &["1.1.0"], &canned).now_or_never().unwrap().unwrap();
+    assert!(find(&full, "1.1.0").published_at.is_some());
+    assert_eq!(full.links.repository.as_deref(), Some("https://github.com/demo/pad"));
 }
 
 #[test]

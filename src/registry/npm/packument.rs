@@ -91,9 +91,7 @@ impl Learned {
             Field::Version => self.unreadable(part.key, "is not an object"),
             Field::Deprecated => self.deprecated(part.read()?),
             Field::Time => self.time(part)?,
-            Field::Homepage => {
-                self.facts.links.homepage = part.read::<Box<str>>().ok().filter(|url| is_web(url));
-            }
+            Field::Homepage => self.facts.links.homepage = part.read::<Box<str>>().ok(),
             Field::Repository => {
                 self.facts.links.repository = part.read::<Repository<'_>>().ok().and_then(|place| place.address());
             }
@@ -205,8 +203,4 @@ fn words_of_latest(facts: &ReleaseSet) -> Option<Box<str>> {
     let latest = facts.dist_tags.get("latest")?;
     let release = facts.releases.iter().find(|release| release.version == *latest)?;
     release.deprecated.clone().filter(|words| !words.is_empty())
-}
-
-fn is_web(url: &str) -> bool {
-    url.starts_with("https://") || url.starts_with("http://")
 }

@@ -1,0 +1,241 @@
+//! From versions and files, in whatever order they are told, to releases.
+//!
+//! An index lists files; a release is what several of them share. The version of a file stands in its name, in the
+//! spelling of the tool that made it, so files are joined to the index's own labels by what PEP 440 calls equal.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+
+use super::file_name;
+use crate::http::Malformed;
+use crate::release::{Links, PackageStatus, Release, ReleaseSet};
+use crate::version::{SchemeId, Version};
+
+/// What an index tells of one file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct File {
+    /// The reason, empty where none was given; `None` when the file is not yanked.
+    pub(super) yanked: Option<Box<str>>,
+    pub(super) uploaded: Option<DateTime<Utc>>,
+}
+
+/// The files of one version so far: yanked when all of them are, as old as the oldest.
+#[derive(Debug, Clone)]
+struct Files {
+    yanked: Option<Box<str>>,
+    published: Option<DateTime<Utc>>,
+}
+
+impl From<File> for Files {
+    fn from(file: File) -> Self {
+        Self { yanked: file.yanked, published: file.uploaded }
+    }
+}
+
+impl Files {
+    fn join(&mut self, other: Self) {
+        self.yanked = match (self.yanked.take(), other.yanked) {
+            (Some(ours), Some(theirs)) => Some(if ours.is_empty() { theirs } else { ours }),
+            _ => None,
+        };
+        self.published = self.published.into_iter().chain(other.published).min();
+    }
+}
+
+/// What an answer has told so far.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    /// The project's normalised name.
+    project: String,
+    /// The index's own labels; none where it lists only files.
+    versions: Vec<Box<str>>,
+    /// Files by the label in their names, in order of appearance.
+    files: Vec<(Box<str>, Files)>,
+    places: HashMap<Box<str>, usize>,
+    /// Files whose names tell no version.
+    nameless: Vec<(Box<str>, File)>,
+    unreadable: Vec<(Box<str>, Box<str>)>,
+    /// What the index says of the whole project.
+    pub(super) status: Option<PackageStatus>,
+    /// Addresses for a person.
+    pub(super) links: Links,
+}
+
+impl Listing {
+    /// For the project of that normalised name.
+    pub(super) fn of(project: &str) -> Self {
+        Self { project: project.to_owned(), ..Self::default() }
+    }
+
+    /// An answer about another project is a mistake of something in between, and never ours to believe.
+    pub(super) fn check_name(&self, name: &str) -> Result<(), Malformed> {
+        if super::name::fold(name) == self.project {
+            return Ok(());
+        }
+        Err(Malformed::new(format!("the answer is about another project, `{}`", name.escape_debug())))
+    }
+
+    /// A version that the index names itself.
+    pub(super) fn add_version(&mut self, label: &str) {
+        self.versions.push(label.into());
+    }
+
+    /// A file of which only the name says to which version it belongs.
+    pub(super) fn add_file(&mut self, name: &str, file: File) {
+        match file_name::label(name, &self.project) {
+            Some(label) => self.add_file_of(label, file),
+            None => self.nameless.push((name.into(), file)),
+        }
+    }
+
+    /// A file of that version.
+    pub(super) fn add_file_of(&mut self, label: &str, file: File) {
+        if let Some(&place) = self.places.get(label) {
+            return self.files[place].1.join(file.into());
+        }
+        self.places.insert(label.into(), self.files.len());
+        self.files.push((label.into(), file.into()));
+    }
+
+    /// An entry that cannot be read as a release, and why.
+    pub(super) fn add_unreadable(&mut self, entry: &str, reason: &str) {
+        self.unreadable.push((entry.into(), reason.into()));
+    }
+
+    /// Everything that was told, joined.
+    pub(super) fn into_facts(mut self) -> ReleaseSet {
+        let mut labels: Labels = self.versions.iter().map(|label| &**label).collect();
+        let mut of_label: HashMap<usize, Files> = HashMap::new();
+        self.join_nameless(&labels);
+        for (label, files) in self.files {
+            let place = labels.find(&label).unwrap_or_else(|| labels.add(&readable(&label)));
+            match of_label.get_mut(&place) {
+                Some(known) => known.join(files),
+                None => drop(of_label.insert(place, files)),
+            }
+        }
+        let releases =
+            labels.texts.into_iter().enumerate().map(|(place, label)| release(label, of_label.remove(&place)));
+        ReleaseSet {
+            releases: releases.collect(),
+            status: self.status.unwrap_or(PackageStatus::Active),
+            links: self.links,
+            unreadable: self.unreadable,
+            ..ReleaseSet::default()
+        }
+    }
+
+    /// A name of no known form still tells its version when a known label stands in it.
+    fn join_nameless(&mut self, labels: &Labels) {
+        for (name, file) in std::mem::take(&mut self.nameless) {
+            match labels.within(&name) {
+                Some(place) => self.add_file_of(&labels.texts[place], file),
+                None => self.add_unreadable(&name, "is a file of which the name tells no version of this project"),
+            }
+        }
+    }
+}
+
+fn release(version: Box<str>, files: Option<Files>) -> Release {
+    let without_files = files.is_none();
+    let (published_at, yanked) = files.map_or((None, None), |files| (files.published, files.yanked));
+    Release { published_at, yanked, without_files, ..Release::new(version) }
+}
+
+/// Labels that are found again in another spelling of the same version.
+#[derive(Debug, Default)]
+pub(super) struct Labels {
+    texts: Vec<Box<str>>,
+    by_text: HashMap<Box<str>, usize>,
+    by_version: BTreeMap<ByPrecedence, usize>,
+}
+
+impl<'text> FromIterator<&'text str> for Labels {
+    /// A label that stands twice is taken once; of two spellings of one version each keeps its place.
+    fn from_iter<I: IntoIterator<Item = &'text str>>(labels: I) -> Self {
+        let mut known = Self::default();
+        for label in labels {
+            if !known.by_text.contains_key(label) {
+                known.add(label);
+            }
+        }
+        known
+    }
+}
+
+impl Labels {
+    fn add(&mut self, label: &str) -> usize {
+        let place = self.texts.len();
+        self.texts.push(label.into());
+        self.by_text.insert(label.into(), place);
+        if let Ok(version) = SchemeId::Pep440.parse(label) {
+            self.by_version.entry(ByPrecedence(version)).or_insert(place);
+        }
+        place
+    }
+
+    /// The label itself, else the first that is the same version.
+    pub(super) fn find(&self, label: &str) -> Option<usize> {
+        let exact = spellings(label).find_map(|spelling| self.by_text.get(&*spelling).copied());
+        exact.or_else(|| spellings(label).find_map(|spelling| self.find_version(&spelling)))
+    }
+
+    fn find_version(&self, label: &str) -> Option<usize> {
+        let version = SchemeId::Pep440.parse(label).ok()?;
+        self.by_version.get(&ByPrecedence(version)).copied()
+    }
+
+    /// The longest label that stands in `text` between separators, behind something.
+    fn within(&self, text: &str) -> Option<usize> {
+        if text.len() > LONGEST_NAME {
+            return None;
+        }
+        let starts = || text.match_indices(['-', '_']).map(|(at, _)| at + 1);
+        let ends = text.match_indices(['-', '_', '.']).map(|(at, _)| at).chain([text.len()]);
+        let spans = ends.flat_map(|end| starts().filter(move |start| *start < end).map(move |start| &text[start..end]));
+        let known = spans.filter_map(|span| Some((span.len(), *self.by_text.get(span)?)));
+        known.max_by_key(|(length, _)| *length).map(|(_, place)| place)
+    }
+}
+
+/// File systems allow no longer names; with longer ones the search for a label in them would cost too much.
+const LONGEST_NAME: usize = 255;
+
+/// In names of old wheels an underscore stands for whatever was no letter, digit or dot: the label as it stands, then
+/// as what it may have been.
+fn spellings(label: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    let unescaped = ["-", "+"].into_iter().filter(|_| label.contains('_')).map(|was| label.replace('_', was).into());
+    std::iter::once(Cow::Borrowed(label)).chain(unescaped)
+}
+
+/// The first spelling that is a version, else the label as it stands.
+fn readable(label: &str) -> Cow<'_, str> {
+    spellings(label).find(|spelling| SchemeId::Pep440.parse(spelling).is_ok()).unwrap_or(Cow::Borrowed(label))
+}
+
+/// A version ordered, and equal, as PEP 440 says: two spellings of one version are one key.
+#[derive(Debug)]
+struct ByPrecedence(Version);
+
+impl Ord for ByPrecedence {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.precedence(&other.0)
+    }
+}
+
+impl PartialOrd for ByPrecedence {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for ByPrecedence {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for ByPrecedence {}
