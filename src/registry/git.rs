@@ -214,9 +214,10 @@ fn no_address() -> Failure {
     Failure::new(Cause::NotFound, "the pin names no `url`")
 }
 
-/// The remote itself, where it is a web address.
+/// The remote itself where it is a web address, else its page on a known forge.
 fn links_of(remote: &Remote) -> Links {
-    let repository = (remote.way == Way::Http).then(|| remote.shown.as_str().into());
+    let own = (remote.way == Way::Http).then(|| remote.shown.clone());
+    let repository = own.or_else(|| forge::page(&remote.shown, None, false)).map(Into::into);
     Links { repository, ..Links::default() }
 }
 

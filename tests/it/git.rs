@@ -261,6 +261,7 @@ async fn a_pin_ahead_of_its_branch_leaves_no_commit_to_count() {
     let pin = root.id("tool.git", "main");
     let found = range(&commits(path.to_str().unwrap(), Some("behind"), &pin)).await.unwrap();
     assert_eq!((found.pinned.as_deref(), found.ahead_by, found.first_at), (Some(&*pin), Some(0), None));
+    assert_eq!((found.head_at, found.pinned_at), (at(january(4)), at(january(6))));
 }
 
 #[tokio::test]
@@ -302,6 +303,8 @@ async fn pins_and_branches_that_mean_nothing_are_told_by_name() {
     let root = Root::new();
     let path = root.import("tool.git", &history(), true);
     let url = path.to_str().unwrap();
+    let file = range(&commits(url, None, &root.id("tool.git", "main:file1"))).await.unwrap();
+    assert_eq!((file.pinned, file.ahead_by), (None, None), "a file is no commit");
     let head = root.id("tool.git", "main");
     let found = range(&commits(url, None, &head[..9])).await.unwrap();
     assert_eq!((found.pinned.as_deref(), found.ahead_by), (Some(&*head), Some(0)));

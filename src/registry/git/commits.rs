@@ -68,54 +68,37 @@ fn pinned(pin: &str, head: ObjectId) -> Result<ObjectId, Failure> {
 }
 
 fn at_the_head(conversation: &mut Conversation, head: ObjectId) -> Result<CommitRange, Failure> {
-    let dates = dates_of(conversation, head)?;
-    let at = dates.get(&head).and_then(|commit| commit.at);
-    let id: Box<str> = head.to_string().into();
-    Ok(CommitRange {
-        head: id.clone(),
-        head_at: at,
-        pinned: Some(id),
-        pinned_at: at,
-        ahead_by: Some(0),
-        first_at: None,
-    })
+    let at = dates_of(conversation, &[head])?.get(&head).and_then(|commit| commit.at);
+    let pinned = Some(head.to_string().into());
+    Ok(CommitRange { head_at: at, pinned, pinned_at: at, ahead_by: Some(0), ..unmeasured(head) })
 }
 
 fn between(conversation: &mut Conversation, head: ObjectId, pin: ObjectId) -> Result<CommitRange, Failure> {
-    let is_countable = conversation.can_fetch("filter");
-    if !is_countable && !conversation.can_fetch("wait-for-done") {
-        return Err(Failure::new(
-            Cause::BadResponse,
-            "the server offers no way to compare two commits without sending their files",
-        ));
-    }
-    let mut range = CommitRange {
-        head: head.to_string().into(),
-        head_at: None,
-        pinned: None,
-        pinned_at: None,
-        ahead_by: None,
-        first_at: None,
-    };
-    let answer = match since(conversation, head, pin, is_countable) {
-        // too far behind to count; the server knew the pin, or it would not have begun to send
-        Err(failure) if failure.cause == Cause::TooLarge => Fetch { common: vec![pin], pack: None },
-        answer => answer?,
-    };
+    let answer = since(conversation, head, pin)?;
     if !answer.common.contains(&pin) {
-        return Ok(range);
+        return Ok(unmeasured(head));
     }
-    range.pinned = Some(pin.to_string().into());
-    if let Some(pack) = answer.pack {
-        count(&mut range, head, &conversation.dated(pack)?);
-        range.pinned_at = dates_of(conversation, pin)?.get(&pin).and_then(|commit| commit.at);
+    let known = CommitRange { pinned: Some(pin.to_string().into()), ..unmeasured(head) };
+    match answer.pack {
+        Some(pack) => measure(conversation, known, (head, pin), pack),
+        None => Ok(known),
     }
-    Ok(range)
+}
+
+/// A range of which only the head is known.
+fn unmeasured(head: ObjectId) -> CommitRange {
+    let head = head.to_string().into();
+    CommitRange { head, head_at: None, pinned: None, pinned_at: None, ahead_by: None, first_at: None }
 }
 
 /// Asks for what the head has and the pin lacks. A server that finds the pin in the head's history sends at once; one
 /// that only knows the pin says so and waits for `done`.
-fn since(conversation: &mut Conversation, head: ObjectId, pin: ObjectId, is_countable: bool) -> Result<Fetch, Failure> {
+fn since(conversation: &mut Conversation, head: ObjectId, pin: ObjectId) -> Result<Fetch, Failure> {
+    let is_countable = conversation.can_fetch("filter");
+    if !is_countable && !conversation.can_fetch("wait-for-done") {
+        let reason = "the server offers no way to compare two commits without sending their files";
+        return Err(Failure::new(Cause::BadResponse, reason));
+    }
     let request = |is_done| FetchRequest {
         wants: std::slice::from_ref(&head),
         haves: std::slice::from_ref(&pin),
@@ -124,34 +107,50 @@ fn since(conversation: &mut Conversation, head: ObjectId, pin: ObjectId, is_coun
         acknowledges_only: !is_countable,
         max_size: MAX_PACK,
     };
-    let first = conversation.fetch(&request(false))?;
+    let first = match conversation.fetch(&request(false)) {
+        // too far behind to count; the server knew the pin, or it would not have begun to send
+        Err(failure) if failure.cause == Cause::TooLarge => return Ok(Fetch { common: vec![pin], pack: None }),
+        first => first?,
+    };
     if first.pack.is_some() || !is_countable || !first.common.contains(&pin) {
         return Ok(first);
     }
-    let second = conversation.fetch(&request(true))?;
-    Ok(Fetch { common: first.common, pack: second.pack })
+    match conversation.fetch(&request(true)) {
+        Err(failure) if failure.cause == Cause::TooLarge => Ok(first),
+        second => Ok(Fetch { common: first.common, pack: second?.pack }),
+    }
 }
 
-fn count(range: &mut CommitRange, head: ObjectId, objects: &HashMap<ObjectId, Dated>) {
-    let commits = || objects.values().filter(|object| object.is_commit);
-    range.ahead_by = Some(commits().count() as u64);
-    range.first_at = commits().filter_map(|commit| commit.at).min();
-    range.head_at = objects.get(&head).and_then(|commit| commit.at);
+/// Counts and dates the commits between. A pin that names something else than a commit (or a tag of one) is not one that
+/// the remote has.
+fn measure(
+    conversation: &mut Conversation,
+    known: CommitRange,
+    (head, pin): (ObjectId, ObjectId),
+    pack: Vec<u8>,
+) -> Result<CommitRange, Failure> {
+    let between = conversation.dated(pack)?;
+    let commits = || between.values().filter(|object| object.is_commit);
+    let ends = dates_of(conversation, &[head, pin])?;
+    if !ends.contains_key(&pin) {
+        return Ok(unmeasured(head));
+    }
+    Ok(CommitRange {
+        head_at: ends.get(&head).and_then(|commit| commit.at),
+        pinned_at: ends.get(&pin).and_then(|commit| commit.at),
+        ahead_by: Some(commits().count() as u64),
+        first_at: commits().filter_map(|commit| commit.at).min(),
+        ..known
+    })
 }
 
-/// The date of one commit, where the remote makes that cheap.
-fn dates_of(conversation: &mut Conversation, commit: ObjectId) -> Result<HashMap<ObjectId, Dated>, Failure> {
+/// The dates of one or two commits, where the remote makes that cheap.
+fn dates_of(conversation: &mut Conversation, commits: &[ObjectId]) -> Result<HashMap<ObjectId, Dated>, Failure> {
     if !conversation.can_fetch("filter") {
         return Ok(HashMap::new());
     }
-    let request = FetchRequest {
-        wants: &[commit],
-        is_shallow: true,
-        is_done: true,
-        max_size: MAX_FEW,
-        ..FetchRequest::default()
-    };
-    let pack = conversation.fetch(&request)?.pack;
+    let few = FetchRequest { is_shallow: true, is_done: true, max_size: MAX_FEW, ..FetchRequest::default() };
+    let pack = conversation.fetch(&FetchRequest { wants: commits, ..few })?.pack;
     pack.map_or_else(|| Ok(HashMap::new()), |pack| conversation.dated(pack))
 }
 
