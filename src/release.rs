@@ -125,7 +125,8 @@ impl ReleaseSet {
 /// (reproducible builds, unset columns) and read as `None`, and so does text that is no time at all.
 pub fn parse_time(text: &str) -> Option<DateTime<Utc>> {
     let zoned = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());
-    let time = zoned.or_else(|_| text.parse::<NaiveDateTime>().map(|time| time.and_utc())).ok()?;
+    let naive = || NaiveDateTime::parse_from_str(&text.replacen(' ', "T", 1), "%Y-%m-%dT%H:%M:%S%.f");
+    let time = zoned.or_else(|_| naive().map(|time| time.and_utc())).ok()?;
     (time.year() > 1970).then_some(time)
 }
 
@@ -142,6 +143,7 @@ mod tests {
             ("2024-08-30T10:00:00.123456789Z", Some("2024-08-30T10:00:00.123456789Z")),
             ("2024-08-30T10:00:00.1", Some("2024-08-30T10:00:00.100Z")),
             ("2024-08-30T10:00:00", Some("2024-08-30T10:00:00Z")),
+            ("2024-08-30 10:00:00", Some("2024-08-30T10:00:00Z")),
             ("1970-01-01T00:00:00Z", None),
             ("0001-01-01T00:00:00Z", None),
             ("1900-01-01T00:00:00+00:00", None),

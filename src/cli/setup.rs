@@ -30,6 +30,9 @@ pub(super) struct SetupArgs {
     /// Ask nobody: answer from the cache, or not at all
     #[arg(long, conflicts_with = "no_cache")]
     offline: bool,
+    /// Also ask for links (changelog, repository) of packages that are behind, where that takes a request of its own
+    #[arg(long, env = "UPMON_LINKS")]
+    links: bool,
     /// Where a registry cannot be reached, show what it last said, marked as stale
     #[arg(long, conflicts_with = "no_cache")]
     stale: bool,
@@ -51,6 +54,7 @@ pub(super) struct Setup {
     pins: Vec<Pin>,
     now: DateTime<Utc>,
     as_of: bool,
+    links: bool,
     options: Options,
     bases: HashMap<RegistryId, Url>,
     runtime: tokio::runtime::Runtime,
@@ -74,6 +78,7 @@ impl Setup {
             pins: manifest.pins,
             now: arguments.as_of.unwrap_or_else(now),
             as_of: arguments.as_of.is_some(),
+            links: arguments.links && !arguments.offline,
             options,
             bases,
             runtime: runtime.map_err(|error| Failure::Usage(format!("error: no runtime could be started: {error}")))?,
@@ -108,7 +113,7 @@ impl Setup {
             policies: Arc::new(self.settings.policies.clone()),
             now: self.now,
             as_of: self.as_of,
-            links: !self.options.offline,
+            links: self.links,
         })
     }
 
