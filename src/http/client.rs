@@ -75,6 +75,11 @@ impl Client {
         Self { shared: Arc::clone(&self.shared), deadline: deadline.map(|time| Instant::now() + time) }
     }
 
+    /// The cache, for lookups that do not go over HTTP (git).
+    pub fn cache(&self) -> Option<&Cache> {
+        self.shared.cache.as_ref()
+    }
+
     async fn lookup(
         &self,
         request: &Request,
@@ -127,7 +132,7 @@ impl Client {
     fn confirm(&self, key: &Key, entry: Option<&Entry>, headers: &HeaderMap) -> Option<ReleaseSet> {
         let (entry, cache) = (entry?, self.shared.cache.as_ref()?);
         let facts = entry.known()??;
-        cache.touch(key, entry, freshness::confirmed_for(headers, entry, clock::now()));
+        cache.confirm(key, freshness::confirmed_for(headers, entry, clock::now()));
         Some(facts)
     }
 
@@ -264,11 +269,9 @@ impl Client {
 
 /// Opens the cache. A directory that cannot be made is a warning: a run without a cache is slower and as right.
 fn open_cache(directory: &Path, max_size: u64) -> Option<Cache> {
-    let cache = Cache::open(directory, max_size)
-        .inspect_err(|error| tracing::warn!(%error, "no cache: `{}` cannot be made", directory.display()))
-        .ok()?;
-    cache.sweep_if_due();
-    Some(cache)
+    Cache::open(directory, max_size)
+        .inspect_err(|error| tracing::warn!(%error, "no cache: `{}` cannot be used", directory.display()))
+        .ok()
 }
 
 /// Makes the client underneath.
