@@ -5,12 +5,13 @@
 
 use std::collections::BTreeMap;
 
+use chrono::serde::ts_microseconds_option;
 use chrono::{DateTime, Datelike, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// The version of the serialised form of [`ReleaseSet`]. Raise it with every change of a type in this module: entries of
 /// another format are refetched.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// One published version.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +19,7 @@ pub struct Release {
     /// The label as the registry writes it; for git the whole tag name.
     pub version: Box<str>,
     /// When it was first published: the earliest file where a version has several. `None` where the registry does not say.
+    #[serde(with = "ts_microseconds_option")]
     pub published_at: Option<DateTime<Utc>>,
     /// Withdrawn from new use by its maintainers: the reason, empty where none was given.
     pub yanked: Option<Box<str>>,
@@ -66,14 +68,17 @@ pub struct CommitRange {
     /// The commit at the head of the branch, as full lower-case hex.
     pub head: Box<str>,
     /// The committer date of the head.
+    #[serde(with = "ts_microseconds_option")]
     pub head_at: Option<DateTime<Utc>>,
     /// The pinned commit as the remote knows it; `None` when the remote does not have it.
     pub pinned: Option<Box<str>>,
     /// The committer date of the pinned commit.
+    #[serde(with = "ts_microseconds_option")]
     pub pinned_at: Option<DateTime<Utc>>,
     /// Commits on the branch that the pin does not contain; `None` when the remote offers no cheap way to count them.
     pub ahead_by: Option<u64>,
     /// The earliest committer date among those commits.
+    #[serde(with = "ts_microseconds_option")]
     pub first_at: Option<DateTime<Utc>>,
 }
 
