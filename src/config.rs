@@ -1,6 +1,6 @@
 //! The settings: flag beats environment beats file beats default, merged once into plain typed values.
 //!
-//! Everything works without a file. A section is one table in `config/`, one line in [`SettingsTable`] and one in
+//! Everything works without a file. A section is one table in `config/`, one line in `SettingsTable` and one in
 //! [`Settings`]; its environment variables and its JSON Schema follow from the table.
 
 mod policy;

@@ -8,6 +8,7 @@ use jsonc_parser::ast::Value as Ast;
 use jsonc_parser::common::Ranged as _;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
+use super::node::Syntax;
 use super::{Entry, Node, Problem, Source, Value};
 
 const STRICT: ParseOptions = ParseOptions {
@@ -75,7 +76,7 @@ fn node(ast: Ast<'_>) -> Node {
         Ast::Array(array) => Value::List(array.elements.into_iter().map(node).collect()),
         Ast::Object(object) => Value::Table(object.properties.into_iter().map(entry).collect()),
     };
-    Node { span: range.start..range.end, value }
+    Node { span: range.start..range.end, value, syntax: Syntax::Json }
 }
 
 fn entry(property: jsonc_parser::ast::ObjectProp<'_>) -> Entry {

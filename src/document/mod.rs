@@ -1,6 +1,6 @@
 //! Files that people write: their text, the places in it, and what is wrong with them.
 //!
-//! The pins (JSON) and the settings (TOML) become one tree of [`Node`]s that know where they stand. Tables are read from
+//! The pins (JSON) and the settings (TOML) become one tree of nodes that know where they stand. Tables are read from
 //! it field by field, so that every mistake of a file is told in one go, each with its place, a caret, what was
 //! expected and the nearest known word. What the fields mean is left to `pin::manifest` and `config`.
 
@@ -10,6 +10,7 @@ mod problem;
 mod table;
 mod toml;
 mod values;
+mod words;
 
 use std::fmt;
 use std::io::{self, Read as _};
@@ -25,9 +26,9 @@ pub(crate) use table::{
 };
 pub(crate) use toml::read_toml;
 pub(crate) use values::{
-    Date, FromText, HttpUrl, NOT_YET, Refusal, Term, Text, Whole, Word, credential_in_file, hidden_character, http_url,
-    nearest,
+    Date, FromText, HttpUrl, Refusal, Term, Text, Whole, credential_in_file, hidden_character, http_url,
 };
+pub(crate) use words::{NOT_YET, Word, nearest};
 
 /// A file's text under the name by which upmon was told of it. The text may hold credentials, so `Debug` leaves it out.
 #[derive(Clone)]

@@ -7,6 +7,14 @@ use std::ops::Range;
 pub(crate) struct Node {
     pub(crate) span: Range<usize>,
     pub(crate) value: Value,
+    pub(crate) syntax: Syntax,
+}
+
+/// The language of a file, whose word for a table its readers know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Syntax {
+    Json,
+    Toml,
 }
 
 /// What JSON and TOML have in common, as far as our files use it.
@@ -38,8 +46,16 @@ impl Node {
             Value::Boolean(_) => "a boolean",
             Value::Number(_) => "a number",
             Value::List(_) => "a list",
-            Value::Table(_) => "a table",
+            Value::Table(_) => self.table(),
             Value::Other(kind) => kind,
+        }
+    }
+
+    /// What a table is called in the file's language, with an article.
+    pub(crate) const fn table(&self) -> &'static str {
+        match self.syntax {
+            Syntax::Json => "an object",
+            Syntax::Toml => "a table",
         }
     }
 }

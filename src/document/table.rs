@@ -100,7 +100,7 @@ impl Fields<'_> {
 /// Reads a table: tells keys that it does not have, that stand twice or that are missing, and fills the rest.
 pub(crate) fn read_table<T: Table>(node: &Node, name: &str, problems: &mut Vec<Problem>) -> Option<T> {
     let Value::Table(entries) = &node.value else {
-        problems.push(wrong_kind(node, name, "a table"));
+        problems.push(wrong_kind(node, name, node.table()));
         return None;
     };
     problems.extend(repeated_keys(entries));

@@ -3,13 +3,15 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::node::Syntax;
 use super::{Entry, Node, Problem, Source, Value};
 
 /// Reads a whole text, or says everything that stops it from being TOML.
 pub(crate) fn read_toml(source: &Source) -> Result<Node, Vec<Problem>> {
     let (table, errors) = DeTable::parse_recoverable(source.text());
     if errors.is_empty() {
-        return Ok(Node { span: table.span(), value: Value::Table(entries(table.into_inner())) });
+        let (span, value) = (table.span(), Value::Table(entries(table.into_inner())));
+        return Ok(Node { span, value, syntax: Syntax::Toml });
     }
     Err(errors.iter().map(|error| syntax(error, source.text())).collect())
 }
@@ -41,5 +43,5 @@ fn node(value: Spanned<DeValue<'_>>) -> Node {
         DeValue::Array(array) => Value::List(array.iter().cloned().map(node).collect()),
         DeValue::Table(table) => Value::Table(entries(table)),
     };
-    Node { span, value }
+    Node { span, value, syntax: Syntax::Toml }
 }

@@ -325,8 +325,8 @@ mod tests {
     use super::*;
     use crate::release::Release;
 
-    fn facts(version: &str) -> Known {
-        Some(ReleaseSet { releases: vec![Release::new(version)], ..ReleaseSet::default() })
+    fn facts(version: &str) -> ReleaseSet {
+        ReleaseSet { releases: vec![Release::new(version)], ..ReleaseSet::default() }
     }
 
     fn keeping() -> Keeping {
@@ -342,7 +342,7 @@ mod tests {
     #[test]
     fn what_is_put_is_got_back_byte_for_byte() {
         let (_directory, cache, key) = cache();
-        for known in [facts("1.0.0"), None] {
+        for known in [Some(facts("1.0.0")), None] {
             cache.put(&key, known.as_ref(), &keeping());
             let entry = cache.get(&key).unwrap();
             assert_eq!(entry.known(), Some(known));
@@ -361,7 +361,7 @@ mod tests {
     #[test]
     fn an_entry_with_any_byte_changed_or_missing_is_no_entry() {
         let (_directory, cache, key) = cache();
-        cache.put(&key, facts("1.0.0").as_ref(), &keeping());
+        cache.put(&key, Some(&facts("1.0.0")), &keeping());
         let path = cache.path(&key);
         let whole = fs::read(&path).unwrap();
         for index in 0..whole.len() {
@@ -380,7 +380,7 @@ mod tests {
     fn an_entry_under_a_foreign_name_is_no_entry() {
         let (_directory, cache, key) = cache();
         let other = Key::new(&["GET", "https://index.example/to/ki/tokio"], None);
-        cache.put(&key, facts("1.0.0").as_ref(), &keeping());
+        cache.put(&key, Some(&facts("1.0.0")), &keeping());
         fs::copy(cache.path(&key), cache.path(&other)).unwrap();
         assert!(cache.get(&other).is_none());
     }
@@ -388,22 +388,22 @@ mod tests {
     #[test]
     fn a_confirmed_entry_is_fresh_anew() {
         let (_directory, cache, key) = cache();
-        cache.put(&key, facts("1.0.0").as_ref(), &Keeping { fresh_for: Duration::ZERO, ..keeping() });
+        cache.put(&key, Some(&facts("1.0.0")), &Keeping { fresh_for: Duration::ZERO, ..keeping() });
         let entry = cache.get(&key).unwrap();
         assert!(!entry.is_fresh(entry.keeping.fresh_for));
         cache.touch(&key, &entry, Duration::from_mins(5));
         let confirmed = cache.get(&key).unwrap();
         assert!(confirmed.is_fresh(confirmed.keeping.fresh_for));
         assert!(confirmed.confirmed_at >= entry.confirmed_at);
-        assert_eq!(confirmed.known(), Some(facts("1.0.0")));
+        assert_eq!(confirmed.known(), Some(Some(facts("1.0.0"))));
     }
 
     #[test]
     fn an_entry_that_was_replaced_meanwhile_is_not_vouched_for() {
         let (_directory, cache, key) = cache();
-        cache.put(&key, facts("1.0.0").as_ref(), &keeping());
+        cache.put(&key, Some(&facts("1.0.0")), &keeping());
         let old = cache.get(&key).unwrap();
-        cache.put(&key, facts("2.0.0").as_ref(), &keeping());
+        cache.put(&key, Some(&facts("2.0.0")), &keeping());
         cache.touch(&key, &old, Duration::from_mins(5));
         assert!(cache.get(&key).is_none());
     }
@@ -412,7 +412,7 @@ mod tests {
     fn an_entry_from_the_future_is_not_fresh() {
         let (_directory, cache, key) = cache();
         let later = clock::now() + Duration::from_hours(1);
-        let bytes = format::write(&key, facts("1.0.0").as_ref(), &keeping(), later).unwrap();
+        let bytes = format::write(&key, Some(&facts("1.0.0")), &keeping(), later).unwrap();
         fs::write(cache.path(&key), bytes).unwrap();
         let entry = cache.get(&key).unwrap();
         assert!(!entry.is_fresh(entry.keeping.fresh_for));
@@ -423,7 +423,7 @@ mod tests {
         let (_directory, cache, _) = cache();
         let keys: Vec<Key> = (0..4).map(|index| Key::new(&[&index.to_string()], None)).collect();
         for (hours, key) in (1..).zip(&keys) {
-            cache.put(key, facts("1.0.0").as_ref(), &keeping());
+            cache.put(key, Some(&facts("1.0.0")), &keeping());
             let file = fs::File::options().write(true).open(cache.path(key)).unwrap();
             file.set_modified((clock::now() - Duration::from_hours(hours)).into()).unwrap();
         }
@@ -450,13 +450,13 @@ mod tests {
     #[test]
     fn two_that_write_and_one_that_reads_never_see_a_broken_entry() {
         let (_directory, cache, key) = cache();
-        cache.put(&key, facts("0.0.0").as_ref(), &keeping());
+        cache.put(&key, Some(&facts("0.0.0")), &keeping());
         std::thread::scope(|scope| {
             for writer in 0..2 {
                 let (cache, key) = (&cache, &key);
                 scope.spawn(move || {
                     for round in 0..200 {
-                        cache.put(key, facts(&format!("{writer}.{round}.0")).as_ref(), &keeping());
+                        cache.put(key, Some(&facts(&format!("{writer}.{round}.0"))), &keeping());
                     }
                 });
             }

@@ -15,9 +15,9 @@ use super::asker::Asker;
 use super::cache::{Cache, Entry, Keeping, Key};
 use super::credentials::{Credential, take_userinfo};
 use super::exchange::{Answer, Failure, Hop, Question, Trail, hop};
-use super::limit::{Lane, Limits};
+use super::limit::{Lane, Limits, Pause};
 pub use super::options::{Options, RegistryOptions, user_agent};
-use super::retry::{Cause, delay};
+use super::retry::{Backoff, Cause};
 use super::{Decoder, Fetch, Fetched, Origin, Request, clock, freshness};
 use crate::error::LookupError;
 use crate::registry::RegistryId;
@@ -199,7 +199,8 @@ impl Client {
 
     /// Waits before a repeat; false when it is not worth it, or not any more.
     async fn may_repeat(&self, lane: &Lane, cause: Cause, attempt: u32) -> bool {
-        let Some(delay) = delay(cause, attempt).filter(|_| lane.budget().take()) else { return false };
+        let delay = self.backoff().before_repeat(cause, attempt);
+        let Some(delay) = delay.filter(|_| lane.budget().take()) else { return false };
         self.sleep(delay).await
     }
 
@@ -218,8 +219,9 @@ impl Client {
                 Ok(Hop::Arrived(answer)) => return Ok(answer),
                 Ok(Hop::Redirected(next)) => trail.step(next)?,
                 Err(failure) => {
-                    if let Cause::Limited(pause) = failure.cause {
-                        lane.pause(pause, attempt);
+                    if let Cause::Limited(asked) = failure.cause {
+                        // A limit without a time is a larger matter than a stumble: it starts two steps further.
+                        lane.pause(asked.unwrap_or_else(|| Pause::lasting(self.backoff().after(attempt + 2))));
                     }
                     return Err(failure);
                 }
@@ -241,6 +243,10 @@ impl Client {
             tokio::time::sleep_until(until).await;
         }
         in_time
+    }
+
+    fn backoff(&self) -> Backoff {
+        Backoff { first: self.shared.options.backoff }
     }
 
     fn max_size(&self, request: &Request) -> u64 {

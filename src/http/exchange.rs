@@ -199,7 +199,7 @@ fn cause(status: StatusCode, headers: &HeaderMap) -> Cause {
 
 /// A request that brought no head: nobody there, or somebody who does not speak HTTP.
 fn unreached(url: &Url, error: reqwest::Error) -> Failure {
-    let cause = if error.is_timeout() && !error.is_connect() {
+    let cause = if error.is_timeout() {
         Cause::TimedOut
     } else if sources(&error).any(|error| error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse)) {
         Cause::Malformed

@@ -18,7 +18,7 @@ use url::Url;
 
 use super::clock;
 use super::exchange::Failure;
-use super::retry::{Budget, Cause, backoff};
+use super::retry::{Budget, Cause};
 use crate::registry::RegistryId;
 
 /// How fast a registry is asked.
@@ -90,7 +90,8 @@ impl Pause {
         Self { until, wait: (until - now).to_std().unwrap_or_default() }
     }
 
-    fn lasting(wait: Duration) -> Self {
+    /// One that begins now.
+    pub(super) fn lasting(wait: Duration) -> Self {
         Self { until: clock::now() + wait, wait }
     }
 
@@ -229,9 +230,8 @@ impl Lane {
         Ok(Place { lane: self, _permit: permit })
     }
 
-    /// Holds everybody who asks this origin back, for as long as it said or else for a backoff.
-    pub(super) fn pause(&self, asked: Option<Pause>, attempt: u32) {
-        let pause = asked.unwrap_or_else(|| Pause::lasting(backoff(attempt + 2)));
+    /// Holds everybody who asks this origin back.
+    pub(super) fn pause(&self, pause: Pause) {
         // A wait beyond what a clock can hold is as good as one beyond any deadline.
         let until = Instant::now() + pause.wait.min(Duration::from_hours(24 * 365));
         let mut current = self.shared.pause.lock().unwrap_or_else(PoisonError::into_inner);
@@ -357,8 +357,8 @@ mod tests {
     fn a_shorter_pause_does_not_end_a_longer_one() {
         let lane = Lane::new(Pace::files(1), Arc::default(), false);
         let long = Pause::lasting(Duration::from_mins(5));
-        lane.pause(Some(long), 0);
-        lane.pause(Some(Pause::lasting(Duration::from_secs(1))), 0);
+        lane.pause(long);
+        lane.pause(Pause::lasting(Duration::from_secs(1)));
         assert_eq!(lane.current_pause().unwrap().1, long);
     }
 
@@ -368,7 +368,7 @@ mod tests {
         let url = Url::parse("https://index.example/se/rd/serde").unwrap();
         let lane = limits.lane(RegistryId::CratesIo, &url);
         let until = Pause::lasting(Duration::from_hours(1));
-        lane.pause(Some(until), 0);
+        lane.pause(until);
         let deadline = Instant::now() + Duration::from_mins(1);
         let same_origin = limits.lane(RegistryId::Npm, &url);
         let failure = same_origin.enter(&url, Some(deadline)).await.unwrap_err();

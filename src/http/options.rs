@@ -18,6 +18,8 @@ pub struct Options {
     /// Longest time for everything that a client does, counted from [`Client::new`]. What is still under way then is
     /// unknown.
     pub deadline: Option<Duration>,
+    /// The first wait before a failed attempt is repeated; it doubles each time and is spread by half of it either way.
+    pub backoff: Duration,
     /// Who we say we are. Registries ask for a name, a version and a way to reach somebody.
     pub user_agent: String,
     /// Ask nobody: answer from the cache or not at all.
@@ -51,6 +53,7 @@ impl Default for Options {
             connect_timeout: Duration::from_secs(10),
             timeout: Duration::from_secs(30),
             deadline: Some(Duration::from_mins(5)),
+            backoff: Duration::from_millis(250),
             user_agent: user_agent(None),
             offline: false,
             stale: false,

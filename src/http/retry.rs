@@ -50,20 +50,31 @@ impl Cause {
     }
 }
 
-/// How long to wait before the attempt after `attempt` (the first is 0), or `None` when it is not worth it. A registry's
-/// own wish is waited out in [`super::limit`], by everybody who asks that origin.
-pub(super) fn delay(cause: Cause, attempt: u32) -> Option<Duration> {
-    if attempt >= cause.repeats() {
-        return None;
-    }
-    let waits_elsewhere = matches!(cause, Cause::Limited(_));
-    Some(if cause.changes_question() || waits_elsewhere { Duration::ZERO } else { backoff(attempt) })
+/// Waits that double, from a first one up to [`Backoff::STEPS`] doublings, each spread by half of it either way so that
+/// many lookups do not return as one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Backoff {
+    /// The first wait, before it is spread.
+    pub(super) first: Duration,
 }
 
-/// 0.25 s, doubled each time, at most 8 s, spread by half of it either way so that many lookups do not return as one.
-pub(super) fn backoff(attempt: u32) -> Duration {
-    let step = Duration::from_millis(250 << attempt.min(5));
-    step.mul_f64(0.5 + fastrand::f64())
+impl Backoff {
+    const STEPS: u32 = 5;
+
+    /// The wait after an attempt; the first attempt is 0.
+    pub(super) fn after(self, attempt: u32) -> Duration {
+        (self.first * (1 << attempt.min(Self::STEPS))).mul_f64(0.5 + fastrand::f64())
+    }
+
+    /// How long to wait before the attempt after `attempt`, or `None` when it is not worth it. A registry's own wish is
+    /// waited out in [`super::limit`], by everybody who asks that origin.
+    pub(super) fn before_repeat(self, cause: Cause, attempt: u32) -> Option<Duration> {
+        if attempt >= cause.repeats() {
+            return None;
+        }
+        let waits_elsewhere = matches!(cause, Cause::Limited(_));
+        Some(if cause.changes_question() || waits_elsewhere { Duration::ZERO } else { self.after(attempt) })
+    }
 }
 
 /// The repeats that an origin may still be asked for: [`Budget::RESERVE`] at first, and one more for every lookup. A
@@ -96,6 +107,8 @@ impl Budget {
 mod tests {
     use super::*;
 
+    const BACKOFF: Backoff = Backoff { first: Duration::from_millis(250) };
+
     #[test]
     fn only_what_may_end_differently_is_repeated() {
         for (cause, repeats) in [
@@ -110,7 +123,7 @@ mod tests {
             (Cause::Unreached, 2),
             (Cause::Limited(None), 4),
         ] {
-            let tried = (0..).take_while(|&attempt| delay(cause, attempt).is_some()).count();
+            let tried = (0..9).filter(|&attempt| BACKOFF.before_repeat(cause, attempt).is_some()).count();
             assert_eq!(tried, repeats, "{cause:?}");
         }
     }
@@ -118,11 +131,11 @@ mod tests {
     #[test]
     fn waits_grow_and_end_at_twelve_seconds() {
         for attempt in 0..40 {
-            let wait = backoff(attempt);
+            let wait = BACKOFF.after(attempt);
             assert!(wait >= Duration::from_millis(125), "{attempt}: {wait:?}");
             assert!(wait <= Duration::from_secs(12), "{attempt}: {wait:?}");
         }
-        assert!(backoff(4) > backoff(0));
+        assert!(BACKOFF.after(4) > BACKOFF.after(0));
     }
 
     #[test]

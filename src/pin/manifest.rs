@@ -86,7 +86,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn root(&mut self, root: &Node) {
         let Value::Table(entries) = &root.value else {
-            let message = format!("the file must be a table of groups, not {}", root.kind());
+            let message = format!("the file must be an object of groups, not {}", root.kind());
             return self.problems.push(Problem::new(root.span.clone(), message));
         };
         self.problems.extend(repeated_keys(entries));
@@ -104,7 +104,7 @@ impl Reader<'_> {
             self.problems.push(refused(&group.key, &group.key_span, refusal));
         }
         let Value::Table(entries) = &group.node.value else {
-            let problem = wrong_kind(&group.node, &group.key, "a group: a table of packages and versions");
+            let problem = wrong_kind(&group.node, &group.key, "a group: an object of packages and versions");
             return self.problems.push(problem);
         };
         self.problems.extend(repeated_keys(entries));
@@ -157,11 +157,12 @@ impl Reader<'_> {
             Value::Table(_) => EntryTable::read(&entry.node, &entry.key, &mut self.problems),
             Value::Text(_) => {
                 let version = Entry { key: "version".to_owned(), ..entry.clone() };
-                let table = Node { span: entry.node.span.clone(), value: Value::Table(vec![version]) };
+                let table = Node { value: Value::Table(vec![version]), ..entry.node.clone() };
                 EntryTable::read(&table, &entry.key, &mut self.problems)
             }
             _ => {
-                let problem = wrong_kind(&entry.node, &entry.key, "a version as a string, or a table with a `version`");
+                let problem =
+                    wrong_kind(&entry.node, &entry.key, "a version as a string, or an object with a `version`");
                 self.problems.push(match &entry.node.value {
                     Value::Number(number) => problem.help(format!("put it in quotes: \"{number}\"")),
                     _ => problem,

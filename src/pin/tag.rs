@@ -36,6 +36,9 @@ struct Habits {
     own_words: Vec<Box<str>>,
     /// Whether the pin is a numbered build, `17.0.9+8`, so that builds are this series' releases.
     counts_builds: bool,
+    /// Whether the series is spelled as npm's tools spell theirs, `name@1.0.4-8`: there a number behind a dash is a
+    /// prerelease, elsewhere it is a later build (`7.1.1-21`).
+    is_npm: bool,
 }
 
 /// Why a text is not a tag template.
@@ -113,7 +116,8 @@ impl TagTemplate {
     #[must_use]
     pub fn following(self, pin: &str, scheme: SchemeId) -> Self {
         let is_free = matches!(scheme, SchemeId::Loose | SchemeId::Calver);
-        let habits = is_free.then(|| Habits::of(self.place_in(pin).unwrap_or(pin)));
+        let is_npm = self.prefix.trim_end_matches('v').ends_with('@');
+        let habits = is_free.then(|| Habits { is_npm, ..Habits::of(self.place_in(pin).unwrap_or(pin)) });
         Self { habits, ..self }
     }
 
@@ -127,8 +131,8 @@ impl TagTemplate {
     /// Between the leading numbers `_` becomes a dot, and so does `-` where nothing else separates (`2024-01-15`);
     /// elsewhere `_` becomes `-`. For a free-form scheme (see [`TagTemplate::following`]) it also drops a word that only
     /// says "released" (`-stable`, `.Final`, the pin's own), writes what comes after the release as a patch level
-    /// (`10.0_P1` is `10.0-pl1`), and hangs a prerelease word from before the version behind it (`rc-8_22_0-2` is
-    /// `8.22.0-rc2`).
+    /// (`10.0_P1` is `10.0-pl1`), hangs a prerelease word from before the version behind it (`rc-8_22_0-2` is
+    /// `8.22.0-rc2`), and marks npm's numbered prereleases (`gatsby@1.0.4-8` is `1.0.4-a8`).
     pub fn version_in<'tag>(&self, tag: &'tag str) -> Option<Cow<'tag, str>> {
         let text = self.place_in(tag).filter(|text| is_version(text))?;
         self.normal_form(text)
@@ -199,6 +203,7 @@ impl Habits {
         Self {
             own_words: words::words(main).filter(is_own).map(|word| word.text.to_ascii_lowercase().into()).collect(),
             counts_builds: words::build_number(rest).is_some(),
+            is_npm: false,
         }
     }
 
@@ -218,9 +223,10 @@ impl Habits {
             };
         }
         let spelled = self.respelled(self.without_released(rest));
-        Some(match word_before {
-            Some(word) => format!("-{word}{}", spelled.trim_start_matches(['-', '_', '.'])).into(),
-            None => spelled,
+        Some(match (word_before, spelled.strip_prefix('-')) {
+            (Some(word), _) => format!("-{word}{}", spelled.trim_start_matches(['-', '_', '.'])).into(),
+            (None, Some(number)) if self.is_npm && starts_with_digit(number) => format!("-a{number}").into(),
+            _ => spelled,
         })
     }
 
@@ -438,6 +444,8 @@ mod tests {
             ("FIREFOX_115_4_0esr_RELEASE", "115.4.0"),
             ("jetty-9.4.53.v20231009", "9.4.53.v20231009"),
             ("prerelease-2.29.0", "2.29.0-prerelease"),
+            ("gatsby@1.0.4-8", "1.0.4-a8"),
+            ("gatsby@v1.0.4-next.2", "1.0.4-next.2"),
             ("v1.0-rc1-win", "1.0-rc1"),
             ("1.0.2k-fips-2.0.12", "1.0.2k-pl-2.0.12"),
         ] {

@@ -35,7 +35,7 @@ use url::Url;
 use self::address::{Remote, Way};
 use self::bounds::Bounds;
 use self::conversation::Conversation;
-use self::failure::{Cause, Failure};
+use self::failure::{Cause, Failure, quote};
 pub use self::forge::compare;
 pub use self::login::{Login, Logins};
 use super::{Query, Registry, RegistryId};
@@ -109,14 +109,18 @@ impl fmt::Debug for GitOptions {
     }
 }
 
-impl GitOptions {
+/// What every conversation needs.
+#[derive(Debug)]
+struct Tools {
+    options: GitOptions,
+    own_client: OnceLock<Result<reqwest::Client, String>>,
+}
+
+impl Tools {
     /// The given client, else one of our own.
     fn client(&self) -> Result<reqwest::Client, String> {
-        static OWN: OnceLock<Result<reqwest::Client, String>> = OnceLock::new();
-        match &self.client {
-            Some(client) => Ok(client.clone()),
-            None => OWN.get_or_init(build_client).clone(),
-        }
+        let own = || self.own_client.get_or_init(build_client).clone();
+        self.options.client.clone().map_or_else(own, Ok)
     }
 }
 
@@ -132,7 +136,7 @@ fn build_client() -> Result<reqwest::Client, String> {
 /// The registry of git remotes.
 #[derive(Debug)]
 pub struct Git {
-    options: Arc<GitOptions>,
+    tools: Arc<Tools>,
     in_all: Arc<Semaphore>,
     by_host: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
@@ -149,7 +153,8 @@ impl Git {
     /// With other options.
     pub fn with_options(options: GitOptions) -> Self {
         let in_all = Arc::new(Semaphore::new(options.in_all.max(1)));
-        Self { options: Arc::new(options), in_all, by_host: Mutex::default() }
+        let tools = Arc::new(Tools { options, own_client: OnceLock::new() });
+        Self { tools, in_all, by_host: Mutex::default() }
     }
 
     /// Asks the query's remote, within the bounds of politeness, again where a moment may heal the failure.
@@ -164,11 +169,11 @@ impl Git {
     }
 
     async fn ask_remote(&self, remote: &Remote, talk: Talk) -> Result<ReleaseSet, Failure> {
-        if self.options.offline && remote.way != Way::Local {
+        if self.tools.options.offline && remote.way != Way::Local {
             return Err(Failure::new(Cause::Unreachable, "the network is not to be used (`--offline`)"));
         }
         let _turn = self.turn(&remote.host).await;
-        for pause in self.options.pauses {
+        for pause in self.tools.options.pauses {
             match self.attempt(remote, talk.clone()).await {
                 Err(failure) if failure.cause == Cause::Transient => {
                     tracing::debug!(remote = remote.shown, %failure, ?pause, "asking again");
@@ -184,7 +189,7 @@ impl Git {
     async fn turn(&self, host: &str) -> (OwnedSemaphorePermit, OwnedSemaphorePermit) {
         let at_host = {
             let mut by_host = self.by_host.lock().unwrap_or_else(PoisonError::into_inner);
-            let fresh = || Arc::new(Semaphore::new(self.options.per_host.max(1)));
+            let fresh = || Arc::new(Semaphore::new(self.tools.options.per_host.max(1)));
             by_host.entry(host.to_owned()).or_insert_with(fresh).clone()
         };
         let never_closed = "no semaphore is ever closed";
@@ -194,12 +199,13 @@ impl Git {
 
     /// One conversation on a blocking thread. Dropping the future makes the thread give up.
     async fn attempt(&self, remote: &Remote, talk: Talk) -> Result<ReleaseSet, Failure> {
-        let (bounds, _interest) = Bounds::new(self.options.silence, self.options.total);
-        let (remote, options) = (remote.clone(), self.options.clone());
-        let conversation = move || talk(&mut Conversation::open(&remote, &options, bounds)?);
+        let (bounds, _interest) = Bounds::new(self.tools.options.silence, self.tools.options.total);
+        let (remote, tools) = (remote.clone(), self.tools.clone());
+        let conversation = move || talk(&mut Conversation::open(&remote, &tools, bounds)?);
         tokio::task::spawn_blocking(conversation).await.unwrap_or_else(|error| {
             // gix is strict with itself: some of what a hostile server could say ends in an assertion
-            Err(Failure::new(Cause::BadResponse, format!("the answer could not be read: {error}")))
+            let reason = format!("the answer could not be read: {}", quote(&error.to_string()));
+            Err(Failure::new(Cause::BadResponse, reason))
         })
     }
 }

@@ -368,6 +368,7 @@ async fn every_status_and_every_wrong_body_has_its_kind() {
         ("410 Gone", "", ErrorKind::NotFound),
         ("429 Too Many Requests\r\nRetry-After: 60", "", ErrorKind::RateLimited),
         ("503 Service Unavailable\r\nRetry-After: 60", "", ErrorKind::RateLimited),
+        ("403 Forbidden\r\nRetry-After: 60", "", ErrorKind::RateLimited),
         ("418 I'm a teapot", "", ErrorKind::BadResponse),
         ("304 Not Modified", "", ErrorKind::BadResponse),
         ("200 OK\r\nContent-Type: text/html", "<html>Welcome to our hotel</html>", ErrorKind::BadResponse),
@@ -491,15 +492,31 @@ async fn until(happens: impl Fn() -> bool) {
 }
 
 #[tokio::test]
-async fn a_sha256_repository_gets_a_sentence() {
+async fn a_sha256_repository_is_read_like_any_other() {
     let root = Root::new();
-    let path = root.empty("new.git", "sha256");
+    let path = root.import_as("sha256", "new.git", &history(), true);
+    root.empty("empty.git", "sha256");
     let web = Web::start(root.path(), Manner::default());
-    for url in [path.to_str().unwrap().to_owned(), web.url("new.git")] {
-        let error = ask(&query(&url)).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::BadResponse, "{error}");
-        assert!(error.to_string().contains("sha256"), "{error}");
+    let old = Web::start(root.path(), Manner { is_old: true, ..Manner::default() });
+    for url in [path.to_str().unwrap().to_owned(), web.url("new.git"), old.url("new.git")] {
+        assert_eq!(tags(&ask(&query(&url)).await.unwrap()), expected(&root, "new.git"), "{url}");
     }
+    assert!(ask(&query(&web.url("empty.git"))).await.unwrap().releases.is_empty());
+    let url = web.url("new.git");
+    let dated = Git::with_options(options()).dates(&query(&url), &["v1.1.0"], &NoFetch).await.unwrap();
+    assert_eq!(dates(&dated), [("v1.1.0", at(january(10)))]);
+    let found = range(&commits(&url, None, &root.id("new.git", "main~3"))).await.unwrap();
+    assert_eq!((found.ahead_by, found.first_at), (Some(3), at(january(4))));
+}
+
+#[tokio::test]
+async fn objects_named_in_an_unknown_way_get_a_sentence() {
+    let head = "200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement".to_owned();
+    let body = "001e# service=git-upload-pack\n0000000eversion 2\n0016object-format=md5\n000cls-refs\n0000".to_owned();
+    let web = Web::start(Root::new().path(), Manner { fixed: Some((head, body)), ..Manner::default() });
+    let error = ask(&query(&web.url("a"))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BadResponse, "{error}");
+    assert!(error.to_string().contains("`md5`"), "{error}");
 }
 
 fn login(password: &str) -> Logins {

@@ -1,4 +1,10 @@
 //! The network layer against servers that behave, misbehave and lie.
 
-mod basic;
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not know for such")]
+
+mod cache;
+mod faults;
+mod pace;
+mod secrets;
+mod statuses;
 mod support;

@@ -70,17 +70,17 @@ fn a_plain_entry_takes_everything_from_its_group() {
 #[test]
 fn an_entry_with_every_key_is_read_whole() {
     let text = r#"{ "apps": { "key": { "version": "1.0", "registry": "npm", "package": "real", "scheme": "calver",
-        "requirement": "2024.1", "channel": "next", "policy": "strict", "changelog": "https://host/c",
-        "migration_guide": "https://host/m", "ignore": [{ "versions": "2024.1", "reason": "r", "until": "2027-01-31" }] },
+        "requirement": ">=2024.1", "channel": "next", "policy": "strict", "changelog": "https://host/c",
+        "migration_guide": "https://host/m", "ignore": [{ "versions": "2024.1.*", "reason": "r", "until": "2027-01-31" }] },
         "remote": { "version": "abc", "registry": "git", "url": "https://host/r", "strategy": "commits", "branch": "b" },
         "tagged": { "version": "v1", "registry": "git", "url": "https://host/r", "tag": "v{version}", "prereleases": false } } }"#;
     let [pin, remote, tagged] = pins(text).try_into().expect("three pins");
     assert_eq!((pin.package.as_str(), pin.upstream.as_str(), pin.scheme), ("key", "real", SchemeId::Calver));
-    assert_eq!((pin.requirement.as_deref(), pin.channel.as_deref()), (Some("2024.1"), Some("next")));
+    assert_eq!((pin.requirement.as_deref(), pin.channel.as_deref()), (Some(">=2024.1"), Some("next")));
     assert_eq!((pin.policy.as_deref(), pin.changelog.as_deref()), (Some("strict"), Some("https://host/c")));
     assert_eq!(pin.migration_guide.as_deref(), Some("https://host/m"));
     let ignore = &pin.ignore[0];
-    assert_eq!((ignore.versions.as_str(), ignore.reason.as_deref()), ("2024.1", Some("r")));
+    assert_eq!((ignore.versions.as_str(), ignore.reason.as_deref()), ("2024.1.*", Some("r")));
     assert_eq!(ignore.until.map(|day| day.to_string()).as_deref(), Some("2027-01-31"));
     assert_eq!(remote.strategy, pin::Strategy::Commits { branch: Some("b".to_owned()), pin: "abc".to_owned() });
     assert_eq!(remote.url.as_deref(), Some("https://host/r"));
@@ -106,8 +106,8 @@ fn places_hold_with_windows_line_ends_and_a_byte_order_mark() {
 /// One mistake a row: the file and what is told.
 const WRONG: &[(&str, &str)] = &[
     ("", "1:1: the file is empty"),
-    ("[]", "1:1: the file must be a table of groups, not a list"),
-    ("null", "1:1: the file must be a table of groups, not null"),
+    ("[]", "1:1: the file must be an object of groups, not a list"),
+    ("null", "1:1: the file must be an object of groups, not null"),
     ("{ \"rust\": { \"a\": \"1\", } }", "1:21: not valid JSON: trailing commas are not allowed"),
     ("{ // why\n }", "1:3: not valid JSON: comments are not allowed"),
     (
@@ -119,12 +119,15 @@ const WRONG: &[(&str, &str)] = &[
     (r#"{ "rust": {}, "rust": {} }"#, "1:15: the key `rust` stands here a second time"),
     (r#"{ "rust": { "a": "1", "\u0061": "2" } }"#, "1:23: the key `a` stands here a second time"),
     (r#"{ "rust": { "a": { "version": "1", "version": "2" } } }"#, "1:36: the key `version` stands here a second time"),
-    (r#"{ "rust": "1.0" }"#, "1:11: `rust` must be a group: a table of packages and versions, not a string"),
+    (r#"{ "rust": "1.0" }"#, "1:11: `rust` must be a group: an object of packages and versions, not a string"),
     (
         r#"{ "rust": { "a": 1.10 } }"#,
-        "1:18: `a` must be a version as a string, or a table with a `version`, not a number",
+        "1:18: `a` must be a version as a string, or an object with a `version`, not a number",
     ),
-    (r#"{ "rust": { "a": null } }"#, "1:18: `a` must be a version as a string, or a table with a `version`, not null"),
+    (
+        r#"{ "rust": { "a": null } }"#,
+        "1:18: `a` must be a version as a string, or an object with a `version`, not null",
+    ),
     (r#"{ "rust": { "a": "" } }"#, "1:18: `version` is empty"),
     (r#"{ "rust": { "a": { "version": " " } } }"#, "1:31: `version` is empty"),
     (r#"{ "rust": { "a": "1\u001b[31m" } }"#, "1:18: `version` holds the hidden character U+001B"),
@@ -137,7 +140,7 @@ const WRONG: &[(&str, &str)] = &[
         "1:51: `prereleases` must be `true` or `false`, not a string",
     ),
     (r#"{ "rust": { "a": { "version": "1", "ignore": "2" } } }"#, "1:46: `ignore` must be a list, not a string"),
-    (r#"{ "rust": { "a": { "version": "1", "ignore": ["2"] } } }"#, "1:47: `ignore` must be a table, not a string"),
+    (r#"{ "rust": { "a": { "version": "1", "ignore": ["2"] } } }"#, "1:47: `ignore` must be an object, not a string"),
     (r#"{ "rust": { "a": { "version": "1", "ignore": [{}] } } }"#, "1:47: `versions` is missing from `ignore`"),
     (
         r#"{ "rust": { "a": { "version": "1", "ignore": [{ "versions": "1", "til": "2027-01-31" }] } } }"#,
@@ -288,7 +291,7 @@ fn all_mistakes_are_told_in_one_go_in_the_order_of_the_file() {
       `----
      help: did you mean `version`? the keys here are version, registry, package, url, strategy, branch, tag, scheme, requirement, prereleases, channel, ignore, policy, changelog, migration_guide
 
-     x `serde` must be a version as a string, or a table with a `version`, not a number
+     x `serde` must be a version as a string, or an object with a `version`, not a number
       ,-[pins.json:4:14]
     4 |     "serde": 1.0,
       :              ^^^
@@ -362,7 +365,7 @@ fn a_line_that_is_very_long_is_cut_round_the_spot() {
       :                                             `-- second
       `----
 
-     x `crate-0` must be a version as a string, or a table with a `version`, not a number
+     x `crate-0` must be a version as a string, or an object with a `version`, not a number
       ,-[pins.json:1:11804]
     1 | 98", "crate-499": "1.0.499", "crate-0": 7 } }
       :                                         ^

@@ -32,12 +32,14 @@ fn the_newest_of_a_series_is_found_from_its_own_tags() {
         for (series, expected) in &repository.series {
             let template = TagTemplate::parse(&series.replace('*', "{version}")).ok();
             for tag in repository.pins_of(series) {
-                let inferred = repository.pin(series, tag);
-                disagreements.expect_newest(&repository, &inferred, expected);
                 // the listing takes a few respelled tags for the same series, which a written template is too strict for
-                if let Some(template) = template.as_ref().filter(|template| is_spelled_by(template, tag)) {
-                    let templated = Pin { tag: Some(template.clone()), ..inferred };
-                    disagreements.expect_newest(&repository, &templated, expected);
+                let template = template.as_ref().filter(|template| is_spelled_by(template, tag));
+                for pin in repository.pins(tag) {
+                    disagreements.expect_newest(&repository, &pin, expected);
+                    if let Some(template) = template {
+                        let templated = Pin { tag: Some(template.clone()), ..pin };
+                        disagreements.expect_newest(&repository, &templated, expected);
+                    }
                 }
             }
         }
@@ -51,8 +53,9 @@ fn a_tag_is_stable_or_not_as_its_repository_means_it() {
         let series: BTreeSet<&str> = repository.tags.iter().filter_map(|tag| tag.series.as_deref()).collect();
         for series in series {
             let stable_pin = repository.tags.iter().find(|tag| tag.is_of(series) && tag.class == "stable");
-            if let Some(tag) = stable_pin {
-                disagreements.expect_classes(&repository, series, &tag.name);
+            // a number behind a dash is a prerelease or a build by the scheme, so its own one judges
+            if let Some(pin) = stable_pin.and_then(|tag| repository.pins(&tag.name).last()) {
+                disagreements.expect_classes(&repository, series, &pin);
             }
         }
     });
@@ -76,13 +79,14 @@ impl Tag {
 struct Newest {
     stable: Option<String>,
     any: Option<String>,
-    ordering: SchemeId,
 }
 
 struct Repository {
     tags: Vec<Tag>,
     facts: ReleaseSet,
     series: BTreeMap<String, Newest>,
+    /// The default scheme, then the one by whose order the newest were told, where that is another.
+    schemes: Vec<SchemeId>,
     /// The text alone does not tell which tags are releases.
     needs_rule: bool,
 }
@@ -94,7 +98,7 @@ impl Repository {
             ReleaseSet { releases: tags.iter().map(|tag| Release::new(&*tag.name)).collect(), ..ReleaseSet::default() };
         let series = array(&row["series"]).iter().map(|series| (text_of(series, "series").to_owned(), newest(series)));
         let needs_rule = row["note"].as_str().is_some_and(|note| note.contains("user rule"));
-        Self { tags, facts, series: series.collect(), needs_rule }
+        Self { tags, facts, series: series.collect(), schemes: schemes(array(&row["series"])), needs_rule }
     }
 
     /// First, middle and last of the stable tags of a series, or of all its tags where none is stable.
@@ -106,8 +110,8 @@ impl Repository {
         [0, pins.len() / 2, pins.len() - 1].into_iter().map(|index| &*pins[index].name).collect()
     }
 
-    fn pin(&self, series: &str, tag: &str) -> Pin {
-        Pin { scheme: self.series[series].ordering, ..pin(RegistryId::Git, "repository", tag) }
+    fn pins<'a>(&'a self, tag: &'a str) -> impl Iterator<Item = Pin> + 'a {
+        self.schemes.iter().map(move |&scheme| Pin { scheme, ..pin(RegistryId::Git, "repository", tag) })
     }
 
     fn holds_stable(&self, tag: &str) -> bool {
@@ -138,8 +142,8 @@ impl Repository {
 impl Disagreements {
     fn expect_newest(&mut self, repository: &Repository, pin: &Pin, expected: &Newest) {
         let what = |kind: &str| match &pin.tag {
-            Some(template) => format!("the newest {kind} release for `{}` by `{template}`", pin.version),
-            None => format!("the newest {kind} release for `{}`", pin.version),
+            Some(template) => format!("the newest {kind} {} release for `{}` by `{template}`", pin.scheme, pin.version),
+            None => format!("the newest {kind} {} release for `{}`", pin.scheme, pin.version),
         };
         // a pin that is no stable release itself is offered its own line
         if repository.holds_stable(&pin.version) && !repository.needs_rule {
@@ -160,10 +164,8 @@ impl Disagreements {
         }
     }
 
-    fn expect_classes(&mut self, repository: &Repository, series: &str, pinned: &str) {
-        let scheme = repository.series.get(series).map_or(SchemeId::Loose, |newest| newest.ordering);
-        let pin = Pin { scheme, ..pin(RegistryId::Git, "repository", pinned) };
-        let selection = select(&pin, &repository.facts, limits()).expect("a stable tag is a version");
+    fn expect_classes(&mut self, repository: &Repository, series: &str, pin: &Pin) {
+        let selection = select(pin, &repository.facts, limits()).expect("a stable tag is a version");
         for (tag, candidate) in repository.tags.iter().zip(&selection.candidates) {
             let is_stable = candidate.version.as_ref().map(|version| !version.is_prerelease());
             let expected = match tag.class.as_str() {
@@ -175,7 +177,7 @@ impl Disagreements {
                 _ => continue,
             };
             if is_stable != expected {
-                let what = format!("whether `{}` is stable, seen from `{pinned}`,", tag.name);
+                let what = format!("whether `{}` is stable, seen from `{}` as {},", tag.name, pin.version, pin.scheme);
                 self.expect(&what, &is_stable, &expected);
             }
         }
@@ -207,10 +209,15 @@ fn read_tag(row: &Value) -> Tag {
 
 fn newest(series: &Value) -> Newest {
     let tag = |key: &str| series[key].as_str().map(str::to_owned);
-    let ordering = match series["ordering"].as_str() {
+    Newest { stable: tag("newest_stable"), any: tag("newest_any") }
+}
+
+fn schemes(series: &[Value]) -> Vec<SchemeId> {
+    let ordering = |series: &Value| match series["ordering"].as_str() {
         Some("npm") => SchemeId::Npm,
         Some("libversion with p as patch") | None => SchemeId::Loose,
         Some(other) => panic!("unknown ordering `{other}`"),
     };
-    Newest { stable: tag("newest_stable"), any: tag("newest_any"), ordering }
+    let orderings: BTreeSet<SchemeId> = series.iter().map(ordering).filter(|id| *id != SchemeId::Loose).collect();
+    std::iter::once(SchemeId::Loose).chain(orderings).collect()
 }

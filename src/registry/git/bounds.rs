@@ -70,14 +70,29 @@ impl Bounds {
     pub(super) async fn step<T>(&self, step: impl Future<Output = T>) -> Result<T, Failure> {
         let until = self.deadline.min(Instant::now() + self.silence);
         tokio::select! {
-            () = self.awaited.closed() => Err(Failure::new(Cause::Unreachable, "the lookup was given up")),
+            () = self.awaited.closed() => Err(given_up()),
             done = timeout_at(until, step) => done.map_err(|_| self.too_late(until)),
         }
     }
 
     /// Awaits one step from a blocking thread.
     pub(super) fn run<T>(&self, step: impl Future<Output = T>) -> Result<T, Failure> {
+        // a runtime that is shutting down has dropped the lookup first, and can no longer keep time
+        self.check()?;
         self.runtime.block_on(self.step(step))
+    }
+
+    /// Whether nobody waits for the conversation any more.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.awaited.is_closed()
+    }
+
+    /// Ends work that goes on after the last byte.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        if self.is_given_up() {
+            return Err(given_up());
+        }
+        if Instant::now() >= self.deadline { Err(self.too_late(self.deadline)) } else { Ok(()) }
     }
 
     fn too_late(&self, until: Instant) -> Failure {
@@ -100,6 +115,10 @@ impl Bounds {
     pub(super) fn failure(&self) -> Option<Failure> {
         self.first_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+fn given_up() -> Failure {
+    Failure::new(Cause::Unreachable, "the lookup was given up")
 }
 
 /// A socket or pipe as gix wants it: blocking, and within the bounds.

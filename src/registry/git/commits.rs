@@ -10,7 +10,7 @@ use gix::protocol::handshake::Ref;
 
 use super::conversation::{Conversation, Fetch, FetchRequest};
 use super::failure::{Cause, Failure};
-use super::pack::{Dated, dated_objects};
+use super::pack::Dated;
 use crate::release::{CommitRange, ReleaseSet};
 
 /// The largest pack of commits that is fetched for counting: some 50,000 to 100,000 of them. A pin that is further
@@ -20,8 +20,8 @@ const MAX_PACK: u64 = 32 << 20;
 /// The most that the answer may have where one or two commits are wanted.
 const MAX_FEW: u64 = 1 << 20;
 
-/// Characters of an abbreviated commit id: git itself uses no fewer than 4, and 7 where nothing is set.
-const ABBREVIATED: std::ops::Range<usize> = 7..40;
+/// The fewest characters of an abbreviated commit id: what git itself abbreviates to.
+const ABBREVIATED: usize = 7;
 
 /// Compares the branch (the remote's HEAD where none is named) with the pinned commit.
 pub(super) fn compare(conversation: &mut Conversation, branch: Option<&str>, pin: &str) -> Result<ReleaseSet, Failure> {
@@ -54,13 +54,16 @@ fn head_of(conversation: &mut Conversation, branch: Option<&str>) -> Result<Obje
 fn pinned(pin: &str, head: ObjectId) -> Result<ObjectId, Failure> {
     let pin = pin.trim().to_lowercase();
     let is_hex = pin.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if let Some(id) = ObjectId::from_hex(pin.as_bytes()).ok().filter(|_| is_hex) {
+    if let Ok(id) = ObjectId::from_hex(pin.as_bytes())
+        && id.kind() == head.kind()
+    {
         return Ok(id);
     }
-    if is_hex && ABBREVIATED.contains(&pin.len()) && head.to_string().starts_with(&pin) {
+    if is_hex && pin.len() >= ABBREVIATED && head.to_string().starts_with(&pin) {
         return Ok(head);
     }
-    let reason = "the pin is not a full commit id of 40 hexadecimal digits, which is the only one a remote can look up";
+    let digits = head.kind().len_in_hex();
+    let reason = format!("the pin is not a full commit id of {digits} hexadecimal digits: remotes look up no other");
     Err(Failure::new(Cause::NotFound, reason))
 }
 
@@ -104,7 +107,7 @@ fn between(conversation: &mut Conversation, head: ObjectId, pin: ObjectId) -> Re
     }
     range.pinned = Some(pin.to_string().into());
     if let Some(pack) = answer.pack {
-        count(&mut range, head, &dated_objects(pack)?);
+        count(&mut range, head, &conversation.dated(pack)?);
         range.pinned_at = dates_of(conversation, pin)?.get(&pin).and_then(|commit| commit.at);
     }
     Ok(range)
@@ -148,7 +151,8 @@ fn dates_of(conversation: &mut Conversation, commit: ObjectId) -> Result<HashMap
         max_size: MAX_FEW,
         ..FetchRequest::default()
     };
-    conversation.fetch(&request)?.pack.map_or_else(|| Ok(HashMap::new()), dated_objects)
+    let pack = conversation.fetch(&request)?.pack;
+    pack.map_or_else(|| Ok(HashMap::new()), |pack| conversation.dated(pack))
 }
 
 #[cfg(test)]
@@ -169,6 +173,7 @@ mod tests {
             ("v1.0.0", None),
             ("", None),
             ("0123456789abcdef0123456789abcdef0123456g", None),
+            ("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", None),
         ];
         for (pin, expected) in rows {
             assert_eq!(pinned(pin, head).ok(), expected, "{pin}");

@@ -2,10 +2,12 @@
 //!
 //! All of it is gix's protocol code without a repository; every call blocks, so it runs on tokio's blocking threads.
 
+use std::collections::HashMap;
 use std::io::{BufReader, BufWriter, Read};
 
 use gix::ObjectId;
 use gix::bstr::BString;
+use gix::hash::Kind as Hash;
 use gix::progress::Discard;
 use gix::protocol::fetch::{Response, response::Acknowledgement};
 use gix::protocol::handshake::Ref;
@@ -17,11 +19,12 @@ use gix::protocol::transport::{Protocol, Service};
 use gix::protocol::{self, Handshake, LsRefsCommand};
 use tokio::net::TcpStream;
 
-use super::GitOptions;
+use super::Tools;
 use super::address::{Remote, Way};
 use super::bounds::{Bounded, Bounds};
 use super::failure::{Cause, Failure, quote};
 use super::http::Web;
+use super::pack::{Dated, dated_objects};
 use super::process::{self, Running};
 
 /// Any of gix's transports.
@@ -40,6 +43,7 @@ const DAEMON_PORT: u16 = 9418;
 pub(super) struct Conversation {
     wire: Wire,
     handshake: Handshake,
+    hash: Hash,
     bounds: Bounds,
     // ends after the wire, whose pipes lead to it
     running: Option<Running>,
@@ -73,13 +77,13 @@ pub(super) struct Fetch {
 
 impl Conversation {
     /// Connects and shakes hands.
-    pub(super) fn open(remote: &Remote, options: &GitOptions, bounds: Bounds) -> Result<Self, Failure> {
+    pub(super) fn open(remote: &Remote, tools: &Tools, bounds: Bounds) -> Result<Self, Failure> {
         bounds.allow(MAX_REFS);
-        let (mut wire, mut running) = connect(remote, options, &bounds)?;
+        let (mut wire, mut running) = connect(remote, tools, &bounds)?;
         // a server that wants a login is answered below gix, in `http`
         let no_login = |_| Ok(None);
         match protocol::handshake(&mut wire, Service::UploadPack, no_login, vec![], &mut Discard) {
-            Ok(handshake) => Self { wire, handshake, bounds, running }.checked(),
+            Ok(handshake) => Self { wire, handshake, hash: Hash::Sha1, bounds, running }.named(),
             Err(error) => {
                 drop(wire);
                 Err(explain(&error, &bounds, running.as_mut()))
@@ -87,16 +91,16 @@ impl Conversation {
         }
     }
 
-    /// gix is built for SHA-1 alone; a SHA-256 repository gets a sentence instead of a parse error.
-    fn checked(self) -> Result<Self, Failure> {
+    /// Takes over how the remote names its objects: by SHA-1 unless it says otherwise
+    /// ([`object-format`](https://git-scm.com/docs/protocol-v2#_object_format)).
+    fn named(mut self) -> Result<Self, Failure> {
         let format = self.handshake.capabilities.capability("object-format");
-        match format.and_then(|format| format.value().map(ToString::to_string)) {
-            Some(format) if format != "sha1" => Err(Failure::new(
-                Cause::BadResponse,
-                format!("its objects are named by `{}`, and only repositories with sha1 can be read", quote(&format)),
-            )),
-            _ => Ok(self),
+        if let Some(format) = format.and_then(|format| format.value().map(ToString::to_string)) {
+            let unknown =
+                |_| format!("its objects are named by `{}`, which is neither sha1 nor sha256", quote(&format));
+            self.hash = format.parse().map_err(unknown).map_err(|reason| Failure::new(Cause::BadResponse, reason))?;
         }
+        Ok(self)
     }
 
     /// Whether the server speaks protocol version 2: the only one in which fetching is cheap.
@@ -133,7 +137,8 @@ impl Conversation {
 
     fn fetch_with_gix(&mut self, request: &FetchRequest<'_>) -> gix::Result<Fetch> {
         let agent = protocol::agent(AGENT);
-        let capabilities = [("agent", Some(agent.as_str())), ("object-format", Some("sha1"))];
+        let format = self.hash.to_string();
+        let capabilities = [("agent", Some(agent.as_str())), ("object-format", Some(format.as_str()))];
         let has_format = self.handshake.capabilities.contains("object-format");
         let capabilities = capabilities.into_iter().take(if has_format { 2 } else { 1 });
         let arguments = Some(arguments(request).into_iter());
@@ -149,6 +154,11 @@ impl Conversation {
             pack = Some(bytes);
         }
         Ok(Fetch { common, pack })
+    }
+
+    /// Reads the commits and tags of a pack that this conversation brought.
+    pub(super) fn dated(&self, pack: Vec<u8>) -> Result<HashMap<ObjectId, Dated>, Failure> {
+        dated_objects(pack, self.hash, &self.bounds)
     }
 
     fn explain(&mut self, error: &gix::Error) -> Failure {
@@ -183,22 +193,22 @@ fn arguments(request: &FetchRequest<'_>) -> Vec<BString> {
     lines.into_iter().map(BString::from).collect()
 }
 
-fn connect(remote: &Remote, options: &GitOptions, bounds: &Bounds) -> Result<(Wire, Option<Running>), Failure> {
+fn connect(remote: &Remote, tools: &Tools, bounds: &Bounds) -> Result<(Wire, Option<Running>), Failure> {
     match remote.way {
-        Way::Http => Ok((web(remote, options, bounds)?, None)),
+        Way::Http => Ok((web(remote, tools, bounds)?, None)),
         Way::Daemon => Ok((daemon(remote, bounds)?, None)),
         Way::Ssh | Way::Local => {
-            let (wire, running) = process::connect(remote, options.ssh.as_deref(), bounds)?;
+            let (wire, running) = process::connect(remote, tools.options.ssh.as_deref(), bounds)?;
             Ok((wire, Some(running)))
         }
     }
 }
 
-fn web(remote: &Remote, options: &GitOptions, bounds: &Bounds) -> Result<Wire, Failure> {
+fn web(remote: &Remote, tools: &Tools, bounds: &Bounds) -> Result<Wire, Failure> {
     let url = url::Url::parse(&remote.url.to_bstring().to_string())
         .map_err(|error| Failure::new(Cause::NotFound, format!("the address cannot be read: {error}")))?;
-    let client = options.client().map_err(|error| Failure::new(Cause::Unreachable, error))?;
-    let web = Web::new(client, options.logins.clone(), &url, remote.login.clone(), bounds);
+    let client = tools.client().map_err(|error| Failure::new(Cause::Unreachable, error))?;
+    let web = Web::new(client, tools.options.logins.clone(), &url, remote.login.clone(), bounds);
     Ok(Box::new(http::Transport::new_http(web, remote.url.clone(), Protocol::V2, false)))
 }
 

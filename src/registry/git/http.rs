@@ -171,14 +171,13 @@ fn redirect_target(question: &Question, headers: &HeaderMap) -> Result<Url, Fail
 fn checked(response: Response, login: Option<&Login>) -> Result<Response, Failure> {
     let status = response.status();
     let told = |cause, what: &str| Err(Failure::new(cause, format!("{what} (HTTP status {})", status.as_u16())));
+    let is_timed = response.headers().contains_key(RETRY_AFTER);
     match status.as_u16() {
+        429 => told(Cause::RateLimited(retry_after(response.headers())), "asked to wait"),
+        403 | 503 if is_timed => told(Cause::RateLimited(retry_after(response.headers())), "asked to wait"),
         200..=299 | 301 | 302 | 303 | 307 | 308 => Ok(response),
         401..=403 => told(Cause::Unauthorized, &refusal(&response, login)),
         404 | 410 | 451 => told(Cause::NotFound, "there is no such repository"),
-        429 => told(Cause::RateLimited(retry_after(response.headers())), "asked to wait"),
-        503 if response.headers().contains_key(RETRY_AFTER) => {
-            told(Cause::RateLimited(retry_after(response.headers())), "asked to wait")
-        }
         500..=599 => told(Cause::Transient, "the server failed"),
         _ => told(Cause::BadResponse, "the server answered with an unexpected status"),
     }
@@ -218,12 +217,13 @@ fn from_reqwest(error: &reqwest::Error) -> Failure {
         cause = error.source();
     }
     let words = if words.is_empty() { "the connection failed".to_owned() } else { quote(&words.join(": ")) };
-    let is_dns = words.contains("dns error");
+    // neither a name nor a certificate comes back within a second
+    let is_lasting = error.is_timeout() || words.contains("dns error") || words.contains("certificate");
     match () {
         () if error.is_decode() || error.is_body() => {
             Failure::new(Cause::BadResponse, format!("the answer was cut short or garbled: {words}"))
         }
-        () if error.is_timeout() || is_dns => Failure::new(Cause::Unreachable, words),
+        () if is_lasting => Failure::new(Cause::Unreachable, words),
         () => Failure::new(Cause::Transient, words),
     }
 }

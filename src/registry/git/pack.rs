@@ -11,6 +11,7 @@ use gix_pack::cache::Never;
 use gix_pack::data::File;
 use gix_pack::data::decode::entry::ResolvedBase;
 
+use super::bounds::Bounds;
 use super::failure::{Cause, Failure};
 
 /// Largest single object: a commit or a tag with its message.
@@ -26,21 +27,27 @@ pub(super) struct Dated {
     pub(super) at: Option<DateTime<Utc>>,
 }
 
-/// The commits and tags of a pack, by their ids.
-pub(super) fn dated_objects(pack: Vec<u8>) -> Result<HashMap<ObjectId, Dated>, Failure> {
-    read(pack).map_err(|error| Failure::new(Cause::BadResponse, format!("a pack that cannot be read: {error}")))
+/// The commits and tags of a pack, by their ids. A pack may be made to take very long: deltas upon deltas; so the work
+/// ends with the time for the lookup.
+pub(super) fn dated_objects(pack: Vec<u8>, hash: Hash, bounds: &Bounds) -> Result<HashMap<ObjectId, Dated>, Failure> {
+    let may_go_on = || bounds.check().map_err(|failure| gix::Error::from_error(bounds.record(failure)));
+    read(pack, hash, may_go_on).map_err(|error| {
+        let garbled = || Failure::new(Cause::BadResponse, format!("a pack that cannot be read: {error}"));
+        bounds.failure().unwrap_or_else(garbled)
+    })
 }
 
 /// Walks the pack from front to back. Deltas only lead backwards: those by offset always do, and those by id are
 /// written after their base.
-fn read(pack: Vec<u8>) -> gix::Result<HashMap<ObjectId, Dated>> {
-    let file = File::from_data(pack, PathBuf::new(), Hash::Sha1)?.with_alloc_limit_bytes(Some(MAX_OBJECT));
+fn read(pack: Vec<u8>, hash: Hash, may_go_on: impl Fn() -> gix::Result) -> gix::Result<HashMap<ObjectId, Dated>> {
+    let file = File::from_data(pack, PathBuf::new(), hash)?.with_alloc_limit_bytes(Some(MAX_OBJECT));
     let mut offsets = HashMap::<ObjectId, u64>::new();
     let mut objects = HashMap::new();
     let mut inflate = gix::zlib::Inflate::default();
     let mut object = Vec::new();
     let mut offset = gix_pack::data::header::SIZE as u64;
     for _ in 0..file.num_objects() {
+        may_go_on()?;
         let entry = file.entry(offset)?;
         let start = entry.data_offset;
         let base = |id: &oid, _: &mut Vec<u8>| {
@@ -48,9 +55,9 @@ fn read(pack: Vec<u8>) -> gix::Result<HashMap<ObjectId, Dated>> {
             offset.map(|offset| file.entry(offset).map(ResolvedBase::InPack)).transpose()
         };
         let decoded = file.decode_entry(entry, &mut object, &mut inflate, &base, &mut Never)?;
-        let id = compute_hash(Hash::Sha1, decoded.kind, &object)?;
+        let id = compute_hash(hash, decoded.kind, &object)?;
         offsets.insert(id, offset);
-        if let Some(dated) = dated(decoded.kind, &object) {
+        if let Some(dated) = dated(decoded.kind, &object, hash) {
             objects.insert(id, dated);
         }
         offset = start + decoded.compressed_size as u64;
@@ -61,11 +68,11 @@ fn read(pack: Vec<u8>) -> gix::Result<HashMap<ObjectId, Dated>> {
     Ok(objects)
 }
 
-fn dated(kind: Kind, object: &[u8]) -> Option<Dated> {
+fn dated(kind: Kind, object: &[u8], hash: Hash) -> Option<Dated> {
     let seconds = match kind {
-        Kind::Commit => CommitRef::from_bytes(object, Hash::Sha1).and_then(|commit| commit.time()).ok(),
+        Kind::Commit => CommitRef::from_bytes(object, hash).and_then(|commit| commit.time()).ok(),
         Kind::Tag => {
-            let tagger = TagRef::from_bytes(object, Hash::Sha1).and_then(|tag| Ok(tag.tagger()?.map(|by| by.time())));
+            let tagger = TagRef::from_bytes(object, hash).and_then(|tag| Ok(tag.tagger()?.map(|by| by.time())));
             tagger.ok().flatten().and_then(Result::ok)
         }
         Kind::Tree | Kind::Blob => return None,
@@ -76,6 +83,8 @@ fn dated(kind: Kind, object: &[u8]) -> Option<Dated> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -88,8 +97,19 @@ mod tests {
             b"<!doctype html><html><body>no pack at all, but longer than the smallest one</body></html>",
         ];
         for pack in rows {
-            assert!(dated_objects(pack.to_vec()).is_err(), "{pack:?}");
+            assert!(read(pack.to_vec(), Hash::Sha1, || Ok(())).is_err(), "{pack:?}");
         }
+    }
+
+    #[test]
+    fn reading_ends_with_the_time() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _entered = runtime.enter();
+        let pack = b"PACK\0\0\0\x02\0\0\0\x01 and some twenty bytes more".to_vec();
+        let (bounds, _interest) = Bounds::new(Duration::ZERO, Duration::ZERO);
+        assert_eq!(dated_objects(pack.clone(), Hash::Sha1, &bounds).unwrap_err().cause, Cause::Unreachable);
+        let (bounds, _interest) = Bounds::new(Duration::from_mins(1), Duration::from_mins(1));
+        assert_eq!(dated_objects(pack, Hash::Sha1, &bounds).unwrap_err().cause, Cause::BadResponse);
     }
 
     #[test]
@@ -106,8 +126,8 @@ mod tests {
             (Kind::Commit, "nonsense".to_owned(), None),
         ];
         for (kind, object, expected) in rows {
-            assert_eq!(dated(kind, object.as_bytes()).unwrap().at, expected, "{object}");
+            assert_eq!(dated(kind, object.as_bytes(), Hash::Sha1).unwrap().at, expected, "{object}");
         }
-        assert_eq!(dated(Kind::Tree, b""), None);
+        assert_eq!(dated(Kind::Tree, b"", Hash::Sha1), None);
     }
 }

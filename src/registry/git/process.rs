@@ -164,14 +164,18 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.listener.abort();
         let child = &mut self.child;
+        if self.bounds.is_given_up() {
+            let _ = child.start_kill();
+            return;
+        }
         self.bounds.runtime().block_on(async {
             if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
                 let _ = child.start_kill();
                 let _ = tokio::time::timeout(GRACE, child.wait()).await;
             }
         });
-        self.listener.abort();
     }
 }
 

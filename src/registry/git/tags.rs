@@ -1,6 +1,6 @@
 //! The tags of a remote as releases, and their dates.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use gix::ObjectId;
@@ -9,7 +9,7 @@ use gix::protocol::handshake::Ref;
 
 use super::conversation::{Conversation, FetchRequest};
 use super::failure::Failure;
-use super::pack::{Dated, dated_objects};
+use super::pack::Dated;
 use crate::release::{Release, ReleaseSet};
 
 /// Where tags live.
@@ -46,7 +46,8 @@ pub(super) fn dates(conversation: &mut Conversation, wanted: &[String]) -> Resul
         return Ok(ReleaseSet::default());
     }
     let refs = conversation.refs(wanted.iter().map(|name| format!("{TAGS}{}", sendable(name))))?;
-    let (tags, _) = tags_of(refs, |name| wanted.iter().any(|wanted| wanted == name));
+    let names: HashSet<&str> = wanted.iter().map(String::as_str).collect();
+    let (tags, _) = tags_of(refs, |name| names.contains(name));
     let dates = dates_of(conversation, &tags)?;
     Ok(ReleaseSet { releases: releases(tags, &dates), ..ReleaseSet::default() })
 }
@@ -109,7 +110,8 @@ fn dates_of(conversation: &mut Conversation, tags: &[Tag]) -> Result<HashMap<Obj
     wants.dedup();
     let max_size = MAX_PACK.min(PACK.0 + PACK.1 * wants.len() as u64);
     let request = FetchRequest { wants: &wants, is_shallow: true, is_done: true, max_size, ..FetchRequest::default() };
-    conversation.fetch(&request)?.pack.map_or_else(|| Ok(HashMap::new()), dated_objects)
+    let pack = conversation.fetch(&request)?.pack;
+    pack.map_or_else(|| Ok(HashMap::new()), |pack| conversation.dated(pack))
 }
 
 #[cfg(test)]

@@ -61,7 +61,12 @@ impl Root {
 
     /// A repository from a fast-import stream; `filter` says whether it lets trees be left out.
     pub(super) fn import(&self, name: &str, stream: &str, filter: bool) -> PathBuf {
-        let path = self.empty(name, "sha1");
+        self.import_as("sha1", name, stream, filter)
+    }
+
+    /// The same with another object format.
+    pub(super) fn import_as(&self, format: &str, name: &str, stream: &str, filter: bool) -> PathBuf {
+        let path = self.empty(name, format);
         run(git(self.path()).arg("-C").arg(&path).args(["fast-import", "--quiet"]), stream.as_bytes());
         let allow = if filter { "true" } else { "false" };
         run(git(self.path()).arg("-C").arg(&path).args(["config", "uploadpack.allowFilter", allow]), b"");
@@ -147,6 +152,8 @@ pub(super) struct Manner {
     pub(super) fixed: Option<(String, String)>,
     /// How many requests get `500` before the first good answer.
     pub(super) failures: usize,
+    /// Forgets what was asked, for measurements.
+    pub(super) keeps_no_log: bool,
 }
 
 /// A web server that runs `git http-backend`.
@@ -215,11 +222,7 @@ impl Server {
     }
 
     fn answer(&self, asked: &Asked) -> (String, Vec<u8>) {
-        let earlier = {
-            let mut log = self.log.lock().unwrap();
-            log.push(asked.clone());
-            log.len() - 1
-        };
+        let earlier = self.note(asked);
         if earlier < self.manner.failures {
             return ("500 Internal Server Error".to_owned(), b"oops".to_vec());
         }
@@ -236,6 +239,15 @@ impl Server {
             return ("401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"git\"".to_owned(), Vec::new());
         }
         self.backend(asked, target)
+    }
+
+    /// Keeps the request; tells how many were before it.
+    fn note(&self, asked: &Asked) -> usize {
+        let mut log = self.log.lock().unwrap();
+        if !self.manner.keeps_no_log {
+            log.push(asked.clone());
+        }
+        log.len().saturating_sub(1)
     }
 
     fn backend(&self, asked: &Asked, target: &str) -> (String, Vec<u8>) {

@@ -1,0 +1,192 @@
+//! Faults: an answer that is broken in any way is an error of the right kind, never facts.
+
+use std::io::Write;
+use std::time::Duration;
+
+use upmon::error::ErrorKind;
+use upmon::http::Fetch;
+use upmon::http::client::{Options, RegistryOptions};
+use upmon::registry::RegistryId;
+
+use super::support::{Act, Server, answer, ask_of, client, fetch, good, lines, options, send, versions};
+
+/// What a client makes of a server that always does this.
+async fn kind_of(acts: Vec<Act>) -> ErrorKind {
+    let server = Server::start(move |_, _| acts.clone()).await;
+    let options = Options { timeout: Duration::from_millis(500), ..options() };
+    let error = fetch(&client(options), &server.url).await.expect_err("the answer is broken");
+    assert!(error.to_string().contains(&server.url), "{error}");
+    error.kind()
+}
+
+fn gzip(body: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(body).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_a_bad_response() {
+    let head = "HTTP/1.1 200 OK\r\n";
+    for acts in [
+        vec![send(format!("{head}content-length: 100\r\n\r\n1.0.0\nend"))],
+        vec![send(format!("{head}content-length: 100\r\n\r\n1.0.0\nend")), Act::Reset],
+        vec![send(format!("{head}transfer-encoding: chunked\r\n\r\n9\r\n1.0.0\nend\r\n"))],
+        vec![send(format!("{head}connection: close\r\n\r\n1.0.0\n"))],
+        answer("200 OK", &[], ""),
+        answer("200 OK", &["content-encoding: gzip"], &gzip(b"1.0.0\nend")[..20]),
+        answer("200 OK", &["content-encoding: gzip"], "1.0.0\nend"),
+        answer("200 OK", &["content-encoding: zstd"], "1.0.0\nend"),
+        answer("200 OK", &["content-encoding: br"], "1.0.0\nend"),
+    ] {
+        assert_eq!(kind_of(acts).await, ErrorKind::BadResponse);
+    }
+}
+
+#[tokio::test]
+async fn a_zstd_or_brotli_body_that_breaks_off_is_a_bad_response() {
+    // "1.0.0\nend" in one frame each, without the last bytes.
+    let zstd = b"\x28\xb5\x2f\xfd\x04\x58\x49\x00\x001.0.0\ne";
+    let brotli = b"\x0b\x04\x801.0.0\ne";
+    for (coding, body) in [("zstd", &zstd[..]), ("br", &brotli[..])] {
+        assert_eq!(
+            kind_of(answer("200 OK", &[&format!("content-encoding: {coding}")], body)).await,
+            ErrorKind::BadResponse,
+            "{coding}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_the_protocol_is_a_bad_response() {
+    for acts in [
+        vec![send("\x00\x01\x02 garbage \x03\r\n\r\n")],
+        vec![send("SSH-2.0-OpenSSH_9.9\r\n")],
+        answer("200 OK", &["content-type: text/html"], "<!doctype html>"),
+        answer("200 OK", &["content-type: text/plain"], "<!doctype html>"),
+        answer("200 OK", &[], b"1.0.0\n\xff\nend"),
+        answer("206 Partial Content", &[], "1.0.0\nend"),
+    ] {
+        assert_eq!(kind_of(acts).await, ErrorKind::BadResponse);
+    }
+}
+
+#[tokio::test]
+async fn silence_and_resets_are_unreachable() {
+    for acts in [vec![Act::Reset], vec![], vec![Act::Hang]] {
+        assert_eq!(kind_of(acts).await, ErrorKind::Unreachable);
+    }
+}
+
+#[tokio::test]
+async fn a_slow_drip_ends_with_its_time() {
+    let head = send("HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n");
+    assert_eq!(kind_of(vec![head, Act::Drip(b"1".to_vec())]).await, ErrorKind::Unreachable);
+    assert_eq!(kind_of(vec![Act::Drip(b"H".to_vec())]).await, ErrorKind::Unreachable);
+}
+
+#[tokio::test]
+async fn a_name_that_cannot_be_looked_up_and_a_port_where_nobody_listens_are_unreachable() {
+    for url in ["http://nobody.invalid/", "http://127.0.0.1:1/", "https://127.0.0.1:1/"] {
+        let error = fetch(&client(options()), url).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_tls_behind_an_https_address_is_unreachable() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("https://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let plain = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
+            drop(tokio::io::AsyncWriteExt::write_all(&mut stream, plain).await);
+        }
+    });
+    let error = fetch(&client(options()), &address).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_never_made_ends_with_its_time() {
+    let server = Server::start(|_, _| good()).await;
+    let options = Options { connect_timeout: Duration::from_millis(200), ..options() };
+    // The server waits for an end of line that no TLS greeting has.
+    let error = fetch(&client(options), &server.url.replace("http:", "https:")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+}
+
+#[tokio::test]
+async fn a_fault_that_passes_costs_a_repeat_and_nothing_else() {
+    let cut = || vec![send("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n1.0.0")];
+    for fault in [
+        vec![Act::Reset],
+        cut(),
+        vec![cut().remove(0), Act::Reset],
+        answer("500 Internal Server Error", &[], ""),
+        answer("502 Bad Gateway", &[], "<html>"),
+        answer("503 Service Unavailable", &[], ""),
+    ] {
+        let server = Server::start(move |turn, _| if turn < 2 { fault.clone() } else { good() }).await;
+        let fetched = fetch(&client(options()), &server.url).await.unwrap();
+        assert_eq!(versions(&fetched), ["1.0.0"]);
+        assert_eq!(server.requests().len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_500_mb_is_read_up_to_the_cap() {
+    let head = send(format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", 500 << 20));
+    let acts = vec![head, Act::Flood(vec![b'1'; 1 << 16])];
+    let server = Server::start(move |_, _| acts.clone()).await;
+    let error = fetch(&client(options()), &server.url).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BadResponse);
+    assert!(error.to_string().contains("1048576 bytes"), "{error}");
+    // What went out beyond the cap lies in the buffers of the two sockets.
+    assert!(server.sent() < 64 << 20, "{}", server.sent());
+}
+
+#[tokio::test]
+async fn a_small_body_that_unpacks_to_500_mb_is_read_up_to_the_cap() {
+    let bomb = gzip(&vec![b'1'; 50 << 20]);
+    let server = Server::start(move |_, _| answer("200 OK", &["content-encoding: gzip"], &bomb)).await;
+    let error = fetch(&client(options()), &server.url).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BadResponse);
+}
+
+#[tokio::test]
+async fn the_cap_of_a_registry_can_be_set() {
+    let small = RegistryOptions { max_size: Some(8), ..RegistryOptions::default() };
+    let options = Options { registries: [(RegistryId::Npm, small)].into(), ..options() };
+    let server = Server::start(|_, _| good()).await;
+    let client = client(options);
+    let error = client.fetch(ask_of(RegistryId::Npm, &server.url), &lines).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BadResponse);
+    assert!(client.fetch(ask_of(RegistryId::PyPi, &server.url), &lines).await.is_ok());
+}
+
+#[tokio::test]
+async fn redirects_that_lead_nowhere_are_bad_responses() {
+    let located = |location: &str| answer("302 Found", &[&format!("location: {location}")], "");
+    for acts in [located("/"), located("ftp://127.0.0.1/"), located("http://[broken"), answer("302 Found", &[], "")] {
+        assert_eq!(kind_of(acts).await, ErrorKind::BadResponse);
+    }
+    let server = Server::start(|turn, _| answer("302 Found", &[&format!("location: /{turn}")], "")).await;
+    let error = fetch(&client(options()), &server.url).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BadResponse);
+    assert!(error.to_string().contains("redirects too often"), "{error}");
+    assert_eq!(server.requests().len(), 11);
+}
+
+#[tokio::test]
+async fn the_run_ends_with_its_deadline_whatever_is_still_under_way() {
+    let server = Server::start(|_, _| vec![Act::Hang]).await;
+    let client = client(Options { deadline: Some(Duration::from_millis(300)), ..options() });
+    let lookups = (0..300).map(|_| fetch(&client, &server.url));
+    for ended in futures_util::future::join_all(lookups).await {
+        assert_eq!(ended.unwrap_err().kind(), ErrorKind::Unreachable);
+    }
+    let next_run = client.with_deadline(Some(Duration::from_secs(20)));
+    let other = Server::start(|_, _| good()).await;
+    assert!(fetch(&next_run, &other.url).await.is_ok());
+}
