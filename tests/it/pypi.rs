@@ -27,7 +27,9 @@ fn read(media_type: &str, body: &str) -> Result<ReleaseSet, LookupError> {
 }
 
 /// Version, time, yanked, without files: what differs between releases of an index.
-fn rows(facts: &ReleaseSet) -> Vec<(&str, Option<String>, Option<&str>, bool)> {
+type Row<'set> = (&'set str, Option<String>, Option<&'set str>, bool);
+
+fn rows(facts: &ReleaseSet) -> Vec<Row<'_>> {
     let row = |release: &'_ Release| release.published_at.map(|time| time.to_rfc3339());
     facts
         .releases
@@ -249,7 +251,10 @@ fn two_spellings_of_one_version_are_one_release_in_the_index_s_own_spelling() {
         {"filename": "demo_project-1.0rc1-py3-none-any.whl", "upload-time": "2024-01-02T00:00:00Z"},
         {"filename": "demo-project-2.0.tar.gz", "yanked": true}]}"#;
     let facts = read(JSON, body).unwrap();
-    assert_eq!(rows(&facts), [("1.0-rc1", Some(time("2024-01-02T00:00:00")), None, false), ("2.0.0", None, Some(""), false)]);
+    assert_eq!(
+        rows(&facts),
+        [("1.0-rc1", Some(time("2024-01-02T00:00:00")), None, false), ("2.0.0", None, Some(""), false)]
+    );
 }
 
 #[test]
