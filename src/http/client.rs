@@ -314,6 +314,10 @@ impl Fetch for Client {
             self.lookup(&request, credential, decoder).await
         })
     }
+
+    fn cache(&self) -> Option<&Cache> {
+        self.shared.cache.as_ref()
+    }
 }
 
 /// Everything that the facts depend on. User and password have left the address by now.
