@@ -134,12 +134,10 @@ pub(super) fn wait<T>(runtime: &tokio::runtime::Runtime, work: impl Future<Outpu
     })
 }
 
-/// One to decode while the other waits for the network; more only cost memory.
-const WORKERS: usize = 2;
-
-/// The runtime of the process.
+/// The runtime of the process: one thread. Decoding keeps up with the network, and handing answers from thread to thread
+/// costs more than a second core gains; what blocks (git, files) has threads of its own.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| Failure::Usage(format!("error: no runtime could be started: {error}")))
 }
 
