@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, SubsecRound, Utc};
 use clap::Args;
+use tokio::runtime::Runtime;
 use url::Url;
 
 use super::{Failure, Global, output};
 use crate::config::{Flags, Settings};
+use crate::document::nearest;
 use crate::http::client::{Client, Options, install_crypto};
 use crate::http::client_config::{Machine, from_client_config};
 use crate::http::credentials::{CredentialError, Credentials, take_userinfo};
@@ -25,7 +27,7 @@ use crate::registry::{Registry, RegistryId};
 #[command(next_help_heading = "Lookup options")]
 pub(super) struct SetupArgs {
     /// Judge as of this instant: RFC 3339, or a date, which means its first second in UTC
-    #[arg(long, env = "UPMON_AS_OF", value_name = "TIME", value_parser = instant)]
+    #[arg(long, env = "UPMON_AS_OF", hide_env_values = true, value_name = "TIME", value_parser = instant)]
     as_of: Option<DateTime<Utc>>,
     /// Ask nobody: answer from the cache, or not at all
     #[arg(long, conflicts_with = "no_cache")]
@@ -34,13 +36,13 @@ pub(super) struct SetupArgs {
     #[arg(long, conflicts_with = "no_cache")]
     stale: bool,
     /// Keep facts between runs in this directory [default: upmon in the user's cache directory]
-    #[arg(long, env = "UPMON_CACHE_DIR", value_name = "DIR")]
+    #[arg(long, env = "UPMON_CACHE_DIR", hide_env_values = true, value_name = "DIR")]
     cache_dir: Option<PathBuf>,
     /// Neither use nor keep facts of other runs
     #[arg(long)]
     no_cache: bool,
     /// Take registries' addresses and credentials from the files of cargo, npm, pip and Bundler
-    #[arg(long, env = "UPMON_USE_CLIENT_CONFIG")]
+    #[arg(long, env = "UPMON_USE_CLIENT_CONFIG", hide_env_values = true)]
     use_client_config: bool,
 }
 
@@ -53,7 +55,14 @@ pub(super) struct Setup {
     as_of: bool,
     options: Options,
     bases: HashMap<RegistryId, Url>,
-    runtime: tokio::runtime::Runtime,
+    runtime: Option<Runtime>,
+}
+
+impl Drop for Setup {
+    /// Does not wait for what Ctrl-C cut off: a conversation with a git remote notices only when its remote speaks.
+    fn drop(&mut self) {
+        self.runtime.take().into_iter().for_each(Runtime::shutdown_background);
+    }
 }
 
 impl Setup {
@@ -69,6 +78,8 @@ impl Setup {
         }
         let (options, bases) = network(arguments, &settings)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
+        let runtime =
+            runtime.map_err(|error| Failure::Usage(format!("error: no runtime could be started: {error}")))?;
         Ok(Self {
             settings,
             pins: manifest.pins,
@@ -76,7 +87,7 @@ impl Setup {
             as_of: arguments.as_of.is_some(),
             options,
             bases,
-            runtime: runtime.map_err(|error| Failure::Usage(format!("error: no runtime could be started: {error}")))?,
+            runtime: Some(runtime),
         })
     }
 
@@ -91,11 +102,14 @@ impl Setup {
     }
 
     fn no_such_pin(&self, name: &str) -> Failure {
-        let similarity =
-            |id: &String| strsim::jaro(id, name).max(strsim::jaro(id.rsplit('/').next().unwrap_or(id), name));
-        let nearest = self.pins.iter().map(Pin::id).max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
-        let hint = nearest.map(|id| format!("\n  hint: the nearest one is `{id}`")).unwrap_or_default();
-        Failure::Usage(format!("error: no pin is called `{name}`{hint}"))
+        let ids: Vec<String> = self.pins.iter().map(Pin::id).collect();
+        let packages = self.pins.iter().map(|pin| pin.package.as_str());
+        let known: Vec<&str> = ids.iter().map(String::as_str).chain(packages).collect();
+        let hint = match nearest(name, &known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "a pin is named as `group/package`, or by its package alone".to_owned(),
+        };
+        Failure::Usage(format!("error: no pin is called `{name}`\nhint: {hint}"))
     }
 
     /// Everything that lookups need. Nothing is sent yet; the run's deadline starts here.
@@ -123,10 +137,13 @@ impl Setup {
 
     /// Runs lookups to their end, or to Ctrl-C.
     pub(super) fn wait<T>(&self, lookups: impl Future<Output = T>) -> Result<T, Failure> {
-        self.runtime.block_on(async {
+        let runtime = self.runtime.as_ref().expect("the runtime is there until the end");
+        runtime.block_on(async {
             tokio::select! {
-                outcome = lookups => Ok(outcome),
+                // in this order: who asks nobody yet already listens
+                biased;
                 _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+                outcome = lookups => Ok(outcome),
             }
         })
     }
