@@ -3,6 +3,7 @@
 //! Everything works without a file. A section is one table in `config/`, one line in `SettingsTable` and one in
 //! [`Settings`]; its environment variables and its JSON Schema follow from the table.
 
+mod network;
 mod policy;
 mod registries;
 
@@ -13,10 +14,12 @@ use std::sync::Arc;
 use crate::document::{Environment, FileError, Placed, Problem, Source, Table, Wrong, read_table, read_toml, table};
 use crate::pin::manifest::Manifest;
 use crate::policy::{Policies, Severity};
+use network::{CacheTable, NetworkTable};
 use policy::{NamedPolicies, PolicyTable, RuleTable};
 use registries::RegistriesTable;
 
-pub use registries::{BaseUrl, BaseUrls};
+pub use network::{CacheSettings, NetworkSettings};
+pub use registries::{Base, BaseUrl, CredentialFile, Registries, RegistrySettings};
 
 /// The settings file that is looked for beside the pins file.
 pub const DEFAULT_NAME: &str = "upmon.toml";
@@ -24,7 +27,7 @@ pub const DEFAULT_NAME: &str = "upmon.toml";
 table! {
     /// The settings of upmon, in an optional `upmon.toml` beside the pins.
     #[schemars(rename = "settings", title = "upmon settings")]
-    struct SettingsTable later ["issues", "badges", "dispatch", "server", "network"] {
+    struct SettingsTable later ["issues", "badges", "dispatch", "server"] {
         /// The policy of every pin that nothing sends elsewhere.
         #[schemars(extend("default" = {}), extend("examples" = [{ "minor": "notice", "due-after": "30d" }]))]
         policy = "policy": PolicyTable,
@@ -34,9 +37,15 @@ table! {
         /// Which pins a named policy is for. The last rule that matches wins; a pin that names its policy needs none.
         #[schemars(extend("default" = []), extend("examples" = [[{ "pins": "rust/*", "policy": "relaxed" }]]))]
         rules = "rules": Vec<Placed<RuleTable>>,
-        /// Where registries are, for mirrors and repository managers.
+        /// Where registries are, how fast they are asked, and who we are to them.
         #[schemars(extend("default" = {}), extend("examples" = [{ "npm": { "url": "https://npm.example.org/" } }]))]
         registries = "registries": RegistriesTable,
+        /// How registries are asked.
+        #[schemars(extend("default" = {}), extend("examples" = [{ "timeout": "10s", "contact": "ops@example.org" }]))]
+        network = "network": NetworkTable,
+        /// What is kept between runs.
+        #[schemars(extend("default" = {}), extend("examples" = [{ "size": "1 GiB", "stale": true }]))]
+        cache = "cache": CacheTable,
         /// How `upmon check` ends.
         #[schemars(extend("default" = {}), extend("examples" = [{ "fail-on": "error" }]))]
         check = "check": CheckTable,
@@ -61,10 +70,16 @@ pub(crate) fn variables() -> Vec<(&'static str, &'static str, String)> {
     let of = |section: &'static str, variables: Vec<(&'static str, String)>| {
         variables.into_iter().map(move |(key, variable)| (section, key, variable))
     };
-    of("policy", PolicyTable::variables(POLICY)).chain(of("check", CheckTable::variables(CHECK))).collect()
+    of("policy", PolicyTable::variables(POLICY))
+        .chain(of("network", NetworkTable::variables(NETWORK)))
+        .chain(of("cache", CacheTable::variables(CACHE)))
+        .chain(of("check", CheckTable::variables(CHECK)))
+        .collect()
 }
 
 const POLICY: &str = "UPMON_POLICY";
+const NETWORK: &str = "UPMON_NETWORK";
+const CACHE: &str = "UPMON_CACHE";
 const CHECK: &str = "UPMON_CHECK";
 
 /// What the command line says about settings.
@@ -81,8 +96,12 @@ pub struct Flags {
 pub struct Settings {
     /// Which policy judges which pin.
     pub policies: Policies,
-    /// Where registries are, other than at their public address.
-    pub registries: BaseUrls,
+    /// What is set for single registries.
+    pub registries: Registries,
+    /// How registries are asked.
+    pub network: NetworkSettings,
+    /// What is kept between runs.
+    pub cache: CacheSettings,
     /// The severity at which `check` fails.
     pub fail_on: Option<Severity>,
     /// Whether unknown findings leave the exit code at 0.
@@ -175,13 +194,18 @@ fn merge(
     policy.overlay(POLICY, environment);
     let mut check = table.check.cloned().unwrap_or_default();
     check.overlay(CHECK, environment);
-    let registries = table.registries.cloned().unwrap_or_default().merge(environment, problems);
+    let file = source.name();
+    let registries = table.registries.cloned().unwrap_or_default().merge(file, environment, problems);
+    let network = table.network.cloned().unwrap_or_default().merge(environment);
+    let cache = table.cache.cloned().unwrap_or_default().merge(file, environment);
     let named = table.policies.cloned().unwrap_or_default();
     let rules = table.rules.cloned().unwrap_or_default();
     let (policies, places) = policy::policies(&policy, &named, &rules, problems);
     Settings {
         policies,
         registries,
+        network,
+        cache,
         fail_on: check.fail_on.cloned(),
         allow_unknown: check.allow_unknown.cloned().unwrap_or_default(),
         rules: Some((Arc::clone(source), places)),

@@ -36,7 +36,8 @@ pub struct Engine {
     pub now: DateTime<Utc>,
     /// Whether `now` was set by hand: then releases without dates would be taken for published, so dates are asked for.
     pub as_of: bool,
-    /// Whether links for people are asked for, where that costs a request of its own.
+    /// Whether links for people are asked for where that costs a request of its own; those that came with an answer
+    /// are told anyway.
     pub links: bool,
 }
 
@@ -144,7 +145,7 @@ impl Engine {
                 Err(error) => learned.dates_error = Some(error),
             }
         }
-        if self.links && learned.links.changelog.is_none() && self.is_any_behind(&learned.fetched.facts, pins) {
+        if self.links && learned.links == Links::default() && self.is_any_behind(&learned.fetched.facts, pins) {
             match registry.links(query, &*self.fetch).await {
                 Ok(links) => fill(&mut learned.links, links),
                 Err(error) => tracing::debug!(%error, package = query.package, "no links"),

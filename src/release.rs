@@ -5,12 +5,13 @@
 
 use std::collections::BTreeMap;
 
+use chrono::serde::ts_microseconds_option;
 use chrono::{DateTime, Datelike, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// The version of the serialised form of [`ReleaseSet`]. Raise it with every change of a type in this module: entries of
 /// another format are refetched.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// One published version.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +19,7 @@ pub struct Release {
     /// The label as the registry writes it; for git the whole tag name.
     pub version: Box<str>,
     /// When it was first published: the earliest file where a version has several. `None` where the registry does not say.
+    #[serde(with = "ts_microseconds_option")]
     pub published_at: Option<DateTime<Utc>>,
     /// Withdrawn from new use by its maintainers: the reason, empty where none was given.
     pub yanked: Option<Box<str>>,
@@ -66,14 +68,17 @@ pub struct CommitRange {
     /// The commit at the head of the branch, as full lower-case hex.
     pub head: Box<str>,
     /// The committer date of the head.
+    #[serde(with = "ts_microseconds_option")]
     pub head_at: Option<DateTime<Utc>>,
     /// The pinned commit as the remote knows it; `None` when the remote does not have it.
     pub pinned: Option<Box<str>>,
     /// The committer date of the pinned commit.
+    #[serde(with = "ts_microseconds_option")]
     pub pinned_at: Option<DateTime<Utc>>,
     /// Commits on the branch that the pin does not contain; `None` when the remote offers no cheap way to count them.
     pub ahead_by: Option<u64>,
     /// The earliest committer date among those commits.
+    #[serde(with = "ts_microseconds_option")]
     pub first_at: Option<DateTime<Utc>>,
 }
 
@@ -125,7 +130,8 @@ impl ReleaseSet {
 /// (reproducible builds, unset columns) and read as `None`, and so does text that is no time at all.
 pub fn parse_time(text: &str) -> Option<DateTime<Utc>> {
     let zoned = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());
-    let time = zoned.or_else(|_| text.parse::<NaiveDateTime>().map(|time| time.and_utc())).ok()?;
+    let naive = || NaiveDateTime::parse_from_str(&text.replacen(' ', "T", 1), "%Y-%m-%dT%H:%M:%S%.f");
+    let time = zoned.or_else(|_| naive().map(|time| time.and_utc())).ok()?;
     (time.year() > 1970).then_some(time)
 }
 
@@ -142,6 +148,7 @@ mod tests {
             ("2024-08-30T10:00:00.123456789Z", Some("2024-08-30T10:00:00.123456789Z")),
             ("2024-08-30T10:00:00.1", Some("2024-08-30T10:00:00.100Z")),
             ("2024-08-30T10:00:00", Some("2024-08-30T10:00:00Z")),
+            ("2024-08-30 10:00:00", Some("2024-08-30T10:00:00Z")),
             ("1970-01-01T00:00:00Z", None),
             ("0001-01-01T00:00:00Z", None),
             ("1900-01-01T00:00:00+00:00", None),

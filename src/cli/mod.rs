@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod explain;
 mod man;
+mod network;
 mod output;
 mod schema;
 mod setup;

@@ -1,30 +1,26 @@
 //! From arguments to everything a run needs: pins, settings, engine, runtime.
 
-use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, SubsecRound, Utc};
 use clap::Args;
-use tokio::runtime::Runtime;
-use url::Url;
 
+use super::network::{Network, NetworkArgs, variable};
 use super::{Failure, Global, output};
 use crate::config::{Flags, Settings};
 use crate::document::nearest;
-use crate::http::client::{Client, Options, install_crypto};
-use crate::http::client_config::{Machine, from_client_config};
-use crate::http::credentials::{CredentialError, Credentials, take_userinfo};
-use crate::http::{Fetch, cache};
+use crate::http::Fetch;
+use crate::http::client::{Client, install_crypto};
 use crate::lookup::Engine;
 use crate::pin::Pin;
 use crate::pin::manifest::Manifest;
-use crate::registry::git::{Git, GitOptions};
+use crate::registry::git::Git;
 use crate::registry::{Registry, RegistryId};
 
 /// Arguments of every command that asks registries.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Lookup options")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct SetupArgs {
     /// Judge as of this instant: RFC 3339, or a date, which means its first second in UTC
     #[arg(long, env = "UPMON_AS_OF", hide_env_values = true, value_name = "TIME", value_parser = instant)]
@@ -32,18 +28,14 @@ pub(super) struct SetupArgs {
     /// Ask nobody: answer from the cache, or not at all
     #[arg(long, conflicts_with = "no_cache")]
     offline: bool,
+    /// Also ask for links (changelog, repository) of packages that are behind, where that takes a request of its own
+    #[arg(long, env = "UPMON_LINKS", hide_env_values = true)]
+    links: bool,
     /// Where a registry cannot be reached, show what it last said, marked as stale
     #[arg(long, conflicts_with = "no_cache")]
     stale: bool,
-    /// Keep facts between runs in this directory [default: upmon in the user's cache directory]
-    #[arg(long, env = "UPMON_CACHE_DIR", hide_env_values = true, value_name = "DIR")]
-    cache_dir: Option<PathBuf>,
-    /// Neither use nor keep facts of other runs
-    #[arg(long)]
-    no_cache: bool,
-    /// Take registries' addresses and credentials from the files of cargo, npm, pip and Bundler
-    #[arg(long, env = "UPMON_USE_CLIENT_CONFIG", hide_env_values = true)]
-    use_client_config: bool,
+    #[command(flatten)]
+    network: NetworkArgs,
 }
 
 /// Pins and settings, read and checked against each other, and the runtime that runs lookups.
@@ -53,16 +45,9 @@ pub(super) struct Setup {
     pins: Vec<Pin>,
     now: DateTime<Utc>,
     as_of: bool,
-    options: Options,
-    bases: HashMap<RegistryId, Url>,
-    runtime: Option<Runtime>,
-}
-
-impl Drop for Setup {
-    /// Does not wait for what Ctrl-C cut off: a conversation with a git remote notices only when its remote speaks.
-    fn drop(&mut self) {
-        self.runtime.take().into_iter().for_each(Runtime::shutdown_background);
-    }
+    links: bool,
+    network: Network,
+    runtime: Runtime,
 }
 
 impl Setup {
@@ -76,18 +61,21 @@ impl Setup {
         if let Some(warnings) = warnings.filter(|_| !global.quiet) {
             output::complain(&warnings.render_warnings(color));
         }
-        let (options, bases) = network(arguments, &settings)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
-        let runtime =
-            runtime.map_err(|error| Failure::Usage(format!("error: no runtime could be started: {error}")))?;
+        let mut network = Network::new(&arguments.network, &settings)?;
+        if arguments.offline {
+            network.go_offline();
+        }
+        if arguments.stale {
+            network.allow_stale();
+        }
         Ok(Self {
             settings,
             pins: manifest.pins,
             now: arguments.as_of.unwrap_or_else(now),
             as_of: arguments.as_of.is_some(),
-            options,
-            bases,
-            runtime: Some(runtime),
+            links: arguments.links,
+            network,
+            runtime: runtime()?,
         })
     }
 
@@ -115,84 +103,62 @@ impl Setup {
     /// Everything that lookups need. Nothing is sent yet; the run's deadline starts here.
     pub(super) fn engine(&self) -> Result<Engine, Failure> {
         install_crypto();
-        let client = Client::new(self.options.clone()).map_err(|error| Failure::Usage(format!("error: {error}")))?;
+        let client =
+            Client::new(self.network.options.clone()).map_err(|error| Failure::Usage(format!("error: {error}")))?;
         Ok(Engine {
             registries: Arc::new(RegistryId::ALL.iter().map(|&id| (id, self.open(id))).collect()),
             fetch: Arc::new(client) as Arc<dyn Fetch>,
             policies: Arc::new(self.settings.policies.clone()),
             now: self.now,
             as_of: self.as_of,
-            links: !self.options.offline,
+            links: self.links && !self.network.options.offline,
         })
     }
 
     fn open(&self, id: RegistryId) -> Box<dyn Registry> {
         match id {
-            RegistryId::Git => {
-                Box::new(Git::with_options(GitOptions { offline: self.options.offline, ..GitOptions::default() }))
-            }
-            _ => id.open(self.bases.get(&id).cloned()),
+            RegistryId::Git => Box::new(Git::with_options(self.network.git.clone())),
+            _ => id.open(self.network.bases.get(&id).map(|base| base.url.clone())),
         }
     }
 
     /// Runs lookups to their end, or to Ctrl-C.
     pub(super) fn wait<T>(&self, lookups: impl Future<Output = T>) -> Result<T, Failure> {
-        let runtime = self.runtime.as_ref().expect("the runtime is there until the end");
-        runtime.block_on(async {
-            tokio::select! {
-                // in this order: who asks nobody yet already listens
-                biased;
-                _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
-                outcome = lookups => Ok(outcome),
-            }
-        })
+        wait(&self.runtime, lookups)
+    }
+}
+
+/// Runs something to its end, or to Ctrl-C.
+pub(super) fn wait<T>(runtime: &Runtime, work: impl Future<Output = T>) -> Result<T, Failure> {
+    runtime.0.as_ref().expect("the runtime is there until it is dropped").block_on(async {
+        tokio::select! {
+            // in this order: who asks nobody yet already listens
+            biased;
+            _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+            outcome = work => Ok(outcome),
+        }
+    })
+}
+
+/// The runtime of the process. Dropping it does not wait for what Ctrl-C cut off: a conversation with a git remote notices
+/// only when its remote speaks.
+#[derive(Debug)]
+pub(super) struct Runtime(Option<tokio::runtime::Runtime>);
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        self.0.take().into_iter().for_each(tokio::runtime::Runtime::shutdown_background);
     }
 }
 
 /// One to decode while the other waits for the network; more only cost memory.
 const WORKERS: usize = 2;
 
-/// From settings, environment and the files of package managers to how the network is used. The nearest source of a
-/// registry's address wins: our own settings before those of its package manager.
-fn network(arguments: &SetupArgs, settings: &Settings) -> Result<(Options, HashMap<RegistryId, Url>), Failure> {
-    let mut credentials = Credentials::default();
-    let mut bases = HashMap::new();
-    for (&id, base) in &settings.registries {
-        let mut url = base.url().clone();
-        if let Some(credential) = take_userinfo(&mut url, format!("the URL of {id}")) {
-            credentials.push(credential);
-        }
-        bases.insert(id, url);
-    }
-    let clients = match Machine::this().filter(|_| arguments.use_client_config) {
-        Some(machine) => from_client_config(&machine).map_err(|error| unusable(&error))?,
-        None => crate::http::client_config::ClientConfig::default(),
-    };
-    for (id, base) in clients.bases {
-        bases.entry(id).or_insert(base.url);
-    }
-    credentials.append(Credentials::from_environment(&variable, &bases).map_err(|error| unusable(&error))?);
-    if let Some(netrc) = Credentials::netrc_file() {
-        credentials.append(Credentials::from_netrc(&netrc).map_err(|error| unusable(&error))?);
-    }
-    credentials.append(clients.credentials);
-    let directory = || arguments.cache_dir.clone().or_else(cache::default_directory);
-    let options = Options {
-        offline: arguments.offline,
-        stale: arguments.stale,
-        cache: if arguments.no_cache { None } else { directory() },
-        credentials,
-        ..Options::default()
-    };
-    Ok((options, bases))
-}
-
-fn unusable(error: &CredentialError) -> Failure {
-    Failure::Usage(format!("error: {error}"))
-}
-
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+/// The runtime of the process.
+pub(super) fn runtime() -> Result<Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::Usage(format!("error: no runtime could be started: {error}")))?;
+    Ok(Runtime(Some(runtime)))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where `now` is read, once a run")]

@@ -26,7 +26,8 @@ pub(crate) use table::{
 };
 pub(crate) use toml::read_toml;
 pub(crate) use values::{
-    Date, FromText, HttpUrl, Refusal, Term, Text, Whole, credential_in_file, hidden_character, http_url,
+    Bytes, Count, Date, FilePath, FromText, HttpUrl, InFile, Lapse, Rate, Refusal, Term, Text, Timeout, Whole,
+    credential_in_file, hidden_character, http_url,
 };
 pub(crate) use words::{NOT_YET, Word, nearest};
 

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::{Entry, FromText, NOT_YET, Node, Problem, Refusal, Value, nearest};
+use super::{Entry, FromText, InFile, NOT_YET, Node, Problem, Refusal, Value, nearest};
 
 /// Something that can be read from a node; `name` is the key that it stands under, for messages.
 pub(crate) trait Read: Sized {
@@ -46,6 +46,11 @@ impl<T> Field<T> {
     /// The value with its place.
     pub(crate) const fn placed(&self) -> Option<&Placed<T>> {
         self.0.as_ref()
+    }
+
+    /// Changes the value where there is one.
+    pub(crate) fn map(self, change: impl FnOnce(T) -> T) -> Self {
+        Self(self.0.map(|Placed { value, span }| Placed { value: change(value), span }))
     }
 
     /// The place, if the key was given.
@@ -291,7 +296,7 @@ macro_rules! schema_of_inner {
         }
     )+};
 }
-schema_of_inner!(Placed, Field);
+schema_of_inner!(Placed, Field, InFile);
 
 /// Declares a table: a struct of fields, its keys, its reader and its schema.
 macro_rules! table {

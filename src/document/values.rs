@@ -1,6 +1,8 @@
 //! Values that are written as text, beside the words of a fixed set: texts, dates, terms, addresses.
 
 use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::{NaiveDate, TimeDelta};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -159,6 +161,273 @@ impl JsonSchema for Term {
     }
 }
 
+/// A length of time as machines wait: from milliseconds to days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lapse(pub(crate) Duration);
+
+/// Far longer than any wait makes sense, and well inside what a clock can hold.
+const LONGEST_LAPSE: Duration = Duration::from_hours(24 * 366);
+
+impl FromText for Lapse {
+    fn expected() -> Option<String> {
+        Some("a number with a unit, ms, s, m, h or d, such as \"30s\"".to_owned())
+    }
+
+    fn from_text(text: &str) -> Result<Self, Refusal> {
+        let (number, unit) = number_and_unit(text).ok_or_else(|| Refusal::new("is not a length of time"))?;
+        let milliseconds = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            "" => return Err(Refusal::new("has no unit").help(format!("for seconds write \"{number}s\""))),
+            _ => return Err(Refusal::new("has an unknown unit")),
+        };
+        let lapse = number.checked_mul(milliseconds).map(Duration::from_millis);
+        let lapse = lapse.filter(|lapse| *lapse <= LONGEST_LAPSE);
+        lapse.map(Self).ok_or_else(|| Refusal::new("is longer than a year"))
+    }
+}
+
+impl JsonSchema for Lapse {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Lapse".into()
+    }
+
+    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" })
+    }
+}
+
+/// The longest that something may take: a length of time that is not nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Timeout(pub(crate) Duration);
+
+impl FromText for Timeout {
+    fn expected() -> Option<String> {
+        Lapse::expected()
+    }
+
+    fn from_text(text: &str) -> Result<Self, Refusal> {
+        let Lapse(duration) = Lapse::from_text(text)?;
+        if duration.is_zero() { Err(Refusal::new("leaves no time at all")) } else { Ok(Self(duration)) }
+    }
+}
+
+impl JsonSchema for Timeout {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Timeout".into()
+    }
+
+    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^0*[1-9][0-9]*(ms|s|m|h|d)$" })
+    }
+}
+
+/// A number of bytes with its unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bytes(pub(crate) u64);
+
+impl FromText for Bytes {
+    fn expected() -> Option<String> {
+        Some("a number with a unit, B, KiB, MiB, GiB, kB, MB or GB, such as \"64 MiB\"".to_owned())
+    }
+
+    fn from_text(text: &str) -> Result<Self, Refusal> {
+        let (number, unit) = number_and_unit(text).ok_or_else(|| Refusal::new("is not a number of bytes"))?;
+        let bytes: u64 = match unit.trim_start_matches(' ') {
+            "B" => 1,
+            "kB" => 1_000,
+            "MB" => 1_000_000,
+            "GB" => 1_000_000_000,
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            "GiB" => 1 << 30,
+            "" => return Err(Refusal::new("has no unit").help(format!("for mebibytes write \"{number} MiB\""))),
+            _ => return Err(Refusal::new("has an unknown unit")),
+        };
+        match number.checked_mul(bytes) {
+            Some(0) => Err(Refusal::new("leaves room for nothing")),
+            Some(bytes) => Ok(Self(bytes)),
+            None => Err(Refusal::new("is more than a machine can count")),
+        }
+    }
+}
+
+impl JsonSchema for Bytes {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Bytes".into()
+    }
+
+    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^0*[1-9][0-9]* *(B|KiB|MiB|GiB|kB|MB|GB)$" })
+    }
+}
+
+/// The digits at the start of a text, and what follows them.
+fn number_and_unit(text: &str) -> Option<(u64, &str)> {
+    let end = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
+    Some((text[..end].parse().ok()?, &text[end..]))
+}
+
+/// A file or directory. One that a file names relatively lies beside that file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FilePath(pub(crate) PathBuf);
+
+impl FilePath {
+    /// The path as it is meant in a file: relative to the directory of that file.
+    pub(crate) fn beside(self, file: &Path) -> Self {
+        Self(file.parent().map_or(self.0.clone(), |directory| directory.join(self.0)))
+    }
+}
+
+impl FromText for FilePath {
+    fn expected() -> Option<String> {
+        None
+    }
+
+    fn from_text(text: &str) -> Result<Self, Refusal> {
+        let Text(text) = Text::from_text(text)?;
+        if text.starts_with('~') {
+            return Err(
+                Refusal::new("starts with `~`").help("only a shell knows what that means: write the whole path")
+            );
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+impl JsonSchema for FilePath {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "FilePath".into()
+    }
+
+    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[^~]" })
+    }
+}
+
+/// A value that only a file gives: its environment variable is read elsewhere, or there is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct InFile<T>(pub(crate) T);
+
+impl<T: FromText> Read for InFile<T> {
+    fn read(node: &Node, name: &str, problems: &mut Vec<Problem>) -> Option<Self> {
+        T::read(node, name, problems).map(Self)
+    }
+}
+
+/// How many things at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Count(pub(crate) usize);
+
+/// More requests at once than this are an attack, whatever a registry allows.
+const MOST: usize = 1000;
+
+impl Count {
+    fn from_digits(text: &str) -> Result<Self, Refusal> {
+        let number = text.parse().ok().filter(|number| (1..=MOST).contains(number));
+        number.map(Self).ok_or_else(|| Refusal::new(format!("must be a whole number from 1 to {MOST}")))
+    }
+}
+
+impl Read for Count {
+    fn read(node: &Node, name: &str, problems: &mut Vec<Problem>) -> Option<Self> {
+        read_number(node, name, problems, "a whole number", Self::from_digits)
+    }
+
+    fn from_environment(text: &str) -> Option<Result<Self, Refusal>> {
+        Some(Self::from_digits(text))
+    }
+}
+
+impl JsonSchema for Count {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Count".into()
+    }
+
+    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "integer", "minimum": 1, "maximum": MOST })
+    }
+}
+
+/// How often a second.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Rate(pub(crate) f64);
+
+/// Once in seventeen minutes; a run with a slower pace would never end.
+const SLOWEST: f64 = 0.001;
+const FASTEST: f64 = 1000.0;
+
+impl Rate {
+    fn from_digits(text: &str) -> Result<Self, Refusal> {
+        let number = text.parse().ok().filter(|rate| (SLOWEST..=FASTEST).contains(rate));
+        number.map(Self).ok_or_else(|| Refusal::new(format!("must be a number from {SLOWEST} to {FASTEST}")))
+    }
+}
+
+impl Read for Rate {
+    fn read(node: &Node, name: &str, problems: &mut Vec<Problem>) -> Option<Self> {
+        read_number(node, name, problems, "a number", Self::from_digits)
+    }
+
+    fn from_environment(text: &str) -> Option<Result<Self, Refusal>> {
+        Some(Self::from_digits(text))
+    }
+}
+
+impl JsonSchema for Rate {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Rate".into()
+    }
+
+    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "number", "minimum": SLOWEST, "maximum": FASTEST })
+    }
+}
+
+/// Reads a value that is written as a number.
+fn read_number<T>(
+    node: &Node,
+    name: &str,
+    problems: &mut Vec<Problem>,
+    kind: &str,
+    from_digits: fn(&str) -> Result<T, Refusal>,
+) -> Option<T> {
+    let Value::Number(text) = &node.value else {
+        problems.push(wrong_kind(node, name, kind));
+        return None;
+    };
+    let refused =
+        |refusal: Refusal| problems.push(Problem::new(node.span.clone(), format!("`{name}` {}", refusal.reason)));
+    from_digits(text).map_err(refused).ok()
+}
+
 /// The address of a page for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HttpUrl(pub(crate) String);
@@ -221,13 +490,7 @@ impl Whole {
 
 impl Read for Whole {
     fn read(node: &Node, name: &str, problems: &mut Vec<Problem>) -> Option<Self> {
-        let Value::Number(text) = &node.value else {
-            problems.push(wrong_kind(node, name, "a whole number"));
-            return None;
-        };
-        let refused =
-            |refusal: Refusal| problems.push(Problem::new(node.span.clone(), format!("`{name}` {}", refusal.reason)));
-        Self::from_digits(text).map_err(refused).ok()
+        read_number(node, name, problems, "a whole number", Self::from_digits)
     }
 
     fn from_environment(text: &str) -> Option<Result<Self, Refusal>> {
@@ -263,6 +526,40 @@ mod tests {
         {
             assert!(Term::from_text(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_lapse_needs_a_unit_and_a_timeout_some_time() {
+        for (text, milliseconds) in [("250ms", 250), ("30s", 30_000), ("5m", 300_000), ("2h", 7_200_000), ("0s", 0)] {
+            assert_eq!(Lapse::from_text(text).unwrap().0, Duration::from_millis(milliseconds), "{text}");
+            assert_eq!(Timeout::from_text(text).is_ok(), milliseconds > 0, "{text}");
+        }
+        for text in ["30", "", "s", "-1s", "1.5s", "30 s", "1w", "1M", "367d", "99999999999999999999s", "+1s", "1m30s"]
+        {
+            assert!(Lapse::from_text(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn bytes_need_a_unit_and_tell_thousands_from_powers_of_two() {
+        for (text, bytes) in
+            [("1 B", 1), ("64 MiB", 64 << 20), ("64MiB", 64 << 20), ("1 kB", 1000), ("2 GB", 2_000_000_000)]
+        {
+            assert_eq!(Bytes::from_text(text).unwrap().0, bytes, "{text}");
+        }
+        for text in ["64", "", "MiB", "0 MiB", "-1 MiB", "1.5 MiB", "1 mib", "1 M", "1\tMiB", "99999999999999 GiB"] {
+            assert!(Bytes::from_text(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_path_of_a_file_lies_beside_it() {
+        for (text, path) in [("token", "/etc/upmon/token"), ("../token", "/etc/upmon/../token"), ("/run/t", "/run/t")] {
+            let read = FilePath::from_text(text).unwrap();
+            assert_eq!(read.beside(Path::new("/etc/upmon/upmon.toml")).0, Path::new(path), "{text}");
+        }
+        assert_eq!(FilePath("token".into()).beside(Path::new("upmon.toml")).0, Path::new("token"));
+        assert!(FilePath::from_text("~/token").unwrap_err().help.unwrap().contains("shell"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A lookup asks the cache, waits for its origin's pace, sends, and repeats what is worth repeating, all within the run's
 //! deadline. The parts stand in files of their own; this one strings them together.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -35,6 +35,14 @@ pub enum ClientError {
     /// The user agent holds bytes that a header cannot.
     #[error("the user agent `{0}` cannot be sent as a header")]
     UserAgent(String),
+    /// The file of certificate authorities cannot be read.
+    #[error("the certificate authorities in `{path}` cannot be read: {cause}")]
+    Certificates {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: String,
+    },
 }
 
 /// The real [`Fetch`]. Clones share connections, cache and pace.
@@ -49,6 +57,7 @@ struct Shared {
     options: Options,
     limits: Limits,
     cache: Option<Cache>,
+    certificates: Vec<reqwest::Certificate>,
     /// Made on first use: reading the platform's certificates costs milliseconds that a fresh cache or `--offline` saves.
     http: OnceLock<Result<reqwest::Client, String>>,
 }
@@ -62,10 +71,11 @@ impl Client {
         if HeaderValue::from_str(&options.user_agent).is_err() {
             return Err(ClientError::UserAgent(options.user_agent));
         }
+        let certificates = options.certificates.as_deref().map_or(Ok(Vec::new()), certificates)?;
         let deadline = options.deadline.map(|time| Instant::now() + time);
         let paces = options.registries.iter().filter_map(|(&id, options)| Some((id, options.pace?))).collect();
         let cache = options.cache.as_deref().and_then(|directory| open_cache(directory, options.cache_size));
-        let shared = Shared { options, limits: Limits::new(paces), cache, http: OnceLock::new() };
+        let shared = Shared { options, limits: Limits::new(paces), cache, certificates, http: OnceLock::new() };
         Ok(Self { shared: Arc::new(shared), deadline })
     }
 
@@ -73,6 +83,11 @@ impl Client {
     #[must_use]
     pub fn with_deadline(&self, deadline: Option<Duration>) -> Self {
         Self { shared: Arc::clone(&self.shared), deadline: deadline.map(|time| Instant::now() + time) }
+    }
+
+    /// The cache, for lookups that do not go over HTTP (git).
+    pub fn cache(&self) -> Option<&Cache> {
+        self.shared.cache.as_ref()
     }
 
     async fn lookup(
@@ -127,7 +142,7 @@ impl Client {
     fn confirm(&self, key: &Key, entry: Option<&Entry>, headers: &HeaderMap) -> Option<ReleaseSet> {
         let (entry, cache) = (entry?, self.shared.cache.as_ref()?);
         let facts = entry.known()??;
-        cache.touch(key, entry, freshness::confirmed_for(headers, entry, clock::now()));
+        cache.confirm(key, freshness::confirmed_for(headers, entry, clock::now()));
         Some(facts)
     }
 
@@ -258,27 +273,35 @@ impl Client {
     }
 
     fn http(&self) -> Result<&reqwest::Client, &str> {
-        self.shared.http.get_or_init(|| connections(&self.shared.options)).as_ref().map_err(String::as_str)
+        self.shared.http.get_or_init(|| connections(&self.shared)).as_ref().map_err(String::as_str)
     }
 }
 
 /// Opens the cache. A directory that cannot be made is a warning: a run without a cache is slower and as right.
 fn open_cache(directory: &Path, max_size: u64) -> Option<Cache> {
-    let cache = Cache::open(directory, max_size)
-        .inspect_err(|error| tracing::warn!(%error, "no cache: `{}` cannot be made", directory.display()))
-        .ok()?;
-    cache.sweep_if_due();
-    Some(cache)
+    Cache::open(directory, max_size)
+        .inspect_err(|error| tracing::warn!(%error, "no cache: `{}` cannot be used", directory.display()))
+        .ok()
+}
+
+/// Reads a file of certificates in PEM.
+fn certificates(path: &Path) -> Result<Vec<reqwest::Certificate>, ClientError> {
+    let failed = |cause: String| ClientError::Certificates { path: path.to_owned(), cause };
+    let pem = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+    let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| failed(error.to_string()))?;
+    if certificates.is_empty() { Err(failed("it holds none".to_owned())) } else { Ok(certificates) }
 }
 
 /// Makes the client underneath.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that makes the process's HTTP client")]
-fn connections(options: &Options) -> Result<reqwest::Client, String> {
+fn connections(shared: &Shared) -> Result<reqwest::Client, String> {
     install_crypto();
+    let options = &shared.options;
     reqwest::Client::builder()
         .user_agent(&options.user_agent)
         .connect_timeout(options.connect_timeout)
         .redirect(reqwest::redirect::Policy::none())
+        .tls_certs_merge(shared.certificates.iter().cloned())
         .build()
         .map_err(|error| format!("could not be asked: no HTTP client: {error}"))
 }
@@ -290,6 +313,10 @@ impl Fetch for Client {
             let credential = in_address.as_ref().or_else(|| self.shared.options.credentials.of(&request.url));
             self.lookup(&request, credential, decoder).await
         })
+    }
+
+    fn cache(&self) -> Option<&Cache> {
+        self.shared.cache.as_ref()
     }
 }
 

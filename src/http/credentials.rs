@@ -114,14 +114,6 @@ pub enum CredentialError {
         /// The one that is not.
         missing: String,
     },
-    /// A credential for a registry that is not one place.
-    #[error("`{variable}` belongs to no address: {registry} has no base URL; use netrc")]
-    Nowhere {
-        /// The variable.
-        variable: String,
-        /// The registry.
-        registry: RegistryId,
-    },
 }
 
 /// One credential, where it belongs and where it came from.
@@ -280,8 +272,8 @@ impl Credentials {
     }
 
     /// Reads `UPMON_<ID>_TOKEN` or `UPMON_<ID>_USERNAME` with `UPMON_<ID>_PASSWORD`; each may end in `_FILE` and then names
-    /// a file that holds the value. They belong to the registry's base URL. An empty variable counts as unset, since CI
-    /// systems set secrets that do not exist so.
+    /// a file that holds the value. They belong to the registry's base URL; those of a registry without one are left to
+    /// [`Credentials::for_git`]. An empty variable counts as unset, since CI systems set secrets that do not exist so.
     ///
     /// # Errors
     /// When a variable is at odds with another, or names a file that cannot be read.
@@ -293,10 +285,55 @@ impl Credentials {
         for &registry in RegistryId::ALL {
             let environment = Environment { variable, registry };
             let default = registry.default_url().and_then(|url| Url::parse(url).ok());
-            let base = bases.get(&registry).or(default.as_ref());
-            credentials.0.extend(environment.credential(base)?);
+            if let Some(base) = bases.get(&registry).or(default.as_ref()) {
+                credentials.0.extend(environment.credential(Scope::under(base))?);
+            }
         }
         Ok(credentials)
+    }
+
+    /// Reads the same variables for git. They belong to the one host that `UPMON_GIT_TOKEN_HOST` names, to `github.com`
+    /// where it names none.
+    ///
+    /// # Errors
+    /// As those of [`Credentials::from_environment`].
+    pub fn for_git(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, CredentialError> {
+        let environment = Environment { variable, registry: RegistryId::Git };
+        let host = environment.set("UPMON_GIT_TOKEN_HOST").unwrap_or_else(|| "github.com".to_owned());
+        let credential = environment.credential(Scope::Host(host.trim().to_owned()))?;
+        Ok(Self(credential.into_iter().collect()))
+    }
+
+    /// Reads a token from a file, for everything under a registry's base URL. `source` says who names the file.
+    ///
+    /// # Errors
+    /// When it cannot be read or sent.
+    pub fn push_token_file(
+        &mut self,
+        registry: RegistryId,
+        base: &Url,
+        path: &Path,
+        source: &str,
+    ) -> Result<(), CredentialError> {
+        let token = secret_in(path, source)?;
+        self.push(Credential::token(registry, Scope::under(base), &token, source)?);
+        Ok(())
+    }
+
+    /// The same for a user name and a file that holds its password.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn push_password_file(
+        &mut self,
+        user: &str,
+        base: &Url,
+        path: &Path,
+        source: &str,
+    ) -> Result<(), CredentialError> {
+        let password = secret_in(path, source)?;
+        self.push(Credential::basic(Scope::under(base), user, &password, source));
+        Ok(())
     }
 
     /// Reads a netrc file. Its `default` entry is left alone: a password for every host belongs to none. Hosts are
@@ -333,6 +370,16 @@ impl Credentials {
     }
 }
 
+/// The secret in a file, without the newline at its end.
+fn secret_in(path: &Path, source: &str) -> Result<SecretString, CredentialError> {
+    let text = std::fs::read_to_string(path).map_err(|cause| CredentialError::File {
+        origin: source.to_owned(),
+        path: path.display().to_string(),
+        cause,
+    })?;
+    Ok(text.trim_end_matches(['\r', '\n']).into())
+}
+
 /// Moves user and password out of an address into a credential for everything under it.
 pub fn take_userinfo(url: &mut Url, source: impl Into<String>) -> Option<Credential> {
     if url.username().is_empty() && url.password().is_none() {
@@ -366,26 +413,19 @@ impl Environment<'_> {
         match (self.set(&name), self.set(&file)) {
             (Some(_), Some(_)) => Err(CredentialError::Both { first: name, second: file }),
             (Some(value), None) => Ok(Some((value.into(), name))),
-            (None, Some(path)) => {
-                let read = std::fs::read_to_string(&path);
-                let text = read.map_err(|cause| CredentialError::File { origin: format!("`{file}`"), path, cause })?;
-                Ok(Some((text.trim_end_matches(['\r', '\n']).into(), file)))
-            }
+            (None, Some(path)) => Ok(Some((secret_in(Path::new(&path), &format!("`{file}`"))?, file))),
             (None, None) => Ok(None),
         }
     }
 
-    fn credential(&self, base: Option<&Url>) -> Result<Option<Credential>, CredentialError> {
+    fn credential(&self, scope: Scope) -> Result<Option<Credential>, CredentialError> {
         let token = self.value("TOKEN")?;
         let user = self.value("USERNAME")?;
         let password = self.value("PASSWORD")?;
         let Some(named) = token.as_ref().or(user.as_ref()).or(password.as_ref()).map(|(_, name)| name.clone()) else {
             return Ok(None);
         };
-        let Some(base) = base else {
-            return Err(CredentialError::Nowhere { variable: named, registry: self.registry });
-        };
-        let (scope, source) = (Scope::under(base), format!("`{named}`"));
+        let source = format!("`{named}`");
         match (token, user, password) {
             (Some((token, _)), None, None) => Credential::token(self.registry, scope, &token, source).map(Some),
             (None, Some((user, _)), Some((password, _))) => {
@@ -494,6 +534,28 @@ mod tests {
     }
 
     #[test]
+    fn a_token_for_git_belongs_to_one_host() {
+        let alone: &[_] = &[("UPMON_GIT_TOKEN", "s3cr3t")];
+        let named: &[_] = &[("UPMON_GIT_TOKEN", "s3cr3t"), ("UPMON_GIT_TOKEN_HOST", "git.example.org")];
+        for (variables, address, is_given) in [
+            (alone, "https://github.com/a/b", true),
+            (alone, "https://git.example.org/a", false),
+            (named, "https://git.example.org/a", true),
+            (named, "https://github.com/a/b", false),
+            (named, "http://git.example.org/a", false),
+            (&[("UPMON_GIT_TOKEN_HOST", "github.com")], "https://github.com/a/b", false),
+        ] {
+            let variable =
+                |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+            let credentials = Credentials::for_git(&variable).unwrap();
+            let given = credentials.of(&url(address)).map(header);
+            assert_eq!(given.is_some(), is_given, "{variables:?} {address}");
+            assert!(given.is_none_or(|header| header == "Basic eC1hY2Nlc3MtdG9rZW46czNjcjN0"));
+        }
+        assert_eq!(from(alone).unwrap().iter().count(), 0, "a registry's requests know nothing of it");
+    }
+
+    #[test]
     fn variables_that_make_no_sense_are_errors_that_name_them_and_not_their_values() {
         for (variables, message) in [
             (
@@ -507,7 +569,6 @@ mod tests {
             (&[("UPMON_PYPI_USERNAME", "s3cr3t")], "`UPMON_PYPI_USERNAME` is set without `UPMON_PYPI_PASSWORD`"),
             (&[("UPMON_PYPI_PASSWORD", "s3cr3t")], "`UPMON_PYPI_PASSWORD` is set without `UPMON_PYPI_USERNAME`"),
             (&[("UPMON_NPM_TOKEN", "s3cr3t\nHost: evil")], "`UPMON_NPM_TOKEN` holds a character"),
-            (&[("UPMON_GIT_TOKEN", "s3cr3t")], "`UPMON_GIT_TOKEN` belongs to no address"),
         ] {
             let error = from(variables).unwrap_err().to_string();
             assert!(error.contains(message) && !error.contains("s3cr3t"), "{error}");

@@ -118,6 +118,11 @@ pub trait Fetch: Send + Sync {
     /// # Errors
     /// One of the five kinds of [`LookupError`], never a guess: an answer that is not wholly understood is an error.
     fn fetch<'a>(&'a self, request: Request, decoder: Decoder<'a>) -> BoxFuture<'a, Result<Fetched, LookupError>>;
+
+    /// Where facts are kept between runs, for lookups that do not go over HTTP (git); `None` keeps none.
+    fn cache(&self) -> Option<&cache::Cache> {
+        None
+    }
 }
 
 /// An address as it may be shown: without user, password and query.

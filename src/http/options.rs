@@ -30,6 +30,10 @@ pub struct Options {
     pub cache: Option<PathBuf>,
     /// How large the cache may grow, in bytes, before the entries confirmed longest ago are dropped.
     pub cache_size: u64,
+    /// A file of further certificate authorities to trust, in PEM. The platform's own are trusted as well; where there is
+    /// no platform to ask (Linux, BSD), that is what `SSL_CERT_FILE` and `SSL_CERT_DIR` name if they are set
+    /// ([`rustls-native-certs`](https://docs.rs/rustls-native-certs)).
+    pub certificates: Option<PathBuf>,
     /// Who we are to whom.
     pub credentials: Credentials,
     /// What differs by registry.
@@ -59,6 +63,7 @@ impl Default for Options {
             stale: false,
             cache: None,
             cache_size: 256 << 20,
+            certificates: None,
             credentials: Credentials::default(),
             registries: HashMap::new(),
         }

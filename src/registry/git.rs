@@ -8,6 +8,7 @@
 //! - `bounds`: silence, time and bytes that a conversation may take;
 //! - `http`, `process`, `conversation`: the wire, up to "these refs" and "these objects";
 //! - `tags`, `commits`, `pack`: from there to facts;
+//! - `memory`: what earlier runs learned;
 //! - `login`, `forge`, `failure`: credentials, pages for people, reasons.
 
 mod address;
@@ -18,6 +19,7 @@ mod failure;
 mod forge;
 mod http;
 mod login;
+mod memory;
 mod pack;
 mod process;
 mod tags;
@@ -30,6 +32,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use self::address::{Remote, Way};
@@ -38,6 +41,7 @@ use self::conversation::Conversation;
 use self::failure::{Cause, Failure, quote};
 pub use self::forge::compare;
 pub use self::login::{Login, Logins};
+use self::memory::{Memory, Remembered};
 use super::{Query, Registry, RegistryId};
 use crate::error::LookupError;
 use crate::http::{Fetch, Fetched, Origin};
@@ -67,8 +71,14 @@ pub struct GitOptions {
     pub total: Duration,
     /// The pauses before the second and the third attempt, after a failure that a moment may heal.
     pub pauses: [Duration; 2],
-    /// Whether the network is not to be used; remotes on this machine still are.
+    /// Longest time for everything, counted from [`Git::with_options`]; `None` for as long as it takes.
+    pub deadline: Option<Duration>,
+    /// Whether the network is not to be used; remotes on this machine still are, and the cache is.
     pub offline: bool,
+    /// When a remote cannot be asked, answer with what it last said, marked as stale.
+    pub stale: bool,
+    /// How long what a remote said need not be asked again. 5 minutes, as for answers over HTTP that do not say.
+    pub fresh_for: Duration,
     /// Conversations with one host at once.
     pub per_host: usize,
     /// Conversations at once with all hosts together.
@@ -88,11 +98,14 @@ impl Default for GitOptions {
             silence: Duration::from_secs(30),
             total: Duration::from_mins(2),
             pauses: PAUSES,
+            deadline: None,
             offline: false,
+            stale: false,
+            fresh_for: Duration::from_mins(5),
             per_host: PER_HOST,
             in_all: IN_ALL,
             ssh: std::env::var_os("GIT_SSH_COMMAND").filter(|line| !line.is_empty()),
-            logins: Logins::from_environment(),
+            logins: Logins::none(),
             client: None,
         }
     }
@@ -139,10 +152,46 @@ pub struct Git {
     tools: Arc<Tools>,
     in_all: Arc<Semaphore>,
     by_host: Mutex<HashMap<String, Arc<Semaphore>>>,
+    deadline: Option<Instant>,
 }
 
 /// What is said once the connection stands.
 type Talk = Arc<dyn Fn(&mut Conversation) -> Result<ReleaseSet, Failure> + Send + Sync>;
+
+/// What is asked of a remote: in words, which name the answer in the cache, and as a talk.
+struct Question {
+    words: Vec<String>,
+    talk: Talk,
+}
+
+impl Question {
+    fn new(
+        words: Vec<String>,
+        talk: impl Fn(&mut Conversation) -> Result<ReleaseSet, Failure> + Send + Sync + 'static,
+    ) -> Self {
+        Self { words, talk: Arc::new(talk) }
+    }
+
+    fn of(query: &Query) -> Self {
+        match query.strategy.clone() {
+            Strategy::Tags => {
+                let (prefix, with_dates) = (query.tag_prefix.clone(), query.dates);
+                let words = vec!["tags".to_owned(), prefix.clone(), with_dates.to_string()];
+                Self::new(words, move |conversation| tags::list(conversation, &prefix, with_dates))
+            }
+            Strategy::Commits { branch, pin } => {
+                let words = vec!["commits".to_owned(), branch.clone().unwrap_or_default(), pin.clone()];
+                Self::new(words, move |conversation| commits::compare(conversation, branch.as_deref(), &pin))
+            }
+        }
+    }
+
+    fn of_dates(labels: &[&str]) -> Self {
+        let labels: Vec<String> = labels.iter().map(|&label| label.to_owned()).collect();
+        let words = [vec!["dates".to_owned()], labels.clone()].concat();
+        Self::new(words, move |conversation| tags::dates(conversation, &labels))
+    }
+}
 
 impl Git {
     /// With default options. A base address means nothing here: every pin names its remote.
@@ -153,24 +202,62 @@ impl Git {
     /// With other options.
     pub fn with_options(options: GitOptions) -> Self {
         let in_all = Arc::new(Semaphore::new(options.in_all.max(1)));
+        let deadline = options.deadline.map(|time| Instant::now() + time);
         let tools = Arc::new(Tools { options, own_client: OnceLock::new() });
-        Self { tools, in_all, by_host: Mutex::default() }
+        Self { tools, in_all, by_host: Mutex::default(), deadline }
     }
 
-    /// Asks the query's remote, within the bounds of politeness, again where a moment may heal the failure.
-    async fn ask(&self, query: &Query, talk: Talk) -> Result<(ReleaseSet, Remote), LookupError> {
+    /// Answers a question about the query's remote: from the cache where that will do, else by asking.
+    async fn ask(
+        &self,
+        query: &Query,
+        question: Question,
+        fetch: &dyn Fetch,
+    ) -> Result<(Fetched, Remote), LookupError> {
         let package = &query.package;
         let remote = query.url.as_deref().map_or_else(|| Err(no_address()), Remote::parse);
         let remote = remote.map_err(|failure| failure.into_lookup(package, "(unreadable)"))?;
-        self.ask_remote(&remote, talk)
-            .await
-            .map_err(|failure| failure.into_lookup(package, &remote.shown))
-            .map(|facts| (facts, remote))
+        let memory = fetch.cache().and_then(|cache| Memory::of(cache, &self.tools.options, &remote, &question.words));
+        let fetched = |facts, origin, at| Fetched { facts, origin, confirmed_at: at, address: remote.shown.clone() };
+        if let Some((facts, at)) = memory.as_ref().and_then(Memory::fresh) {
+            return Ok((fetched(facts, Origin::Fresh, Some(at)), remote));
+        }
+        match self.ask_in_time(&remote, question.talk).await {
+            Ok(facts) => {
+                memory.iter().for_each(|memory| memory.keep(&facts));
+                Ok((fetched(facts, Origin::Network, None), remote))
+            }
+            Err(failure) => match self.instead_of(&failure, memory.as_ref()) {
+                Some((facts, at)) => Ok((fetched(facts, Origin::Stale, Some(at)), remote)),
+                None => Err(failure.into_lookup(package, &remote.shown)),
+            },
+        }
     }
 
+    /// What the remote last said, where it cannot be asked and the user wants to know even so. What it refuses or does
+    /// not have is no such case.
+    fn instead_of(&self, failure: &Failure, memory: Option<&Memory<'_>>) -> Option<Remembered> {
+        let options = &self.tools.options;
+        match failure.cause {
+            Cause::NotFound => memory?.forget(),
+            Cause::Unauthorized => {}
+            _ if options.offline || options.stale => return memory?.last(),
+            _ => {}
+        }
+        None
+    }
+
+    async fn ask_in_time(&self, remote: &Remote, talk: Talk) -> Result<ReleaseSet, Failure> {
+        let Some(deadline) = self.deadline else { return self.ask_remote(remote, talk).await };
+        timeout_at(deadline, self.ask_remote(remote, talk))
+            .await
+            .unwrap_or_else(|_| Err(Failure::new(Cause::Unreachable, "there was no answer before the run's deadline")))
+    }
+
+    /// Asks a remote, within the bounds of politeness, again where a moment may heal the failure.
     async fn ask_remote(&self, remote: &Remote, talk: Talk) -> Result<ReleaseSet, Failure> {
         if self.tools.options.offline && remote.way != Way::Local {
-            return Err(Failure::new(Cause::Unreachable, "the network is not to be used (`--offline`)"));
+            return Err(Failure::new(Cause::Unreachable, "it was not asked: offline, and not in the cache"));
         }
         let _turn = self.turn(&remote.host).await;
         for pause in self.tools.options.pauses {
@@ -226,20 +313,11 @@ impl Registry for Git {
         RegistryId::Git
     }
 
-    fn releases<'a>(&'a self, query: &'a Query, _fetch: &'a dyn Fetch) -> BoxFuture<'a, Result<Fetched, LookupError>> {
-        let talk: Talk = match query.strategy.clone() {
-            Strategy::Tags => {
-                let (prefix, with_dates) = (query.tag_prefix.clone(), query.dates);
-                Arc::new(move |conversation| tags::list(conversation, &prefix, with_dates))
-            }
-            Strategy::Commits { branch, pin } => {
-                Arc::new(move |conversation| commits::compare(conversation, branch.as_deref(), &pin))
-            }
-        };
+    fn releases<'a>(&'a self, query: &'a Query, fetch: &'a dyn Fetch) -> BoxFuture<'a, Result<Fetched, LookupError>> {
         Box::pin(async move {
-            let (mut facts, remote) = self.ask(query, talk).await?;
-            facts.links = links_of(&remote);
-            Ok(Fetched { facts, origin: Origin::Network, confirmed_at: None, address: remote.shown })
+            let (mut fetched, remote) = self.ask(query, Question::of(query), fetch).await?;
+            fetched.facts.links = links_of(&remote);
+            Ok(fetched)
         })
     }
 
@@ -247,11 +325,9 @@ impl Registry for Git {
         &'a self,
         query: &'a Query,
         wanted: &'a [&'a str],
-        _fetch: &'a dyn Fetch,
+        fetch: &'a dyn Fetch,
     ) -> BoxFuture<'a, Result<ReleaseSet, LookupError>> {
-        let wanted: Vec<String> = wanted.iter().map(|&label| label.to_owned()).collect();
-        let talk: Talk = Arc::new(move |conversation| tags::dates(conversation, &wanted));
-        Box::pin(async move { Ok(self.ask(query, talk).await?.0) })
+        Box::pin(async move { Ok(self.ask(query, Question::of_dates(wanted), fetch).await?.0.facts) })
     }
 
     fn page(&self, query: &Query, version: Option<&str>) -> Option<String> {

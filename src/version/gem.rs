@@ -20,7 +20,7 @@ pub(super) struct Gem;
 #[derive(Debug, Clone)]
 pub(super) struct GemVersion {
     /// All segments, without zeros at the end of what follows the release.
-    segments: Box<[Segment]>,
+    segments: Vec<Segment>,
     /// How many of them come before the first letter: the release, as written.
     numbers: usize,
 }
@@ -73,7 +73,7 @@ impl GemVersion {
         }
         let kept = numbers + significant(&segments[numbers..]).len();
         segments.truncate(kept);
-        Self { segments: segments.into(), numbers }
+        Self { segments, numbers }
     }
 
     /// The numbers before the first letter.

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use proptest::prelude::{prop_assert, proptest};
-use upmon::config::{Flags, Settings};
+use upmon::config::{CacheSettings, CredentialFile, Flags, NetworkSettings, RegistrySettings, Settings};
 use upmon::document::{Source, Wrong};
 use upmon::pin::manifest::Manifest;
 use upmon::policy::Severity;
@@ -57,8 +59,31 @@ policy = "calendar"
 [registries.npm]
 url = "https://nexus.example.org/repository/npm"
 
+concurrency = 10
+rate = 2.5
+fresh-for = "15m"
+max-size = "64 MiB"
+token-file = "secrets/npm"
+
 [registries.pypi]
 url = "https://nexus.example.org/repository/pypi/"
+username = "ci"
+password-file = "/run/secrets/pypi"
+
+[registries.git]
+concurrency = 4
+fresh-for = "1h"
+
+[network]
+timeout = "10s"
+connect-timeout = "1500ms"
+deadline = "90s"
+contact = "ops@example.org"
+
+[cache]
+dir = "../cache"
+size = "1 GiB"
+stale = true
 
 [check]
 fail-on = "error"
@@ -119,8 +144,91 @@ fn every_key_of_the_file_arrives() {
     assert_eq!((policy.due_after, policy.minimum_age), (TimeDelta::weeks(4), Some(TimeDelta::hours(36))));
     assert!(policy.zero_minor_is_major && policy.by_age.is_empty());
     assert_eq!((settings.fail_on, settings.allow_unknown), (Some(Severity::Error), true));
-    let npm = settings.registries[&RegistryId::Npm].url().as_str();
-    assert_eq!(npm, "https://nexus.example.org/repository/npm");
+    let npm = &settings.registries[&RegistryId::Npm];
+    let base = npm.base.as_ref().unwrap();
+    assert_eq!(base.url.url().as_str(), "https://nexus.example.org/repository/npm");
+    assert_eq!(base.source, "`upmon.toml`");
+    assert_eq!((npm.concurrency, npm.rate), (Some(10), Some(2.5)));
+    assert_eq!((npm.fresh_for, npm.max_size), (Some(Duration::from_mins(15)), Some(64 << 20)));
+    let git = RegistrySettings {
+        concurrency: Some(4),
+        fresh_for: Some(Duration::from_hours(1)),
+        ..RegistrySettings::default()
+    };
+    assert_eq!(settings.registries[&RegistryId::Git], git);
+    let network = NetworkSettings {
+        timeout: Some(Duration::from_secs(10)),
+        connect_timeout: Some(Duration::from_millis(1500)),
+        deadline: Some(Duration::from_secs(90)),
+        contact: Some("ops@example.org".to_owned()),
+    };
+    assert_eq!(settings.network, network);
+    let cache = CacheSettings { directory: Some("../cache".into()), size: Some(1 << 30), stale: true };
+    assert_eq!(settings.cache, cache);
+}
+
+#[test]
+fn secrets_lie_in_files_beside_the_settings() {
+    let registries = settings(SAMPLE).registries;
+    let token = CredentialFile::Token(PathBuf::from("secrets/npm"));
+    assert_eq!(registries[&RegistryId::Npm].credential, Some(token));
+    let password = CredentialFile::Password { username: "ci".to_owned(), file: "/run/secrets/pypi".into() };
+    assert_eq!(registries[&RegistryId::PyPi].credential, Some(password));
+    let elsewhere = Source::new("/etc/upmon/upmon.toml", SAMPLE);
+    let settings = Settings::parse(Some(elsewhere), &|_| None, Flags::default()).unwrap();
+    let token = CredentialFile::Token(PathBuf::from("/etc/upmon/secrets/npm"));
+    assert_eq!(settings.registries[&RegistryId::Npm].credential, Some(token));
+    assert_eq!(settings.cache.directory, Some(PathBuf::from("/etc/upmon/../cache")));
+}
+
+#[test]
+fn the_environment_beats_every_network_setting_of_the_file() {
+    let environment = [
+        ("UPMON_NETWORK_TIMEOUT", "1s"),
+        ("UPMON_NETWORK_CONNECT_TIMEOUT", "2s"),
+        ("UPMON_NETWORK_DEADLINE", "3s"),
+        ("UPMON_NETWORK_CONTACT", "me@example.org"),
+        ("UPMON_CACHE_DIR", "elsewhere"),
+        ("UPMON_CACHE_SIZE", "5 kB"),
+        ("UPMON_CACHE_STALE", "false"),
+        ("UPMON_NPM_CONCURRENCY", "1"),
+        ("UPMON_NPM_RATE", "0.5"),
+        ("UPMON_NPM_FRESH_FOR", "0s"),
+        ("UPMON_NPM_MAX_SIZE", "7 B"),
+        ("UPMON_GIT_CONCURRENCY", "2"),
+        ("UPMON_GIT_FRESH_FOR", "9m"),
+        ("UPMON_RUBYGEMS_RATE", "8"),
+    ];
+    let settings = parse(SAMPLE, &environment, Flags::default()).unwrap();
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    let network = NetworkSettings {
+        timeout: seconds(1),
+        connect_timeout: seconds(2),
+        deadline: seconds(3),
+        contact: Some("me@example.org".to_owned()),
+    };
+    assert_eq!(settings.network, network);
+    let cache = CacheSettings { directory: Some("elsewhere".into()), size: Some(5000), stale: false };
+    assert_eq!(settings.cache, cache);
+    let npm = &settings.registries[&RegistryId::Npm];
+    assert_eq!((npm.concurrency, npm.rate), (Some(1), Some(0.5)));
+    assert_eq!((npm.fresh_for, npm.max_size), (seconds(0), Some(7)));
+    let git = &settings.registries[&RegistryId::Git];
+    assert_eq!((git.concurrency, git.fresh_for), (Some(2), seconds(540)));
+    assert_eq!(settings.registries[&RegistryId::RubyGems].rate, Some(8.0));
+}
+
+/// The defaults that the schema tells are those that hold.
+#[test]
+fn the_defaults_of_the_schema_are_those_of_the_code() {
+    let defaults = upmon::http::options::Options::default();
+    let schema = upmon::schema::schema(upmon::schema::Which::Settings);
+    let of = |section: &str, key: &str| schema["$defs"][section]["properties"][key]["default"].clone();
+    let seconds = |time: Duration| serde_json::json!(format!("{}s", time.as_secs()));
+    assert_eq!(of("network", "timeout"), seconds(defaults.timeout));
+    assert_eq!(of("network", "connect-timeout"), seconds(defaults.connect_timeout));
+    assert_eq!((of("network", "deadline"), defaults.deadline), ("5m".into(), Some(Duration::from_mins(5))));
+    assert_eq!(of("cache", "size"), serde_json::json!(format!("{} MiB", defaults.cache_size >> 20)));
 }
 
 #[test]
@@ -165,14 +273,21 @@ fn the_environment_moves_registries() {
     let environment =
         [("UPMON_NPM_URL", "https://env.example.org/x"), ("UPMON_CRATES_IO_URL", "sparse+https://c.example.org/")];
     let settings = parse(file, &environment, Flags::default()).unwrap();
-    let shown: Vec<_> = settings.registries.iter().map(|(id, base)| format!("{id} {base}")).collect();
-    assert_eq!(shown, ["crates-io https://c.example.org/", "npm https://env.example.org/x"]);
+    let shown = |(id, settings): (&RegistryId, &RegistrySettings)| {
+        let base = settings.base.as_ref().unwrap();
+        format!("{id} {} {}", base.url, base.source)
+    };
+    let shown: Vec<_> = settings.registries.iter().map(shown).collect();
+    let expected =
+        ["crates-io https://c.example.org/ `UPMON_CRATES_IO_URL`", "npm https://env.example.org/x `UPMON_NPM_URL`"];
+    assert_eq!(shown, expected);
 }
 
 #[test]
 fn a_credential_in_an_address_is_kept_and_never_shown() {
     let settings = settings("[registries.npm]\nurl = \"https://user:hunter2@npm.example.org/\"\n");
-    assert_eq!(settings.registries[&RegistryId::Npm].url().password(), Some("hunter2"));
+    let base = settings.registries[&RegistryId::Npm].base.as_ref().unwrap();
+    assert_eq!(base.url.url().password(), Some("hunter2"));
     assert!(!format!("{settings:?}").contains("hunter2"));
     for (file, environment) in [
         ("[registries.npm]\nurl = \"https://user:hunter2@host/?x\"\nx = 1", ""),
@@ -221,9 +336,36 @@ const WRONG: &[(&str, &str)] = &[
     ),
     ("[[rules]]\npins = \"a\"\npolicy = \"defualt\"", "3:10: there is no policy `defualt`"),
     ("[rules]\npins = \"a\"", "1:1: `rules` must be a list, not a table"),
-    ("[registries.cratesio]\nurl = \"https://host/\"", "1:13: there is no registry `cratesio` that could be moved"),
-    ("[registries.git]\nurl = \"https://host/\"", "1:13: there is no registry `git` that could be moved"),
-    ("[registries.npm]", "1:1: `url` is missing from `npm`"),
+    ("[registries.cratesio]\nurl = \"https://host/\"", "1:13: there is no registry `cratesio`"),
+    ("[registries.git]\nurl = \"https://host/\"", "2:1: unknown key `url`"),
+    ("[registries.npm]\nconcurrency = 0", "2:15: `concurrency` must be a whole number from 1 to 1000"),
+    ("[registries.npm]\nconcurrency = 1.5", "2:15: `concurrency` must be a whole number from 1 to 1000"),
+    ("[registries.npm]\nconcurrency = \"1\"", "2:15: `concurrency` must be a whole number, not a string"),
+    ("[registries.npm]\nrate = 0", "2:8: `rate` must be a number from 0.001 to 1000"),
+    ("[registries.npm]\nrate = nan", "2:8: `rate` must be a number from 0.001 to 1000"),
+    ("[registries.npm]\nfresh-for = 15", "2:13: `fresh-for` must be a string, not a number"),
+    ("[registries.npm]\nfresh-for = \"15\"", "2:13: `fresh-for` has no unit"),
+    ("[registries.npm]\nfresh-for = \"2w\"", "2:13: `fresh-for` has an unknown unit"),
+    ("[registries.npm]\nmax-size = \"64\"", "2:12: `max-size` has no unit"),
+    ("[registries.npm]\nmax-size = \"64 Mb\"", "2:12: `max-size` has an unknown unit"),
+    ("[registries.npm]\nmax-size = \"0 B\"", "2:12: `max-size` leaves room for nothing"),
+    ("[registries.npm]\ntoken = \"x\"", "2:1: unknown key `token`"),
+    ("[registries.npm]\ntoken-file = \"~/token\"", "2:14: `token-file` starts with `~`"),
+    ("[registries.npm]\nusername = \"ci\"", "2:12: `username` stands without `password-file`"),
+    ("[registries.npm]\npassword-file = \"p\"", "2:17: `password-file` stands without `username`"),
+    (
+        "[registries.npm]\ntoken-file = \"t\"\nusername = \"ci\"",
+        "2:14: `token-file` stands beside a user name or password, and one credential is enough",
+    ),
+    ("[network]\ntimeout = \"0s\"", "2:11: `timeout` leaves no time at all"),
+    ("[network]\ntimeout = \"30\"", "2:11: `timeout` has no unit"),
+    ("[network]\ndeadline = \"2y\"", "2:12: `deadline` has an unknown unit"),
+    ("[network]\ndeadline = \"400d\"", "2:12: `deadline` is longer than a year"),
+    ("[network]\ncontact = \"me (at home)\"", "2:11: `contact` holds `(`, which a user agent cannot"),
+    ("[network]\nproxy = \"http://proxy:3128\"", "2:1: unknown key `proxy`"),
+    ("[cache]\nsize = \"1 TB\"", "2:8: `size` has an unknown unit"),
+    ("[cache]\nstale = \"yes\"", "2:9: `stale` must be `true` or `false`, not a string"),
+    ("[cache]\ndir = \"\"", "2:7: `dir` is empty"),
     ("[registries.npm]\nurl = \"host\"", "2:7: `url` is not an address: relative URL without a base"),
     ("[registries.npm]\nurl = \"file:///x\"", "2:7: `url` is not an http address"),
     (

@@ -397,6 +397,23 @@ async fn every_status_and_every_wrong_body_has_its_kind() {
 }
 
 #[tokio::test]
+async fn an_answer_cut_short_anywhere_is_never_a_shorter_list() {
+    let root = Root::new();
+    root.import("tool.git", &history(), true);
+    for is_old in [false, true] {
+        let mut kinds = Vec::new();
+        for cut in (0..64).step_by(5).chain((64..1500).step_by(61)) {
+            let web = Web::start(root.path(), Manner { is_old, cut: Some(cut), ..Manner::default() });
+            match ask(&query(&web.url("tool.git"))).await {
+                Ok(facts) => assert_eq!(tags(&facts), expected(&root, "tool.git"), "{is_old} {cut}"),
+                Err(error) => kinds.push(error.kind()),
+            }
+        }
+        assert!(kinds.len() > 20 && kinds.iter().all(|kind| *kind == ErrorKind::BadResponse), "{is_old} {kinds:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_rate_limit_says_until_when_by_the_servers_clock() {
     let head = "429 Too Many Requests\r\nRetry-After: 60\r\nDate: Fri, 20 Nov 2026 06:00:00 GMT";
     let web =

@@ -8,3 +8,4 @@ mod pace;
 mod secrets;
 mod statuses;
 mod support;
+mod tls;

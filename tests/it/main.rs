@@ -7,6 +7,7 @@ mod crates_io;
 mod git;
 mod http;
 mod manifest;
+mod names;
 mod npm;
 mod oracle_lag;
 mod oracle_tags;

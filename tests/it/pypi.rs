@@ -27,7 +27,9 @@ fn read(media_type: &str, body: &str) -> Result<ReleaseSet, LookupError> {
 }
 
 /// Version, time, yanked, without files: what differs between releases of an index.
-fn rows(facts: &ReleaseSet) -> Vec<(&str, Option<String>, Option<&str>, bool)> {
+type Row<'set> = (&'set str, Option<String>, Option<&'set str>, bool);
+
+fn rows(facts: &ReleaseSet) -> Vec<Row<'_>> {
     let row = |release: &'_ Release| release.published_at.map(|time| time.to_rfc3339());
     facts
         .releases
@@ -36,8 +38,8 @@ fn rows(facts: &ReleaseSet) -> Vec<(&str, Option<String>, Option<&str>, bool)> {
         .collect()
 }
 
-fn time(text: &str) -> Option<String> {
-    Some(format!("{text}+00:00"))
+fn time(text: &str) -> String {
+    format!("{text}+00:00")
 }
 
 fn unreadable(facts: &ReleaseSet) -> Vec<&str> {
@@ -51,10 +53,10 @@ fn the_json_form_joins_files_to_versions() {
         rows(&facts),
         [
             // one file of two is yanked: the version is not
-            ("1.0.0", time("2024-01-02T03:04:05"), None, false),
-            ("1.1.0", time("2024-02-01T00:00:00"), None, false),
+            ("1.0.0", Some(time("2024-01-02T03:04:05")), None, false),
+            ("1.1.0", Some(time("2024-02-01T00:00:00")), None, false),
             // all are, one of them known by its label alone; the first reason given is kept
-            ("1.2.0", time("2024-03-01T00:00:00"), Some("no } good"), false),
+            ("1.2.0", Some(time("2024-03-01T00:00:00")), Some("no } good"), false),
             // its file spells it `1.03.0`
             ("1.3.0", None, None, false),
             ("1.4.0", None, None, true),
@@ -71,7 +73,7 @@ fn the_html_form_tells_files_and_yanks() {
     assert_eq!(
         rows(&facts),
         [
-            ("1.0.0", time("2024-01-02T03:04:05.500"), Some("two <reasons>"), false),
+            ("1.0.0", Some(time("2024-01-02T03:04:05.500")), Some("two <reasons>"), false),
             ("1.1.0+local.1", None, None, false),
             ("1.2.0", None, None, false),
         ]
@@ -85,10 +87,10 @@ fn true_answers_of_a_manager_are_read() {
     let simple = "https://pypi.org/simple/sampleproject/";
     let facts = releases(&pypi(), &query("sampleproject"), &Canned::default().answer(simple, "text/html", TRUE_HTML));
     let expected = [
-        ("1.2.0", time("2015-06-14T14:37:56.383366"), None, false),
-        ("1.3.0", time("2019-05-28T20:23:12.721927"), None, false),
-        ("3.0.0", time("2022-12-01T18:51:00.007372"), None, false),
-        ("4.0.0", time("2024-11-06T22:37:09.220617"), None, false),
+        ("1.2.0", Some(time("2015-06-14T14:37:56.383366")), None, false),
+        ("1.3.0", Some(time("2019-05-28T20:23:12.721927")), None, false),
+        ("3.0.0", Some(time("2022-12-01T18:51:00.007372")), None, false),
+        ("4.0.0", Some(time("2024-11-06T22:37:09.220617")), None, false),
     ];
     assert_eq!(rows(&facts.unwrap())[..], expected);
     let project = "https://pypi.org/pypi/sampleproject/json";
@@ -249,7 +251,10 @@ fn two_spellings_of_one_version_are_one_release_in_the_index_s_own_spelling() {
         {"filename": "demo_project-1.0rc1-py3-none-any.whl", "upload-time": "2024-01-02T00:00:00Z"},
         {"filename": "demo-project-2.0.tar.gz", "yanked": true}]}"#;
     let facts = read(JSON, body).unwrap();
-    assert_eq!(rows(&facts), [("1.0-rc1", time("2024-01-02T00:00:00"), None, false), ("2.0.0", None, Some(""), false)]);
+    assert_eq!(
+        rows(&facts),
+        [("1.0-rc1", Some(time("2024-01-02T00:00:00")), None, false), ("2.0.0", None, Some(""), false)]
+    );
 }
 
 #[test]
@@ -302,7 +307,7 @@ fn dates_that_the_simple_api_lacks_come_from_the_project_document() {
                 {"upload_time": "2020-01-02T00:00:00", "upload_time_iso_8601": "2020-01-01T00:00:00.5Z"}],
         "1.1": [{"upload_time": "2021-01-01T00:00:00", "yanked": true, "yanked_reason": null}], "1.2": null}}"#;
     let canned = || Canned::default().answer(SIMPLE, JSON, files).answer(PROJECT, "application/json", document);
-    let expected = [time("2020-01-01T00:00:00.500"), time("2021-01-01T00:00:00")];
+    let expected = [Some(time("2020-01-01T00:00:00.500")), Some(time("2021-01-01T00:00:00"))];
 
     let dated = Query { dates: true, ..query("demo-project") };
     let facts = releases(&pypi(), &dated, &canned()).unwrap();

@@ -159,13 +159,17 @@ fn reader_and_schema_know_the_same_keys_of_settings() {
         ("[[policy.by-age]]", "row-by-age"),
         ("[[rules]]", "rule"),
         ("[registries.npm]", "registry"),
+        ("[registries.git]", "git-remotes"),
+        ("[network]", "network"),
+        ("[cache]", "cache"),
         ("[check]", "check"),
     ] {
         places.push((place, schema["$defs"][definition]["properties"].clone()));
     }
     for (place, properties) in places {
         for key in properties.as_object().unwrap().keys().map(String::as_str).chain(["unheard-of"]) {
-            let text = format!("{place}\n{key} = 1\n");
+            // a list of a number is no key's value
+            let text = format!("{place}\n{key} = [1]\n");
             let parsed = Settings::parse(Some(Source::new("upmon.toml", text.as_str())), &|_| None, Flags::default());
             let told = parsed.expect_err(&text).to_string();
             let is_unknown = told.contains("unknown key");

@@ -309,7 +309,7 @@ def make_repository(scenario, path, tags):
             stream.append(f"tag v0.0.{number}\nfrom :{number}\ntagger {who}\ndata 1\nt\n")
     for version in ["1.2.0", "1.3.0"]:
         stream.append(f"reset refs/tags/gopls/v{version}\nfrom :1\n")
-    done = subprocess.run(["git", "--git-dir", path, "fast-import", "--quiet"], input="\n".join(stream) + "\n", text=True, check=False)
+    done = subprocess.run(["git", "--git-dir", path, "fast-import", "--quiet"], input="".join(stream), text=True, check=False)
     expect(done.returncode, 0, "git fast-import")
 
 

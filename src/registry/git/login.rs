@@ -6,6 +6,8 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use url::{Host, Url};
 
+use crate::http::credentials::Credentials;
+
 /// A user name and a password or token. The secret does not show in `Debug`.
 #[derive(Debug, Clone)]
 pub struct Login {
@@ -41,13 +43,12 @@ impl Logins {
         Self::new(|_| None)
     }
 
-    /// The token in `UPMON_GIT_TOKEN` for the one host that `UPMON_GIT_TOKEN_HOST` names (`github.com` where it is not
-    /// set), else the entry of the host in the netrc file (`NETRC`, else `~/.netrc`). The netrc entry `default` is not
-    /// used: it would hand a password to any host that asks.
-    pub fn from_environment() -> Self {
-        Self::new(|url| {
-            let host = url.host_str()?;
-            token_for(host, |name| std::env::var(name).ok()).or_else(|| netrc_for(host))
+    /// Those of the credentials that have a user and a password, each in its scope.
+    pub fn from_credentials(credentials: Credentials) -> Self {
+        Self::new(move |url| {
+            let credential = credentials.of(url)?;
+            let (username, password) = credential.user_and_password()?;
+            Some(Login { username, password, found_in: credential.source().to_owned() })
         })
     }
 
@@ -68,57 +69,25 @@ pub(super) fn is_private(url: &Url) -> bool {
     is_local || url.scheme() == "https"
 }
 
-fn token_for(host: &str, variable: impl Fn(&str) -> Option<String>) -> Option<Login> {
-    let set = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
-    let token = set("UPMON_GIT_TOKEN")?;
-    let belongs_to = set("UPMON_GIT_TOKEN_HOST").unwrap_or_else(|| "github.com".to_owned());
-    belongs_to.trim().eq_ignore_ascii_case(host).then(|| Login {
-        username: "x-access-token".to_owned(),
-        password: SecretString::from(token.trim()),
-        found_in: "`UPMON_GIT_TOKEN`".to_owned(),
-    })
-}
-
-fn netrc_for(host: &str) -> Option<Login> {
-    let netrc = netrc::Netrc::new().inspect_err(|error| tracing::debug!(%error, "no netrc")).ok()?;
-    let entry = netrc.hosts.get(host).filter(|_| host != "default")?;
-    Some(Login {
-        username: entry.login.clone(),
-        password: SecretString::from(entry.password.clone()),
-        found_in: "the netrc file".to_owned(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use secrecy::ExposeSecret;
 
-    fn variable(pairs: &'static [(&str, &str)]) -> impl Fn(&str) -> Option<String> {
-        move |name| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+    use crate::http::credentials::{Credential, Scope};
+
+    fn logins(host: &str) -> Logins {
+        let mut credentials = Credentials::default();
+        let scope = Scope::Host(host.to_owned());
+        credentials.push(Credential::basic(scope, "x", &"hunter2".into(), "`UPMON_GIT_TOKEN`"));
+        Logins::from_credentials(credentials)
     }
 
     #[test]
-    fn a_token_belongs_to_one_host() {
-        let alone: &[_] = &[("UPMON_GIT_TOKEN", "secret")];
-        let named: &[_] = &[("UPMON_GIT_TOKEN", "secret"), ("UPMON_GIT_TOKEN_HOST", "git.example.org")];
-        let rows = [
-            (alone, "github.com", true),
-            (alone, "git.example.org", false),
-            (named, "git.example.org", true),
-            (named, "github.com", false),
-            (&[("UPMON_GIT_TOKEN", " ")], "github.com", false),
-        ];
-        for (pairs, host, is_given) in rows {
-            assert_eq!(token_for(host, variable(pairs)).is_some(), is_given, "{pairs:?} {host}");
-        }
-    }
-
-    #[test]
-    fn a_login_does_not_show_its_password() {
-        let login = token_for("github.com", variable(&[("UPMON_GIT_TOKEN", "hunter2")])).unwrap();
-        assert_eq!(login.password.expose_secret(), "hunter2");
-        assert!(!format!("{login:?}").contains("hunter2"));
+    fn a_login_says_where_it_was_found_and_not_what_it_is() {
+        let login = logins("github.com").find(&Url::parse("https://github.com/a/b").unwrap()).unwrap();
+        let shown = format!("{login:?}");
+        assert!(shown.contains("UPMON_GIT_TOKEN") && !shown.contains("hunter2"), "{shown}");
+        assert!(logins("github.com").find(&Url::parse("https://example.org/a").unwrap()).is_none());
     }
 
     #[test]
@@ -131,8 +100,9 @@ mod tests {
             ("http://localhost/a", true),
             ("http://localhost.example.org/a", false),
         ];
-        let logins = Logins::new(|_| token_for("github.com", variable(&[("UPMON_GIT_TOKEN", "x")])));
         for (url, is_given) in rows {
+            let login = |_: &Url| logins("example.org").find(&Url::parse("https://example.org/").unwrap());
+            let logins = Logins::new(login);
             assert_eq!(logins.find(&Url::parse(url).unwrap()).is_some(), is_given, "{url}");
         }
     }

@@ -152,6 +152,9 @@ pub(super) struct Manner {
     pub(super) fixed: Option<(String, String)>,
     /// How many requests get `500` before the first good answer.
     pub(super) failures: usize,
+    /// Answers of git are cut after so many bytes, with a `Content-Length` that hides it: those to `POST`, or those of an
+    /// old server to `GET`.
+    pub(super) cut: Option<usize>,
     /// Forgets what was asked, for measurements.
     pub(super) keeps_no_log: bool,
 }
@@ -269,7 +272,11 @@ impl Server {
         let end = output.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
         let head = String::from_utf8_lossy(&output[..end]).into_owned();
         let status = head.lines().find_map(|line| line.strip_prefix("Status: ")).unwrap_or("200 OK");
-        (format!("{status}\r\n{head}"), output[end + 4..].to_vec())
+        let mut body = output[end + 4..].to_vec();
+        if let Some(cut) = self.manner.cut.filter(|_| self.manner.is_old || asked.line.starts_with("POST")) {
+            body.truncate(cut);
+        }
+        (format!("{status}\r\n{head}"), body)
     }
 }
 

@@ -26,9 +26,9 @@ fn run(directory: &Path) -> Client {
     client(cached(directory))
 }
 
-fn entries(directory: &Path) -> Vec<std::path::PathBuf> {
-    let files = fs::read_dir(directory.join("facts")).unwrap().map(|file| file.unwrap().path());
-    files.filter(|path| path.file_name().is_some_and(|name| name.len() == 64)).collect()
+/// What lies in the cache: a file for each run that wrote something.
+fn segments(directory: &Path) -> Vec<std::path::PathBuf> {
+    fs::read_dir(directory.join("facts")).unwrap().map(|file| file.unwrap().path()).collect()
 }
 
 /// Answers with 304 to a question with this header, and else with facts that have these headers.
@@ -113,7 +113,6 @@ async fn a_changed_answer_replaces_what_was_kept() {
     for version in ["1.0.0", "1.1.0", "1.2.0"] {
         assert_eq!(versions(&fetch(&run(directory.path()), &server.url).await.unwrap()), [version]);
     }
-    assert_eq!(entries(directory.path()).len(), 1);
 }
 
 #[tokio::test]
@@ -126,7 +125,7 @@ async fn a_confirmation_of_an_entry_that_is_gone_is_asked_again() {
     })
     .await;
     fetch(&run(directory.path()), &server.url).await.unwrap();
-    fs::remove_file(&entries(directory.path())[0]).unwrap();
+    fs::remove_file(&segments(directory.path())[0]).unwrap();
     let fetched = fetch(&run(directory.path()), &server.url).await.unwrap();
     assert_eq!((fetched.origin, versions(&fetched)), (Origin::Network, vec!["1.0.0"]));
     assert!(!server.requests().iter().any(|request| request.contains("if-none-match")));
@@ -164,7 +163,7 @@ async fn broken_entries_are_fetched_again() {
     for (turn, broken) in breaks.into_iter().enumerate() {
         let directory = tempfile::tempdir().unwrap();
         fetch(&run(directory.path()), &server.url).await.unwrap();
-        broken(&entries(directory.path())[0]);
+        broken(&segments(directory.path())[0]);
         let fetched = fetch(&run(directory.path()), &server.url).await.unwrap();
         assert_eq!((fetched.origin, versions(&fetched)), (Origin::Network, vec!["1.0.0"]), "break {turn}");
     }
@@ -188,12 +187,12 @@ async fn errors_are_never_kept() {
         let directory = tempfile::tempdir().unwrap();
         let server = Server::start(move |_, _| answer(status, headers, "")).await;
         fetch(&run(directory.path()), &server.url).await.unwrap_err();
-        assert!(entries(directory.path()).is_empty(), "{status}");
+        assert!(segments(directory.path()).is_empty(), "{status}");
     }
     let directory = tempfile::tempdir().unwrap();
     let server = Server::start(|_, _| answer("200 OK", &["cache-control: max-age=600"], "<html>")).await;
     fetch(&run(directory.path()), &server.url).await.unwrap_err();
-    assert!(entries(directory.path()).is_empty());
+    assert!(segments(directory.path()).is_empty());
 }
 
 #[tokio::test]
@@ -213,7 +212,7 @@ async fn what_must_not_be_kept_is_not_kept() {
     let server =
         Server::start(|_, _| answer("200 OK", &["cache-control: no-store", "etag: \"a\""], "1.0.0\nend")).await;
     fetch(&run(directory.path()), &server.url).await.unwrap();
-    assert!(entries(directory.path()).is_empty());
+    assert!(segments(directory.path()).is_empty());
 }
 
 #[tokio::test]
@@ -316,5 +315,4 @@ async fn two_runs_at_once_do_not_disturb_each_other() {
     for ended in join_all(lookups).await {
         assert_eq!(versions(&ended.unwrap()).len(), 1);
     }
-    assert_eq!(entries(directory.path()).len(), 1);
 }
