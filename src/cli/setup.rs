@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, SubsecRound, Utc};
 use clap::Args;
+use clap::builder::FalseyValueParser;
 
 use super::network::{Network, NetworkArgs, variable};
 use super::{Failure, Global, output};
@@ -29,7 +30,7 @@ pub(super) struct SetupArgs {
     #[arg(long, conflicts_with = "no_cache")]
     offline: bool,
     /// Also ask for links (changelog, repository) of packages that are behind, where that takes a request of its own
-    #[arg(long, env = "UPMON_LINKS", hide_env_values = true)]
+    #[arg(long, env = "UPMON_LINKS", hide_env_values = true, value_parser = FalseyValueParser::new())]
     links: bool,
     /// Where a registry cannot be reached, show what it last said, marked as stale
     #[arg(long, conflicts_with = "no_cache")]

@@ -54,9 +54,22 @@ async fn json_is_one_valid_document_alone_on_standard_output() {
         [Value::Null, json!("1.1.1"), Value::Null, Value::Null, Value::Null, Value::Null]
     );
     assert_eq!(words("/notices/0/kind")[1], "pin-yanked");
-    assert_eq!(words("/links/changelog")[2], "https://example.org/gemmy/CHANGELOG.md");
     assert_eq!(words("/due")[4], "2026-11-29T00:00:00Z");
     assert_eq!(words("/error/kind")[5], "not-found");
+}
+
+#[tokio::test]
+async fn links_that_cost_a_question_are_asked_for_only_when_wanted() {
+    let world = small_with(KNOWN_PINS).await;
+    let gemmy = |run: crate::support::runner::Run| run.each("/links/changelog")[2].clone();
+    assert_eq!(gemmy(world.run(&["check", "--json"]).ended(0)), Value::Null);
+    let asked = world.questions().await;
+    let changelog = "https://example.org/gemmy/CHANGELOG.md";
+    assert_eq!(gemmy(world.run(&["check", "--json", "--links"]).ended(0)), changelog);
+    // one gem is behind; crates have no links outside of crates.io
+    assert_eq!(world.questions().await, asked + 1);
+    assert_eq!(gemmy(world.run(&["check", "--json", "--offline", "--links"]).ended(0)), Value::Null);
+    assert_eq!(gemmy(world.with("UPMON_LINKS", "1").run(&["check", "--json"]).ended(0)), changelog);
 }
 
 #[tokio::test]
