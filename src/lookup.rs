@@ -5,6 +5,7 @@
 //! judged, so ten thousand pins cost ten thousand findings, not ten thousand release lists.
 
 mod finding;
+mod other_tags;
 
 use std::collections::HashMap;
 use std::sync::Arc;

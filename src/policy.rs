@@ -116,6 +116,8 @@ pub struct Policy {
     pub pin_removed: Severity,
     /// At least this severe when the pinned release is deprecated.
     pub pin_deprecated: Severity,
+    /// At least this severe when the registry has hidden the whole package as possibly harmful.
+    pub pin_quarantined: Severity,
 }
 
 impl Default for Policy {
@@ -134,6 +136,7 @@ impl Default for Policy {
             pin_yanked: Severity::Error,
             pin_removed: Severity::Error,
             pin_deprecated: Severity::Warning,
+            pin_quarantined: Severity::Error,
         }
     }
 }
@@ -147,6 +150,8 @@ pub struct PinTrouble {
     pub removed: bool,
     /// Advised against.
     pub deprecated: bool,
+    /// Hidden by the registry with its whole package, as possibly harmful.
+    pub quarantined: bool,
 }
 
 /// The facts that a policy looks at.
@@ -189,6 +194,7 @@ impl Policy {
             .filter(|_| is_minor_row && severity == Severity::Warning)
             .map(|since| since + self.due_after);
         let trouble = [
+            (facts.trouble.quarantined, self.pin_quarantined, "the package is quarantined"),
             (facts.trouble.yanked, self.pin_yanked, "the pin is yanked"),
             (facts.trouble.removed, self.pin_removed, "the pin is not listed upstream"),
             (facts.trouble.deprecated, self.pin_deprecated, "the pin is deprecated"),
@@ -402,11 +408,13 @@ mod tests {
         let yanked = PinTrouble { yanked: true, ..PinTrouble::default() };
         let removed = PinTrouble { removed: true, ..PinTrouble::default() };
         let deprecated = PinTrouble { deprecated: true, ..PinTrouble::default() };
-        let all = PinTrouble { yanked: true, removed: true, deprecated: true };
+        let quarantined = PinTrouble { quarantined: true, ..PinTrouble::default() };
+        let all = PinTrouble { yanked: true, removed: true, deprecated: true, quarantined: false };
         for (behind, trouble, severity, rule) in [
             (CURRENT, yanked, Severity::Error, "default: the pin is yanked"),
             (CURRENT, removed, Severity::Error, "default: the pin is not listed upstream"),
             (CURRENT, deprecated, Severity::Warning, "default: the pin is deprecated"),
+            (CURRENT, quarantined, Severity::Error, "default: the package is quarantined"),
             (CURRENT, all, Severity::Error, "default: the pin is yanked"),
             ((0, 2, 0, 2), deprecated, Severity::Error, "default: 2 or more minors"),
             ((1, 0, 0, 1), yanked, Severity::Critical, "default: 1 or more majors"),

@@ -466,15 +466,15 @@ mod tests {
         let requiring = |text: &str| Pin { requirement: Some(text.to_owned()), ..Pin::sample("1.0") };
         let templated = Pin { tag: Some("v{version}".parse().unwrap()), ..Pin::sample("release-1.0") };
         for (pin, message) in [
-            (Pin::sample("latest"), "`latest` is not a loose version: it names no version"),
-            (Pin::sample(""), "`` is not a loose version: it names no version"),
+            (Pin::sample("latest"), "`latest` is not a valid loose version: it names no version"),
+            (Pin::sample(""), "`` is not a valid loose version: it names no version"),
             (
                 Pin { registry: RegistryId::Npm, ..Pin::sample("latest") },
-                "`latest` is not a loose version: it names no version",
+                "`latest` is not a valid loose version: it names no version",
             ),
-            (templated, "`release-1.0` is not a loose version: it names no version"),
-            (requiring(">="), "`>=` is not a loose requirement: `` is not a version"),
-            (ignoring("", None, None), "`` is not a loose requirement: a comparator is missing"),
+            (templated, "`release-1.0` is not a valid loose version: it names no version"),
+            (requiring(">="), "`>=` is not a valid loose requirement: `` is not a version"),
+            (ignoring("", None, None), "`` is not a valid loose requirement: a comparator is missing"),
         ] {
             assert_eq!(select(&pin, &listed(&["1.0"]), limits()).unwrap_err().to_string(), message);
         }

@@ -45,12 +45,11 @@ pub(super) fn run(global: &Global, arguments: &CheckArgs) -> Result<ExitCode, Fa
     let report = setup.wait(engine.check(&pins, &|done| bar.set_position(done as u64)));
     bar.finish_and_clear();
     let report = report?;
-    if let Some(path) = &arguments.write_report {
-        write_report(path, &report)?;
-    }
+    let written = arguments.write_report.as_deref().map_or(Ok(()), |path| write_report(path, &report));
     let format = if arguments.json { Format::Json } else { arguments.format };
     let options = Options { width: output::width(), colour: output::uses_color(global.color), ..Options::default() };
     output::print(render(&report, format, &options).as_bytes())?;
+    written?;
     Ok(exit_code(&report, &setup.settings))
 }
 
@@ -69,11 +68,20 @@ fn exit_code(report: &Report, settings: &Settings) -> ExitCode {
 fn write_report(path: &Path, report: &Report) -> Result<(), Failure> {
     let json = render(report, Format::Json, &Options::default());
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let written = tempfile::NamedTempFile::new_in(directory)
+    let written = new_file_in(directory)
         .and_then(|mut file| std::io::Write::write_all(&mut file, json.as_bytes()).map(|()| file))
         .and_then(|file| file.persist(path).map_err(|error| error.error));
     written.map(drop).map_err(|error| {
         let hint = "the directory must exist and be writable";
-        Failure::Action(format!("error: cannot write the report to `{}`: {error}\n  hint: {hint}", path.display()))
+        Failure::Action(format!("error: cannot write the report to `{}`: {error}\nhint: {hint}", path.display()))
     })
+}
+
+/// A file of which nobody knows the name yet, as open to others as any new file.
+fn new_file_in(directory: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".upmon-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(directory)
 }

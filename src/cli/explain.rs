@@ -9,11 +9,13 @@ use super::{Failure, Global, output};
 use crate::config::Flags;
 use crate::error::{ExitCode, LookupError};
 use crate::http::Origin;
+use crate::lag::{Behind, Status};
 use crate::lookup::{Engine, Learned};
 use crate::pin::Pin;
 use crate::report::Finding;
 use crate::report::escape::terminal;
 use crate::select::{Candidate, Selection};
+use crate::version::Step;
 
 /// Arguments of `upmon explain`.
 #[derive(Debug, Args)]
@@ -72,7 +74,7 @@ fn releases(text: &mut String, selection: &Selection<'_>) -> std::fmt::Result {
         (Some(a), Some(b)) => b.total_order(a),
         (a, b) => b.is_some().cmp(&a.is_some()),
     });
-    writeln!(text, "  {} releases:", candidates.len())?;
+    writeln!(text, "  {} release{}:", candidates.len(), if candidates.len() == 1 { "" } else { "s" })?;
     let widest =
         candidates.iter().map(|candidate| candidate.release.version.chars().count()).max().unwrap_or(0).min(40);
     for candidate in candidates {
@@ -107,11 +109,7 @@ fn verdict(text: &mut String, engine: &Engine, pin: &Pin, finding: &Finding) -> 
         writeln!(text, "  wanted {} by the requirement {}", terminal(&wanted.version), terminal(requirement))?;
     }
     if let (Some(behind), Some(update), Some(severity)) = (&finding.behind, finding.update, finding.severity) {
-        let counts = format!(
-            "{} major, {} minor, {} patch, {} releases",
-            behind.major, behind.minor, behind.patch, behind.releases
-        );
-        writeln!(text, "  {}: update {update}, behind by {counts}", finding.status.as_str())?;
+        writeln!(text, "  {}", standing(finding.status, update, behind))?;
         if let (Some(since), Some(days)) = (finding.behind_since, finding.days) {
             writeln!(
                 text,
@@ -130,6 +128,20 @@ fn verdict(text: &mut String, engine: &Engine, pin: &Pin, finding: &Finding) -> 
         writeln!(text, "  note: {}", terminal(&notice.message))?;
     }
     writeln!(text)
+}
+
+/// `behind: update minor, by 0 major, 2 minor, 0 patch, 3 releases`, or the status alone where nothing lies between.
+fn standing(status: Status, update: Step, behind: &Behind) -> String {
+    let Behind { major, minor, patch, releases } = behind;
+    let plural = if *releases == 1 { "" } else { "s" };
+    match status {
+        Status::Behind => {
+            format!(
+                "behind: update {update}, by {major} major, {minor} minor, {patch} patch, {releases} release{plural}"
+            )
+        }
+        Status::Current | Status::Ahead | Status::Unknown => status.as_str().to_owned(),
+    }
 }
 
 const fn origin(origin: Origin) -> &'static str {

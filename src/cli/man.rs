@@ -19,7 +19,7 @@ pub(super) fn run(arguments: &ManArgs) -> Result<ExitCode, Failure> {
         None => app,
         Some(name) => {
             let unknown =
-                || Failure::Usage(format!("error: there is no command `{name}`\n  hint: `upmon --help` lists them"));
+                || Failure::Usage(format!("error: there is no command `{name}`\nhint: `upmon --help` lists them"));
             app.find_subcommand(name).cloned().ok_or_else(unknown)?
         }
     };

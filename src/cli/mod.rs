@@ -29,7 +29,6 @@ use crate::error::ExitCode;
     about = "Tells which of the upstream packages you pin have moved on, how far behind each pin is, and how bad that is",
     after_help = EXIT_CODES,
     arg_required_else_help = true,
-    propagate_version = true,
     max_term_width = 100
 )]
 pub struct App {
@@ -41,11 +40,12 @@ pub struct App {
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  done, and nothing is at or above --fail-on
-  1  something is at or above --fail-on
-  2  the command line, the pins or the settings are wrong
-  3  something is unknown (--allow-unknown turns this into 0)
-  4  an action could not be carried out
+    0  done, and nothing is at or above --fail-on
+    1  something is at or above --fail-on
+    2  the command line, the pins or the settings are wrong
+    3  something is unknown (--allow-unknown turns this into 0)
+    4  an action could not be carried out
+  130  ended by Ctrl-C
 
 Every setting can also come from upmon.toml or from the environment; a flag beats the environment, which beats the file.";
 
@@ -54,10 +54,17 @@ Every setting can also come from upmon.toml or from the environment; a flag beat
 #[command(next_help_heading = "Global options")]
 struct Global {
     /// The pins file
-    #[arg(long, global = true, env = "UPMON_PINS", value_name = "FILE", default_value = "upstream-versions.json")]
+    #[arg(
+        long,
+        global = true,
+        env = "UPMON_PINS",
+        hide_env_values = true,
+        value_name = "FILE",
+        default_value = "upstream-versions.json"
+    )]
     pins: PathBuf,
     /// The settings file [default: upmon.toml beside the pins file, if there is one]
-    #[arg(long, global = true, env = "UPMON_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, env = "UPMON_CONFIG", hide_env_values = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// When to use colour; `auto` asks the terminal and honours `NO_COLOR`
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
@@ -65,7 +72,7 @@ struct Global {
     /// Say more on standard error: requests and decisions; twice for everything
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
-    /// Say less on standard error: no progress, no summary of what to do next
+    /// Say less on standard error: no progress, no warnings about settings
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     quiet: bool,
 }
@@ -107,7 +114,7 @@ enum Failure {
     #[error("{0}")]
     Action(String),
     /// Ctrl-C.
-    #[error("interrupted; nothing was written")]
+    #[error("interrupted")]
     Interrupted,
 }
 

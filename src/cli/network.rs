@@ -29,7 +29,7 @@ pub(super) struct NetworkArgs {
     #[arg(long)]
     no_cache: bool,
     /// Take registries' addresses and credentials from the files of cargo, npm, pip and Bundler
-    #[arg(long, env = "UPMON_USE_CLIENT_CONFIG", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "UPMON_USE_CLIENT_CONFIG", hide_env_values = true, value_parser = FalseyValueParser::new())]
     use_client_config: bool,
 }
 

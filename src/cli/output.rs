@@ -1,6 +1,7 @@
 //! Where words go: the report to standard output, everything else to standard error.
 
 use std::io::{IsTerminal, Write};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tracing_subscriber::EnvFilter;
@@ -75,5 +76,10 @@ pub(super) fn progress(pins: usize, global: &Global) -> ProgressBar {
     let target = if is_shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let style =
         ProgressStyle::with_template("{spinner} checking {wide_bar} {pos}/{len}").expect("the template is valid");
-    ProgressBar::with_draw_target(Some(pins as u64), target).with_style(style)
+    let bar = ProgressBar::with_draw_target(Some(pins as u64), target).with_style(style);
+    if is_shown {
+        // from the start, so that a registry that hangs is not taken for a program that does
+        bar.enable_steady_tick(Duration::from_millis(120));
+    }
+    bar
 }

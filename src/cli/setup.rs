@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, SubsecRound, Utc};
 use clap::Args;
+use clap::builder::FalseyValueParser;
 
 use super::network::{Network, NetworkArgs, variable};
 use super::{Failure, Global, output};
 use crate::config::{Flags, Settings};
+use crate::document::nearest;
 use crate::http::Fetch;
 use crate::http::client::{Client, install_crypto};
 use crate::lookup::Engine;
@@ -21,13 +23,13 @@ use crate::registry::RegistryId;
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct SetupArgs {
     /// Judge as of this instant: RFC 3339, or a date, which means its first second in UTC
-    #[arg(long, env = "UPMON_AS_OF", value_name = "TIME", value_parser = instant)]
+    #[arg(long, env = "UPMON_AS_OF", hide_env_values = true, value_name = "TIME", value_parser = instant)]
     as_of: Option<DateTime<Utc>>,
     /// Ask nobody: answer from the cache, or not at all
     #[arg(long, conflicts_with = "no_cache")]
     offline: bool,
     /// Also ask for links (changelog, repository) of packages that are behind, where that takes a request of its own
-    #[arg(long, env = "UPMON_LINKS")]
+    #[arg(long, env = "UPMON_LINKS", hide_env_values = true, value_parser = FalseyValueParser::new())]
     links: bool,
     /// Where a registry cannot be reached, show what it last said, marked as stale
     #[arg(long, conflicts_with = "no_cache")]
@@ -45,7 +47,7 @@ pub(super) struct Setup {
     as_of: bool,
     links: bool,
     network: Network,
-    runtime: tokio::runtime::Runtime,
+    runtime: Runtime,
 }
 
 impl Setup {
@@ -88,11 +90,14 @@ impl Setup {
     }
 
     fn no_such_pin(&self, name: &str) -> Failure {
-        let similarity =
-            |id: &String| strsim::jaro(id, name).max(strsim::jaro(id.rsplit('/').next().unwrap_or(id), name));
-        let nearest = self.pins.iter().map(Pin::id).max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
-        let hint = nearest.map(|id| format!("\n  hint: the nearest one is `{id}`")).unwrap_or_default();
-        Failure::Usage(format!("error: no pin is called `{name}`{hint}"))
+        let ids: Vec<String> = self.pins.iter().map(Pin::id).collect();
+        let packages = self.pins.iter().map(|pin| pin.package.as_str());
+        let known: Vec<&str> = ids.iter().map(String::as_str).chain(packages).collect();
+        let hint = match nearest(name, &known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "a pin is named as `group/package`, or by its package alone".to_owned(),
+        };
+        Failure::Usage(format!("error: no pin is called `{name}`\nhint: {hint}"))
     }
 
     /// Everything that lookups need. Nothing is sent yet; the run's deadline starts here.
@@ -117,20 +122,34 @@ impl Setup {
 }
 
 /// Runs something to its end, or to Ctrl-C.
-pub(super) fn wait<T>(runtime: &tokio::runtime::Runtime, work: impl Future<Output = T>) -> Result<T, Failure> {
-    runtime.block_on(async {
+pub(super) fn wait<T>(runtime: &Runtime, work: impl Future<Output = T>) -> Result<T, Failure> {
+    runtime.0.as_ref().expect("the runtime is there until it is dropped").block_on(async {
         tokio::select! {
-            outcome = work => Ok(outcome),
+            // in this order: who asks nobody yet already listens
+            biased;
             _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+            outcome = work => Ok(outcome),
         }
     })
 }
 
-/// The runtime of the process: one thread. Decoding keeps up with the network, and handing answers from thread to thread
-/// costs more than a second core gains; what blocks (git, files) has threads of its own.
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+/// The runtime of the process. Dropping it does not wait for what Ctrl-C cut off: a conversation with a git remote notices
+/// only when its remote speaks.
+#[derive(Debug)]
+pub(super) struct Runtime(Option<tokio::runtime::Runtime>);
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        self.0.take().into_iter().for_each(tokio::runtime::Runtime::shutdown_background);
+    }
+}
+
+/// Starts the runtime: one thread. Decoding keeps up with the network, and handing answers from thread to thread costs more
+/// than a second core gains; what blocks (git, files) has threads of its own.
+pub(super) fn runtime() -> Result<Runtime, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| Failure::Usage(format!("error: no runtime could be started: {error}")))
+    let runtime = runtime.map_err(|error| Failure::Usage(format!("error: no runtime could be started: {error}")))?;
+    Ok(Runtime(Some(runtime)))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where `now` is read, once a run")]

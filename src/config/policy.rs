@@ -53,6 +53,9 @@ table! {
         /// At least this severe when the pinned release is deprecated.
         #[schemars(extend("default" = "warning"), example = &"notice")]
         pin_deprecated = "pin-deprecated": Severity,
+        /// At least this severe when the registry has quarantined the package as possibly harmful.
+        #[schemars(extend("default" = "error"), example = &"critical")]
+        pin_quarantined = "pin-quarantined": Severity,
     }
 }
 
@@ -240,6 +243,7 @@ fn policy(base: Policy, table: &PolicyTable, problems: &mut Vec<Problem>) -> Pol
         pin_yanked: row(&table.pin_yanked, base.pin_yanked),
         pin_removed: row(&table.pin_removed, base.pin_removed),
         pin_deprecated: row(&table.pin_deprecated, base.pin_deprecated),
+        pin_quarantined: row(&table.pin_quarantined, base.pin_quarantined),
         name: base.name,
     }
 }

@@ -8,6 +8,7 @@ use super::exchange::Failure;
 use super::retry::Cause;
 use super::{Decoder, Fetched, Origin, Request, shown};
 use crate::error::LookupError;
+use crate::registry::RegistryId;
 use crate::release::ReleaseSet;
 
 /// One lookup: what is asked, by whom, and the words for how it ended.
@@ -25,12 +26,9 @@ impl Asker<'_> {
 
     /// What an entry says, when that will do.
     pub(super) fn kept(&self, known: Known, origin: Origin, entry: &Entry) -> Result<Fetched, LookupError> {
-        let at = entry.confirmed_at;
         match (known, origin) {
-            (Some(facts), origin) => Ok(self.fetched(facts, origin, Some(at))),
-            (None, Origin::Fresh) => {
-                Err(self.error(&self.failure(Cause::Missing, format!("said so at {}", at.format("%FT%TZ")))))
-            }
+            (Some(facts), origin) => Ok(self.fetched(facts, origin, Some(entry.confirmed_at))),
+            (None, Origin::Fresh) => Err(self.error(&self.failure(Cause::Missing, "said so before"))),
             (None, _) => Err(self.offline()),
         }
     }
@@ -62,7 +60,8 @@ impl Asker<'_> {
         let Failure { cause, address, what } = failure;
         let Request { package, registry, .. } = self.request;
         let message = match cause {
-            Cause::Missing => format!("{registry} has no `{package}`: `{address}` {what}"),
+            // the same words now and from the cache: an unchanged world gives the same bytes
+            Cause::Missing => format!("{registry} has no {} `{package}` (`{address}`)", noun(*registry)),
             Cause::Refused => format!("{registry} refuses `{package}`: `{address}` {what}, {}", self.sent()),
             Cause::Limited(_) => format!("{registry} asks to wait before it tells of `{package}`: `{address}` {what}"),
             _ => format!("asking {registry} for `{package}`: `{address}` {what}"),
@@ -78,5 +77,16 @@ impl Asker<'_> {
             Some(credential) => format!("the credential from {} was sent", credential.source()),
             None => "no credential was sent".to_owned(),
         }
+    }
+}
+
+/// What a registry's own people call a package.
+const fn noun(registry: RegistryId) -> &'static str {
+    match registry {
+        RegistryId::CratesIo => "crate",
+        RegistryId::RubyGems => "gem",
+        RegistryId::PyPi => "project",
+        RegistryId::Npm => "package",
+        RegistryId::Git => "repository",
     }
 }

@@ -206,7 +206,13 @@ fn unreached(url: &Url, error: reqwest::Error) -> Failure {
     } else {
         Cause::Unreached
     };
-    Failure::new(cause, url, told(error))
+    let what = match cause {
+        Cause::TimedOut => "did not answer in time".to_owned(),
+        Cause::Malformed => format!("does not answer in HTTP: {}", told(error)),
+        _ if error.is_connect() => format!("could not be reached: {}", told(error)),
+        _ => format!("gave no answer: {}", told(error)),
+    };
+    Failure::new(cause, url, what)
 }
 
 type Chain<'a> = &'a (dyn std::error::Error + 'static);
@@ -216,10 +222,12 @@ fn sources(error: Chain<'_>) -> impl Iterator<Item = Chain<'_>> {
     std::iter::successors(Some(error), |&error| error.source())
 }
 
-/// An error of the client underneath as one line, without its address, which may hold a credential.
+/// An error of the client underneath as one line, without its address, which may hold a credential, and without the layers
+/// that only say that a request was sent.
 fn told(error: reqwest::Error) -> String {
+    let is_layer = |word: &String| word.starts_with("error sending request") || word.starts_with("client error (");
     let error = error.without_url();
-    let mut words: Vec<String> = sources(&error).map(ToString::to_string).collect();
+    let mut words: Vec<String> = sources(&error).map(ToString::to_string).skip_while(is_layer).collect();
     words.dedup();
     words.join(": ")
 }

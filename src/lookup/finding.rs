@@ -1,14 +1,17 @@
 //! From what was learned of a package to the finding of one pin.
 
+use std::mem::discriminant;
+
 use chrono::{DateTime, Utc};
 
+use super::other_tags::other_tags;
 use super::{Engine, Learned};
 use crate::error::{ErrorKind, LookupError};
 use crate::http::Origin;
 use crate::lag::{Lag, Status, commit_lag, lag};
 use crate::pin::Pin;
 use crate::policy::{Facts, PinTrouble, Verdict};
-use crate::registry::{Query, Registry};
+use crate::registry::{Query, Registry, RegistryId};
 use crate::release::{CommitRange, Links, PackageStatus, Release};
 use crate::report::{
     Finding, FindingError, FindingLinks, FindingPlace, Notice, NoticeKind, Pinned, Target, to_hundredths,
@@ -53,8 +56,10 @@ impl Engine {
         let mut notices = package_notices(&facts.status);
         let listed = selection.listed();
         let (trouble, pin_notices) = pin_trouble(pin, listed, registry);
+        let trouble = PinTrouble { quarantined: matches!(facts.status, PackageStatus::Quarantined(_)), ..trouble };
         notices.extend(pin_notices);
         notices.extend(expired_ignores(pin, self.now));
+        notices.extend(other_tags(pin, &selection, self.now));
         let Some(lag) = lag(&selection, self.now) else {
             return Finding { notices, ..unknown(pin, ErrorKind::NoEligibleRelease, nothing_eligible(&selection)) };
         };
@@ -253,7 +258,8 @@ fn pin_trouble(pin: &Pin, listed: Option<&Release>, registry: &dyn Registry) -> 
             message: format!("`{}` is deprecated{}", pin.version, because(Some(reason))),
         });
     }
-    (PinTrouble { yanked: release.yanked.is_some(), removed: false, deprecated: release.deprecated.is_some() }, notices)
+    let (yanked, deprecated) = (release.yanked.is_some(), release.deprecated.is_some());
+    (PinTrouble { yanked, deprecated, ..PinTrouble::default() }, notices)
 }
 
 fn expired_ignores(pin: &Pin, now: DateTime<Utc>) -> impl Iterator<Item = Notice> {
@@ -298,17 +304,16 @@ fn lag_notices(selection: &Selection<'_>, lag: &Lag<'_>, dates_error: Option<&Lo
     notices
 }
 
+/// A pin that is yanked or not listed has a notice that says so; any other reason is told here.
 fn why_ahead(selection: &Selection<'_>, lag: &Lag<'_>) -> String {
-    let newest = &lag.newest.version;
     let own = selection.candidates.iter().find(|candidate| {
         candidate.version.as_ref().is_some_and(|version| version.precedence(&selection.pinned).is_eq())
     });
-    match own.and_then(|candidate| candidate.rejection.as_ref()) {
-        Some(rejection) => format!(
-            "the pin is above `{newest}`, the newest eligible release: the pinned release is itself not eligible ({rejection})"
-        ),
-        None => format!("the pin is above `{newest}`, the newest eligible release, and is not listed itself"),
-    }
+    let reason = match own.and_then(|candidate| candidate.rejection.as_ref()) {
+        None | Some(Rejection::Yanked(_)) => String::new(),
+        Some(rejection) => format!(": the pinned release is itself not eligible ({rejection})"),
+    };
+    format!("the pin is above `{}`, the newest eligible release{reason}", lag.newest.version)
 }
 
 /// The highest newer release that only its age keeps from being a target.
@@ -328,44 +333,63 @@ fn held(selection: &Selection<'_>) -> Option<Notice> {
     Some(Notice { kind: NoticeKind::HeldByAge, message })
 }
 
-/// Why no release is eligible, by the reasons that rejected most.
+/// Why no release is eligible: the one reason, or how many releases each reason rejected.
 fn nothing_eligible(selection: &Selection<'_>) -> String {
-    if selection.candidates.is_empty() {
-        return "the registry lists no release".to_owned();
+    let rejections: Vec<&Rejection> =
+        selection.candidates.iter().filter_map(|candidate| candidate.rejection.as_ref()).collect();
+    match rejections.as_slice() {
+        [] => "the registry lists no release".to_owned(),
+        [only] => format!("the only release is not eligible: {only}"),
+        all => format!("none of the {} releases is eligible: {}", all.len(), counted(all)),
     }
-    let kind = |rejection: &Rejection| match rejection {
+}
+
+/// `2 yanked, 1 prerelease`, in the order in which the reasons come up.
+fn counted(rejections: &[&Rejection]) -> String {
+    let mut counts: Vec<(&Rejection, usize)> = Vec::new();
+    for rejection in rejections {
+        match counts.iter_mut().find(|(known, _)| discriminant(*known) == discriminant(*rejection)) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((rejection, 1)),
+        }
+    }
+    let told: Vec<String> =
+        counts.iter().map(|(kind, count)| format!("{count} {}", in_few_words(kind, *count))).collect();
+    told.join(", ")
+}
+
+const fn in_few_words(rejection: &Rejection, count: usize) -> &'static str {
+    match rejection {
+        Rejection::OtherTag if count == 1 => "does not match the tag template",
         Rejection::OtherTag => "do not match the tag template",
+        Rejection::Unparsable(_) if count == 1 => "does not parse",
         Rejection::Unparsable(_) => "do not parse",
         Rejection::Yanked(_) => "yanked",
         Rejection::WithoutFiles => "without files",
         Rejection::Ignored(..) => "ignored",
         Rejection::NotYetPublished(_) => "published later",
         Rejection::TooYoung(_) => "too young",
+        Rejection::Prerelease if count == 1 => "prerelease",
         Rejection::Prerelease => "prereleases",
         Rejection::AboveChannel(_) => "above the channel",
-    };
-    let mut counts: Vec<(&str, usize)> = Vec::new();
-    for reason in selection.candidates.iter().filter_map(|candidate| candidate.rejection.as_ref()).map(kind) {
-        match counts.iter_mut().find(|(known, _)| *known == reason) {
-            Some((_, count)) => *count += 1,
-            None => counts.push((reason, 1)),
-        }
     }
-    let told: Vec<String> = counts.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
-    format!("none of the {} releases is eligible: {}", selection.candidates.len(), told.join(", "))
 }
 
 /// The pin's own links first, then upstream's; only http(s) addresses are taken from upstream.
 fn links(pin: &Pin, upstream: &Links, listed: Option<&Release>, lag: &Lag<'_>) -> FindingLinks {
     let safe = |link: &Option<Box<str>>| link.as_deref().filter(|link| is_web_address(link)).map(str::to_owned);
-    let repository = safe(&upstream.repository);
-    let _ = (listed, lag);
     FindingLinks {
         changelog: pin.changelog.clone().or_else(|| safe(&upstream.changelog)),
-        compare: None,
+        compare: listed.filter(|_| lag.status == Status::Behind).and_then(|from| compare(pin, from, lag.newest)),
         migration_guide: pin.migration_guide.clone(),
-        repository,
+        repository: safe(&upstream.repository),
     }
+}
+
+/// The page that compares two tags of a pin's remote, where it is on a forge that has one.
+fn compare(pin: &Pin, from: &Release, to: &Release) -> Option<String> {
+    let url = pin.url.as_deref().filter(|_| pin.registry == RegistryId::Git)?;
+    crate::registry::git::compare(url, &from.version, &to.version)
 }
 
 fn is_web_address(link: &str) -> bool {

@@ -332,7 +332,7 @@ fn is_part_of_name(before: &str, text: &str) -> bool {
 }
 
 /// Words that stand before a version and name nothing.
-fn means_version(word: &str) -> bool {
+pub(crate) fn means_version(word: &str) -> bool {
     const WORDS: [&str; 9] = ["n", "r", "rel", "release", "rev", "tag", "v", "ver", "version"];
     WORDS.iter().any(|known| word.eq_ignore_ascii_case(known))
 }

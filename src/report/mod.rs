@@ -288,6 +288,8 @@ pub enum NoticeKind {
     Stale,
     /// Dates could not be had; `behind_since`, `days` and `libyears` may be missing.
     DatesUnknown,
+    /// Higher tags exist that are spelled otherwise than a git pin, and so do not count.
+    OtherTags,
 }
 
 impl NoticeKind {
@@ -307,6 +309,7 @@ impl NoticeKind {
             Self::Requirement => "requirement",
             Self::Stale => "stale",
             Self::DatesUnknown => "dates-unknown",
+            Self::OtherTags => "other-tags",
         }
     }
 }

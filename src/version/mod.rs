@@ -142,7 +142,7 @@ impl fmt::Display for Step {
 
 /// A label that its scheme cannot read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a {scheme} version: {reason}")]
+#[error("`{text}` is not a valid {scheme} version: {reason}")]
 pub struct ParseVersionError {
     /// The label as it was found.
     pub text: String,
@@ -154,7 +154,7 @@ pub struct ParseVersionError {
 
 /// A requirement that its scheme cannot read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a {scheme} requirement: {reason}")]
+#[error("`{text}` is not a valid {scheme} requirement: {reason}")]
 pub struct ParseRequirementError {
     /// The requirement as it was found.
     pub text: String,

@@ -49,7 +49,7 @@ fn the_sample_holds_every_case() {
     assert_eq!(distinct(|finding| vec![&finding["error"]["kind"]]), 7);
     assert_eq!(
         distinct(|finding| finding["notices"].as_array().unwrap().iter().map(|notice| &notice["kind"]).collect()),
-        13
+        14
     );
     assert!(report.findings.iter().any(|finding| finding.overdue));
     assert_eq!(report.summary, Summary::of(&report.findings));

@@ -1,3 +1,4 @@
 //! What several topics share.
 
 pub(crate) mod canned;
+pub(crate) mod runner;
