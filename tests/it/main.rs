@@ -4,6 +4,7 @@ mod cli;
 mod config;
 mod contract;
 mod crates_io;
+mod decisions;
 mod git;
 mod http;
 mod manifest;
