@@ -164,6 +164,9 @@ impl Engine {
     /// Labels whose dates the findings need and the facts lack: the pin's, the newest's and the next one's.
     fn undated(&self, facts: &ReleaseSet, pins: &[&Pin]) -> Vec<Box<str>> {
         let mut wanted = Vec::new();
+        if facts.releases.iter().all(|release| release.published_at.is_some()) {
+            return wanted;
+        }
         for pin in pins {
             let Ok(selection) = self.selection(pin, facts) else { continue };
             let Some(Lag { newest, next: Some(next), .. }) = lag(&selection, self.now) else { continue };

@@ -15,8 +15,7 @@ use crate::http::client::{Client, install_crypto};
 use crate::lookup::Engine;
 use crate::pin::Pin;
 use crate::pin::manifest::Manifest;
-use crate::registry::git::Git;
-use crate::registry::{Registry, RegistryId};
+use crate::registry::RegistryId;
 
 /// Arguments of every command that asks registries.
 #[derive(Debug, Args)]
@@ -107,20 +106,13 @@ impl Setup {
         let client =
             Client::new(self.network.options.clone()).map_err(|error| Failure::Usage(format!("error: {error}")))?;
         Ok(Engine {
-            registries: Arc::new(RegistryId::ALL.iter().map(|&id| (id, self.open(id))).collect()),
+            registries: Arc::new(RegistryId::ALL.iter().map(|&id| (id, self.network.open(id))).collect()),
             fetch: Arc::new(client) as Arc<dyn Fetch>,
             policies: Arc::new(self.settings.policies.clone()),
             now: self.now,
             as_of: self.as_of,
             links: self.links && !self.network.options.offline,
         })
-    }
-
-    fn open(&self, id: RegistryId) -> Box<dyn Registry> {
-        match id {
-            RegistryId::Git => Box::new(Git::with_options(self.network.git.clone())),
-            _ => id.open(self.network.bases.get(&id).map(|base| base.url.clone())),
-        }
     }
 
     /// Runs lookups to their end, or to Ctrl-C.
@@ -152,12 +144,10 @@ impl Drop for Runtime {
     }
 }
 
-/// One to decode while the other waits for the network; more only cost memory.
-const WORKERS: usize = 2;
-
-/// The runtime of the process.
+/// Starts the runtime: one thread. Decoding keeps up with the network, and handing answers from thread to thread costs more
+/// than a second core gains; what blocks (git, files) has threads of its own.
 pub(super) fn runtime() -> Result<Runtime, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::Usage(format!("error: no runtime could be started: {error}")))?;
     Ok(Runtime(Some(runtime)))
 }
