@@ -16,6 +16,7 @@ mod oracles;
 mod pins;
 mod properties;
 mod pypi;
+mod readme;
 mod report;
 mod rubygems;
 mod schema;
