@@ -10,12 +10,13 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue};
 use tokio::time::{Instant, timeout_at};
+use url::Url;
 
 use super::asker::Asker;
 use super::cache::{Cache, Entry, Keeping, Key};
 use super::credentials::{Credential, take_userinfo};
 use super::exchange::{Answer, Failure, Hop, Question, Trail, hop};
-use super::limit::{Lane, Limits, Pause};
+use super::limit::{Lane, Limits, Pause, Quota};
 pub use super::options::{Options, RegistryOptions, user_agent};
 use super::retry::{Backoff, Cause};
 use super::{Decoder, Fetch, Fetched, Origin, Request, clock, freshness};
@@ -85,9 +86,9 @@ impl Client {
         Self { shared: Arc::clone(&self.shared), deadline: deadline.map(|time| Instant::now() + time) }
     }
 
-    /// The cache, for lookups that do not go over HTTP (git).
-    pub fn cache(&self) -> Option<&Cache> {
-        self.shared.cache.as_ref()
+    /// What the origin of an address said in this run of its rate limit, if anything.
+    pub fn quota(&self, url: &Url) -> Option<Quota> {
+        self.shared.limits.quota(url)
     }
 
     async fn lookup(

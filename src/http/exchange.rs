@@ -119,7 +119,7 @@ pub(super) async fn hop(
 ) -> Result<Hop, Failure> {
     let started = Instant::now();
     let response = http.execute(request(question, url)).await.map_err(|error| unreached(url, error))?;
-    place.answered();
+    place.answered(response.headers());
     let status = response.status();
     tracing::debug!(address = shown(url), status = status.as_u16(), millis = millis(started), "answered");
     match status {

@@ -118,6 +118,27 @@ impl Pause {
     }
 }
 
+/// What an origin says of its rate limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// Requests that are left.
+    pub left: u64,
+    /// Requests in all, where it says so.
+    pub limit: Option<u64>,
+}
+
+impl Quota {
+    /// Reads `x-ratelimit-*` as GitHub writes it and `ratelimit-*` as the
+    /// [draft](https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/) had it, where a window may follow
+    /// the number.
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let number = |name: &str| headers.get(name)?.to_str().ok()?.split([';', ',']).next()?.trim().parse().ok();
+        let either =
+            |name: &str| number(&format!("x-ratelimit-{name}")).or_else(|| number(&format!("ratelimit-{name}")));
+        Some(Self { left: either("remaining")?, limit: either("limit") })
+    }
+}
+
 /// Every origin that was asked so far.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
@@ -145,6 +166,12 @@ impl Limits {
         Arc::clone(lane)
     }
 
+    /// What the origin of an address last said of its limit, if it says anything of it.
+    pub(super) fn quota(&self, url: &Url) -> Option<Quota> {
+        let shared = self.shared(&url.origin().ascii_serialization());
+        *shared.quota.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn shared(&self, origin: &str) -> Arc<Shared> {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(shared.entry(origin.to_owned()).or_default())
@@ -155,6 +182,7 @@ impl Limits {
 #[derive(Debug, Default)]
 struct Shared {
     pause: Mutex<Option<(Instant, Pause)>>,
+    quota: Mutex<Option<Quota>>,
     budget: Budget,
 }
 
@@ -179,9 +207,12 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Notes that the origin answered, whatever it said.
-    pub(super) fn answered(&self) {
+    /// Notes that the origin answered, whatever it said, and what is left of its limit.
+    pub(super) fn answered(&self, headers: &HeaderMap) {
         self.lane.widen();
+        if let Some(quota) = Quota::of(headers) {
+            *self.lane.shared.quota.lock().unwrap_or_else(PoisonError::into_inner) = Some(quota);
+        }
     }
 }
 
@@ -331,6 +362,20 @@ mod tests {
         {
             let headers = headers(&[("x-ratelimit-remaining", left), ("x-ratelimit-reset", reset)]);
             assert_eq!(Pause::of_quota(&headers, now()).map(|pause| pause.wait.as_secs()), seconds, "{left} {reset}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_is_read_in_both_spellings() {
+        let quota = |left, limit| Some(Quota { left, limit });
+        for (pairs, expected) in [
+            (&[("x-ratelimit-remaining", "58"), ("x-ratelimit-limit", "60")][..], quota(58, Some(60))),
+            (&[("ratelimit-remaining", "98;w=21600"), ("ratelimit-limit", "100;w=21600")], quota(98, Some(100))),
+            (&[("x-ratelimit-remaining", "0")], quota(0, None)),
+            (&[("x-ratelimit-limit", "60")], None),
+            (&[("x-ratelimit-remaining", "many")], None),
+        ] {
+            assert_eq!(Quota::of(&headers(pairs)), expected, "{pairs:?}");
         }
     }
 
