@@ -14,6 +14,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod doctor;
 pub mod document;
 pub mod error;
 pub mod http;

@@ -6,6 +6,7 @@
 
 mod check;
 mod completions;
+mod doctor;
 mod explain;
 mod man;
 mod network;
@@ -86,6 +87,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Show how one pin was judged: every release, how it parsed, why it was taken or rejected
     Explain(explain::ExplainArgs),
+    /// Ask every registry once, and show what stands in the way: addresses, credentials, proxies, certificates, cache
+    Doctor(doctor::DoctorArgs),
     /// Print the JSON Schema of the pins, the settings or the report
     Schema(schema::SchemaArgs),
     /// Print the completion script of a shell
@@ -133,6 +136,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome = match app.command {
         Command::Check(arguments) => check::run(&app.global, &arguments),
         Command::Explain(arguments) => explain::run(&app.global, &arguments),
+        Command::Doctor(arguments) => doctor::run(&app.global, &arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),

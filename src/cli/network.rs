@@ -14,14 +14,15 @@ use crate::http::client_config::{Base, ClientConfig, Machine, from_client_config
 use crate::http::credentials::{CredentialError, Credentials, take_userinfo};
 use crate::http::limit::Pace;
 use crate::http::options::{Options, RegistryOptions, user_agent};
-use crate::registry::RegistryId;
-use crate::registry::git::{GitOptions, Logins};
+use crate::registry::git::{Git, GitOptions, Logins};
+use crate::registry::{Registry, RegistryId};
 
 /// Arguments of every command that knows registries.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Network options")]
 pub(super) struct NetworkArgs {
-    /// Keep facts between runs in this directory [default: upmon in the user's cache directory] [env: UPMON_CACHE_DIR]
+    /// Keep facts between runs in this directory [default: upmon in the user's cache directory]
+    /// [env: `UPMON_CACHE_DIR`]
     #[arg(long, value_name = "DIR")]
     cache_dir: Option<PathBuf>,
     /// Neither use nor keep facts of other runs
@@ -72,6 +73,14 @@ impl Network {
         for_git.append(netrc);
         let options = options(arguments, settings, credentials, &roots);
         Ok(Self { git: git_options(settings, &options, for_git), options, bases })
+    }
+
+    /// A registry, where it is.
+    pub(super) fn open(&self, id: RegistryId) -> Box<dyn Registry> {
+        match id {
+            RegistryId::Git => Box::new(Git::with_options(self.git.clone())),
+            _ => id.open(self.bases.get(&id).map(|base| base.url.clone())),
+        }
     }
 
     /// Asks nobody.

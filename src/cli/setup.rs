@@ -13,8 +13,7 @@ use crate::http::client::{Client, install_crypto};
 use crate::lookup::Engine;
 use crate::pin::Pin;
 use crate::pin::manifest::Manifest;
-use crate::registry::git::Git;
-use crate::registry::{Registry, RegistryId};
+use crate::registry::RegistryId;
 
 /// Arguments of every command that asks registries.
 #[derive(Debug, Args)]
@@ -102,20 +101,13 @@ impl Setup {
         let client =
             Client::new(self.network.options.clone()).map_err(|error| Failure::Usage(format!("error: {error}")))?;
         Ok(Engine {
-            registries: Arc::new(RegistryId::ALL.iter().map(|&id| (id, self.open(id))).collect()),
+            registries: Arc::new(RegistryId::ALL.iter().map(|&id| (id, self.network.open(id))).collect()),
             fetch: Arc::new(client) as Arc<dyn Fetch>,
             policies: Arc::new(self.settings.policies.clone()),
             now: self.now,
             as_of: self.as_of,
             links: self.links && !self.network.options.offline,
         })
-    }
-
-    fn open(&self, id: RegistryId) -> Box<dyn Registry> {
-        match id {
-            RegistryId::Git => Box::new(Git::with_options(self.network.git.clone())),
-            _ => id.open(self.network.bases.get(&id).map(|base| base.url.clone())),
-        }
     }
 
     /// Runs lookups to their end, or to Ctrl-C.

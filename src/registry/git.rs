@@ -224,7 +224,9 @@ impl Git {
         }
         match self.ask_in_time(&remote, question.talk).await {
             Ok(facts) => {
-                memory.iter().for_each(|memory| memory.keep(&facts));
+                if let Some(memory) = &memory {
+                    memory.keep(&facts);
+                }
                 Ok((fetched(facts, Origin::Network, None), remote))
             }
             Err(failure) => match self.instead_of(&failure, memory.as_ref()) {
@@ -295,6 +297,35 @@ impl Git {
             Err(Failure::new(Cause::BadResponse, reason))
         })
     }
+}
+
+/// How a remote is reached, for `upmon doctor`.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// The address, safe to show.
+    pub address: String,
+    /// The host; "this machine" for a path.
+    pub host: String,
+    /// The program that leads there, if any does.
+    pub program: Option<&'static str>,
+    /// The address without user and password, for remotes over http(s): there are credentials and proxies for these.
+    pub url: Option<Url>,
+    /// Where a login was found, if the address itself holds one.
+    pub login: Option<String>,
+}
+
+/// How the remote at an address is reached; `None` for what is no address.
+pub fn site(address: &str) -> Option<Site> {
+    let remote = Remote::parse(address).ok()?;
+    let program = match remote.way {
+        Way::Ssh => Some("ssh"),
+        Way::Local => Some("git"),
+        Way::Http | Way::Daemon => None,
+    };
+    let url = (remote.way == Way::Http).then(|| Url::parse(&remote.shown).ok()).flatten();
+    let host = if remote.host.is_empty() { "this machine".to_owned() } else { remote.host };
+    let login = remote.login.map(|login| login.found_in);
+    Some(Site { address: remote.shown, host, program, url, login })
 }
 
 fn no_address() -> Failure {

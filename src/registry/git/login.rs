@@ -52,6 +52,11 @@ impl Logins {
         })
     }
 
+    /// Where the login was found that the host of an address would get.
+    pub fn source_for(&self, url: &Url) -> Option<String> {
+        self.find(url).map(|login| login.found_in)
+    }
+
     pub(super) fn find(&self, url: &Url) -> Option<Login> {
         (self.0)(url).filter(|_| is_private(url))
     }
