@@ -87,6 +87,8 @@ pub struct GitOptions {
     pub ssh: Option<OsString>,
     /// Which credential belongs to which host.
     pub logins: Logins,
+    /// Certificate authorities that are trusted beside the platform's.
+    pub certificates: Vec<reqwest::Certificate>,
     /// The client for http(s). It must not follow redirects by itself: credentials are decided for each of them. `None`
     /// makes one with the proxies and certificates of the platform when it is first needed.
     pub client: Option<reqwest::Client>,
@@ -106,6 +108,7 @@ impl Default for GitOptions {
             in_all: IN_ALL,
             ssh: std::env::var_os("GIT_SSH_COMMAND").filter(|line| !line.is_empty()),
             logins: Logins::none(),
+            certificates: Vec::new(),
             client: None,
         }
     }
@@ -132,7 +135,7 @@ struct Tools {
 impl Tools {
     /// The given client, else one of our own.
     fn client(&self) -> Result<reqwest::Client, String> {
-        let own = || self.own_client.get_or_init(build_client).clone();
+        let own = || self.own_client.get_or_init(|| build_client(&self.options.certificates)).clone();
         self.options.client.clone().map_or_else(own, Ok)
     }
 }
@@ -141,8 +144,11 @@ impl Tools {
     clippy::disallowed_methods,
     reason = "git decides on redirects itself, so it needs a client that follows none"
 )]
-fn build_client() -> Result<reqwest::Client, String> {
-    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build();
+fn build_client(certificates: &[reqwest::Certificate]) -> Result<reqwest::Client, String> {
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .tls_certs_merge(certificates.iter().cloned())
+        .build();
     client.map_err(|error| format!("no HTTP client could be made: {error}"))
 }
 
