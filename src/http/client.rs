@@ -91,11 +91,6 @@ impl Client {
         self.shared.limits.quota(url)
     }
 
-    /// What the origin of an address said in this run of its rate limit, if anything.
-    pub fn quota(&self, url: &Url) -> Option<Quota> {
-        self.shared.limits.quota(url)
-    }
-
     async fn lookup(
         &self,
         request: &Request,

@@ -14,6 +14,7 @@ fn every_dependency_has_its_reason() {
     let renamed = |name| if name == "reqwest-0-12" { "reqwest` 0.12".to_owned() } else { format!("{name}`") };
     let dependencies = [names("[dependencies]"), names("[dev-dependencies]")].concat();
     assert!(dependencies.len() > 20, "Cargo.toml was read: {dependencies:?}");
-    let missing: Vec<_> = dependencies.iter().filter(|name| !decisions.contains(&format!("`{}", renamed(name)))).collect();
+    let missing: Vec<_> =
+        dependencies.iter().filter(|name| !decisions.contains(&format!("`{}", renamed(name)))).collect();
     assert!(missing.is_empty(), "docs/decisions.md says nothing of {missing:?}");
 }
