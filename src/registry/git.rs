@@ -77,7 +77,8 @@ pub struct GitOptions {
     pub offline: bool,
     /// When a remote cannot be asked, answer with what it last said, marked as stale.
     pub stale: bool,
-    /// How long what a remote said need not be asked again. 5 minutes, as for answers over HTTP that do not say.
+    /// How long what a remote said need not be asked again. No time, as for answers over HTTP that do not say: what is
+    /// kept then serves `--offline` and `--stale` alone.
     pub fresh_for: Duration,
     /// Conversations with one host at once.
     pub per_host: usize,
@@ -103,7 +104,7 @@ impl Default for GitOptions {
             deadline: None,
             offline: false,
             stale: false,
-            fresh_for: Duration::from_mins(5),
+            fresh_for: Duration::ZERO,
             per_host: PER_HOST,
             in_all: IN_ALL,
             ssh: std::env::var_os("GIT_SSH_COMMAND").filter(|line| !line.is_empty()),
