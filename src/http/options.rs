@@ -15,8 +15,8 @@ pub struct Options {
     pub connect_timeout: Duration,
     /// Longest time for one attempt, from the first byte sent to the last byte read.
     pub timeout: Duration,
-    /// Longest time for everything that a client does, counted from [`Client::new`](super::client::Client::new). What is still under way then is
-    /// unknown.
+    /// Longest time for everything that a client does, counted from [`Client::new`](super::client::Client::new). What is
+    /// still under way then is unknown.
     pub deadline: Option<Duration>,
     /// The first wait before a failed attempt is repeated; it doubles each time and is spread by half of it either way.
     pub backoff: Duration,
