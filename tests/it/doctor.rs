@@ -1,5 +1,7 @@
 //! `upmon doctor` through the binary: what it sees, that it tells no secret, and that each fault has its remedy.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends by panicking")]
+
 use serde_json::{Value, json};
 
 use crate::contract::fixtures::PACKAGE;

@@ -1,5 +1,7 @@
 //! How the binary finds its way out: settings of package managers, proxies, certificates, and what it keeps of git.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends by panicking")]
+
 pub(crate) mod support;
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! A machine with nothing on it, and servers that stand for registries, repository managers and proxies.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends by panicking")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
