@@ -11,7 +11,7 @@ fn names(heading: &str) -> Vec<&'static str> {
 #[test]
 fn every_dependency_has_its_reason() {
     let decisions = include_str!("../../docs/decisions.md");
-    let renamed = |name| if name == "reqwest-0-12" { "reqwest` 0.12".to_owned() } else { format!("{name}`") };
+    let renamed = |name: &str| if name == "reqwest-0-12" { "reqwest` 0.12".to_owned() } else { format!("{name}`") };
     let dependencies = [names("[dependencies]"), names("[dev-dependencies]")].concat();
     assert!(dependencies.len() > 20, "Cargo.toml was read: {dependencies:?}");
     let missing: Vec<_> =
