@@ -1,6 +1,7 @@
 //! From arguments to everything a run needs: pins, settings, engine, runtime.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, SubsecRound, Utc};
 use clap::Args;
@@ -132,14 +133,18 @@ pub(super) fn wait<T>(runtime: &Runtime, work: impl Future<Output = T>) -> Resul
     })
 }
 
-/// The runtime of the process. Dropping it does not wait for what Ctrl-C cut off: a conversation with a git remote notices
-/// only when its remote speaks.
+/// The runtime of the process. Dropping it gives what is under way a moment, since the cache is written when the last of
+/// those who use it is gone. It waits no longer: a conversation that Ctrl-C cut off notices only when its remote speaks.
 #[derive(Debug)]
 pub(super) struct Runtime(Option<tokio::runtime::Runtime>);
 
+const MOMENT: Duration = Duration::from_millis(500);
+
 impl Drop for Runtime {
     fn drop(&mut self) {
-        self.0.take().into_iter().for_each(tokio::runtime::Runtime::shutdown_background);
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_timeout(MOMENT);
+        }
     }
 }
 

@@ -136,7 +136,12 @@ impl<T: FromText> Read for T {
     }
 
     fn from_environment(text: &str) -> Option<Result<Self, Refusal>> {
-        Some(T::from_text(text))
+        // a variable has no caret with a label, so what was expected is told as help
+        let helped = |refusal: Refusal| match T::expected() {
+            Some(expected) if refusal.help.is_none() => refusal.help(format!("expected {expected}")),
+            _ => refusal,
+        };
+        Some(T::from_text(text).map_err(helped))
     }
 }
 

@@ -390,3 +390,101 @@ fn compare(pin: &Pin, from: &Release, to: &Release) -> Option<String> {
 fn is_web_address(link: &str) -> bool {
     url::Url::parse(link).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pin::Ignore;
+    use crate::release::ReleaseSet;
+    use crate::select::{Limits, select};
+
+    fn now() -> DateTime<Utc> {
+        "2026-11-20T12:00:00Z".parse().unwrap()
+    }
+
+    fn releases(tags: &[&str]) -> ReleaseSet {
+        ReleaseSet { releases: tags.iter().copied().map(Release::new).collect(), ..ReleaseSet::default() }
+    }
+
+    fn selection<'facts>(pin: &Pin, facts: &'facts ReleaseSet) -> Selection<'facts> {
+        select(pin, facts, Limits { now: now(), minimum_age: None }).unwrap()
+    }
+
+    #[test]
+    fn why_nothing_is_eligible_is_told_in_grammar() {
+        let rows: [(&[&str], &str); 6] = [
+            (&[], "the registry lists no release"),
+            (&["2.0.0-rc.1"], "the only release is not eligible: a prerelease"),
+            (&["v2"], "the only release is not eligible: does not match the tag template"),
+            (
+                &["2.0.0-rc.1", "v2"],
+                "none of the 2 releases is eligible: 1 prerelease, 1 does not match the tag template",
+            ),
+            (
+                &["2.0.0-rc.1", "2.0.0-rc.2", "v2", "v3"],
+                "none of the 4 releases is eligible: 2 prereleases, 2 do not match the tag template",
+            ),
+            (&["v2", "v3"], "none of the 2 releases is eligible: 2 do not match the tag template"),
+        ];
+        for (tags, expected) in rows {
+            assert_eq!(nothing_eligible(&selection(&Pin::sample("1.0.0"), &releases(tags))), expected);
+        }
+    }
+
+    #[test]
+    fn a_pin_that_is_ahead_is_told_why_once() {
+        let yanked = Release { yanked: Some("leaks".into()), ..Release::new("3.0.0") };
+        let plain = |version: &str| Release::new(version);
+        let above = "the pin is above `1.0.0`, the newest eligible release";
+        for (pinned, second, expected) in [
+            ("3.0.0", yanked, above.to_owned()),
+            ("3.0.0", plain("0.9.0"), above.to_owned()),
+            ("3.0.0", plain("3.0.0"), format!("{above}: the pinned release is itself not eligible (ignored)")),
+        ] {
+            let ignore = Ignore { versions: "=3.0.0".to_owned(), reason: None, until: None };
+            let ignore = if second == plain("3.0.0") { vec![ignore] } else { Vec::new() };
+            let pin = Pin { ignore, ..Pin::sample(pinned) };
+            let facts = ReleaseSet { releases: vec![plain("1.0.0"), second], ..ReleaseSet::default() };
+            let selection = selection(&pin, &facts);
+            assert_eq!(why_ahead(&selection, &lag(&selection, now()).unwrap()), expected);
+        }
+    }
+
+    /// The comparison that a pin's finding links.
+    fn compared(url: &str, pinned: &str, tags: &[&str]) -> Option<String> {
+        let pin = Pin { url: Some(url.to_owned()), ..Pin::sample(pinned) };
+        let facts = releases(tags);
+        let selection = selection(&pin, &facts);
+        links(&pin, &Links::default(), selection.listed(), &lag(&selection, now())?).compare
+    }
+
+    #[test]
+    fn two_tags_on_a_known_forge_are_compared() {
+        let tags = ["gopls/v0.15.0", "gopls/v0.16.0"];
+        for (url, expected) in [
+            (
+                "https://github.com/golang/tools.git",
+                Some("https://github.com/golang/tools/compare/gopls%2Fv0.15.0...gopls%2Fv0.16.0"),
+            ),
+            (
+                "git@gitlab.com:golang/tools",
+                Some("https://gitlab.com/golang/tools/-/compare/gopls%2Fv0.15.0...gopls%2Fv0.16.0"),
+            ),
+            (
+                "https://codeberg.org/golang/tools",
+                Some("https://codeberg.org/golang/tools/compare/gopls%2Fv0.15.0...gopls%2Fv0.16.0"),
+            ),
+            ("https://git.example/golang/tools", None),
+        ] {
+            assert_eq!(compared(url, tags[0], &tags).as_deref(), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_pin_that_is_no_tag_or_not_behind_is_compared_with_nothing() {
+        let url = "https://github.com/a/b";
+        assert_eq!(compared(url, "1.0.0", &["1.1.0"]), None);
+        assert_eq!(compared(url, "1.1.0", &["1.0.0", "1.1.0"]), None);
+        assert!(compared(url, "1.0.0", &["1.0.0", "1.1.0"]).is_some());
+    }
+}

@@ -5,6 +5,7 @@
 mod check;
 mod ending;
 mod explain;
+mod git;
 mod help;
 mod input;
 mod world;

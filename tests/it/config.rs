@@ -464,6 +464,7 @@ fn mistakes_of_the_environment_are_told_like_those_of_a_file() {
     3 | UPMON_NPM_URL=***
       :               ^^^
       `----
+     help: expected an address that starts with https:// or http:// and has no query
     "##);
 }
 

@@ -5,7 +5,7 @@ use upmon::registry::RegistryId;
 use upmon::schema::{Which, schema};
 
 use super::world::{KNOWN_PINS, PINS, small, small_with};
-use crate::support::runner::{AS_OF, World};
+use crate::support::runner::{AS_OF, Run, World};
 
 const FORMATS: [&str; 5] = ["table", "json", "ndjson", "markdown", "github"];
 
@@ -61,7 +61,7 @@ async fn json_is_one_valid_document_alone_on_standard_output() {
 #[tokio::test]
 async fn links_that_cost_a_question_are_asked_for_only_when_wanted() {
     let world = small_with(KNOWN_PINS).await;
-    let gemmy = |run: crate::support::runner::Run| run.each("/links/changelog")[2].clone();
+    let gemmy = |run: Run| run.each("/links/changelog")[2].clone();
     assert_eq!(gemmy(world.run(&["check", "--json"]).ended(0)), Value::Null);
     let asked = world.questions().await;
     let changelog = "https://example.org/gemmy/CHANGELOG.md";
@@ -219,7 +219,7 @@ async fn without_a_terminal_there_is_neither_colour_nor_progress() {
         let world = small_with(KNOWN_PINS).await;
         let mut command = world.command(arguments);
         command.envs(variables.iter().copied());
-        let run = crate::support::runner::Run::of(command.output().unwrap()).ended(0);
+        let run = Run::of(command.output().unwrap()).ended(0);
         assert_eq!(run.stdout.contains('\u{1b}'), is_colourful, "{variables:?} {arguments:?}");
         assert_eq!(run.stderr, "");
     }
@@ -229,12 +229,25 @@ async fn without_a_terminal_there_is_neither_colour_nor_progress() {
 async fn no_line_is_wider_than_the_terminal() {
     for columns in [40, 60, 80, 120] {
         let world = small().await;
-        let run = crate::support::runner::Run::of(
-            world.command(&["check"]).env("COLUMNS", columns.to_string()).output().unwrap(),
-        );
+        let run = Run::of(world.command(&["check"]).env("COLUMNS", columns.to_string()).output().unwrap());
         let widest = run.stdout.lines().map(unicode_width::UnicodeWidthStr::width).max().unwrap();
         assert!(widest <= columns, "{columns}: {widest}\n{}", run.stdout);
     }
+}
+
+#[tokio::test]
+async fn a_quarantined_package_is_an_error() {
+    let world = World::new(r#"{ "python": { "evil": "1.0" } }"#).await;
+    let page = json!({ "meta": { "api-version": "1.4" }, "name": "evil", "versions": ["1.0"],
+        "project-status": { "status": "quarantined" },
+        "files": [{ "filename": "evil-1.0.tar.gz", "hashes": {}, "url": "x", "upload-time": "2024-01-01T00:00:00Z" }] });
+    let media_type = "application/vnd.pypi.simple.v1+json";
+    world.answer(RegistryId::PyPi, "simple/evil/", media_type, &page.to_string()).await;
+    let run = world.run(&["check", "--json"]).ended(0);
+    assert_eq!((&run.each("/status")[0], &run.each("/severity")[0]), (&json!("current"), &json!("error")));
+    assert_eq!(run.each("/rule")[0], "default: the package is quarantined");
+    world.write("upmon.toml", "[policy]\npin-quarantined = \"critical\"\n");
+    assert_eq!(world.run(&["check", "--json"]).ended(0).each("/severity"), ["critical"]);
 }
 
 #[tokio::test]
