@@ -121,21 +121,21 @@ fn git_remote() -> (Stand, Arc<AtomicBool>, Arc<AtomicBool>) {
     (stand, is_down, is_gone)
 }
 
-const FOR_A_WHILE: &[(&str, &str)] = &[("UPMON_GIT_FRESH_FOR", "5m")];
+const FRESH: (&str, &str) = ("UPMON_GIT_FRESH_FOR", "5m");
 
 #[test]
 fn what_a_git_remote_said_is_not_asked_again_for_as_long_as_the_settings_say() {
     let (stand, is_down, _) = git_remote();
     let machine = Machine::new(&git_pin(&format!("{}/git/tiny-up", stand.url())));
-    let first = machine.run_with(&["check", "--json"], FOR_A_WHILE);
+    let first = machine.run_with(&["check", "--json"], &[FRESH]);
     assert_eq!((first.code, only(&first.json())), (0, ("current", None)), "{}", first.printed());
     let asked = stand.requests().len();
     is_down.store(true, Ordering::SeqCst);
-    let second = machine.run_with(&["check", "--json"], FOR_A_WHILE);
+    let second = machine.run_with(&["check", "--json"], &[FRESH]);
     assert_eq!((second.code, only(&second.json())), (0, ("current", None)), "{}", second.printed());
     assert_eq!(stand.requests().len(), asked);
-    let other =
-        machine.run_with(&["check", "--json"], &[("UPMON_GIT_FRESH_FOR", "5m"), ("UPMON_GIT_TOKEN", "t"), ("UPMON_GIT_TOKEN_HOST", "127.0.0.1")]);
+    let login = [FRESH, ("UPMON_GIT_TOKEN", "t"), ("UPMON_GIT_TOKEN_HOST", "127.0.0.1")];
+    let other = machine.run_with(&["check", "--json"], &login);
     assert_eq!(only(&other.json()), ("unknown", Some("unreachable")), "what another login sees is kept apart");
 }
 
