@@ -9,6 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine as _;
 use serde_json::{Value, json};
+use upmon::http::limit::Pace;
+use upmon::http::options::Options;
+use upmon::registry::RegistryId;
+use upmon::registry::git::GitOptions;
+use url::Url;
 
 use self::support::{Machine, Stand, answer, git_pin, is_text_below, pins, registry};
 
@@ -254,5 +259,23 @@ fn a_run_ends_at_its_deadline_and_says_so() {
     assert_eq!((ended.code, &ended.json()["summary"]["unknown"]), (3, &json!(2)), "{}", ended.printed());
     for finding in ended.json()["findings"].as_array().unwrap() {
         assert_eq!(finding["error"]["kind"], "unreachable", "{finding}");
+    }
+}
+
+#[test]
+fn the_documentation_tells_the_pace_that_is_kept() {
+    let page = include_str!("../../docs/network.md");
+    let (_, pace) = page.split_once("## Pace").unwrap();
+    for &id in RegistryId::ALL {
+        let row = pace.lines().find(|line| line.starts_with(&format!("| `{id}` |"))).unwrap();
+        let kept = match id.default_url() {
+            Some(url) => Pace::of(id, &Url::parse(url).unwrap()).in_flight,
+            None => GitOptions::default().per_host,
+        };
+        assert!(row.contains(&format!("| {kept} |")), "{kept}: {row}");
+    }
+    let defaults = Options::default();
+    for time in [defaults.connect_timeout, defaults.timeout] {
+        assert!(pace.contains(&format!("({} s)", time.as_secs())), "{time:?}");
     }
 }
