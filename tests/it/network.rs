@@ -9,6 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine as _;
 use serde_json::{Value, json};
+use upmon::http::limit::Pace;
+use upmon::http::options::Options;
+use upmon::registry::RegistryId;
+use upmon::registry::git::GitOptions;
+use url::Url;
 
 use self::support::{Machine, Stand, answer, git_pin, is_text_below, pins, registry};
 
@@ -121,21 +126,21 @@ fn git_remote() -> (Stand, Arc<AtomicBool>, Arc<AtomicBool>) {
     (stand, is_down, is_gone)
 }
 
-const FOR_A_WHILE: &[(&str, &str)] = &[("UPMON_GIT_FRESH_FOR", "5m")];
+const FRESH: (&str, &str) = ("UPMON_GIT_FRESH_FOR", "5m");
 
 #[test]
 fn what_a_git_remote_said_is_not_asked_again_for_as_long_as_the_settings_say() {
     let (stand, is_down, _) = git_remote();
     let machine = Machine::new(&git_pin(&format!("{}/git/tiny-up", stand.url())));
-    let first = machine.run_with(&["check", "--json"], FOR_A_WHILE);
+    let first = machine.run_with(&["check", "--json"], &[FRESH]);
     assert_eq!((first.code, only(&first.json())), (0, ("current", None)), "{}", first.printed());
     let asked = stand.requests().len();
     is_down.store(true, Ordering::SeqCst);
-    let second = machine.run_with(&["check", "--json"], FOR_A_WHILE);
+    let second = machine.run_with(&["check", "--json"], &[FRESH]);
     assert_eq!((second.code, only(&second.json())), (0, ("current", None)), "{}", second.printed());
     assert_eq!(stand.requests().len(), asked);
-    let other =
-        machine.run_with(&["check", "--json"], &[("UPMON_GIT_FRESH_FOR", "5m"), ("UPMON_GIT_TOKEN", "t"), ("UPMON_GIT_TOKEN_HOST", "127.0.0.1")]);
+    let login = [FRESH, ("UPMON_GIT_TOKEN", "t"), ("UPMON_GIT_TOKEN_HOST", "127.0.0.1")];
+    let other = machine.run_with(&["check", "--json"], &login);
     assert_eq!(only(&other.json()), ("unknown", Some("unreachable")), "what another login sees is kept apart");
 }
 
@@ -254,5 +259,23 @@ fn a_run_ends_at_its_deadline_and_says_so() {
     assert_eq!((ended.code, &ended.json()["summary"]["unknown"]), (3, &json!(2)), "{}", ended.printed());
     for finding in ended.json()["findings"].as_array().unwrap() {
         assert_eq!(finding["error"]["kind"], "unreachable", "{finding}");
+    }
+}
+
+#[test]
+fn the_documentation_tells_the_pace_that_is_kept() {
+    let page = include_str!("../../docs/network.md");
+    let (_, pace) = page.split_once("## Pace").unwrap();
+    for &id in RegistryId::ALL {
+        let row = pace.lines().find(|line| line.starts_with(&format!("| `{id}` |"))).unwrap();
+        let kept = match id.default_url() {
+            Some(url) => Pace::of(id, &Url::parse(url).unwrap()).in_flight,
+            None => GitOptions::default().per_host,
+        };
+        assert!(row.contains(&format!("| {kept} |")), "{kept}: {row}");
+    }
+    let defaults = Options::default();
+    for time in [defaults.connect_timeout, defaults.timeout] {
+        assert!(pace.contains(&format!("({} s)", time.as_secs())), "{time:?}");
     }
 }
