@@ -196,7 +196,7 @@ fn merge(
     check.overlay(CHECK, environment);
     let file = source.name();
     let registries = table.registries.cloned().unwrap_or_default().merge(file, environment, problems);
-    let network = table.network.cloned().unwrap_or_default().merge(environment);
+    let network = table.network.cloned().unwrap_or_default().merge(file, environment);
     let cache = table.cache.cloned().unwrap_or_default().merge(file, environment);
     let named = table.policies.cloned().unwrap_or_default();
     let rules = table.rules.cloned().unwrap_or_default();

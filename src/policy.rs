@@ -143,6 +143,7 @@ impl Default for Policy {
 
 /// What is wrong with the pinned release itself; each raises the severity to at least the policy's row.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "any of these can be true beside the others")]
 pub struct PinTrouble {
     /// Withdrawn from new use.
     pub yanked: bool,

@@ -10,6 +10,7 @@ use url::Url;
 use super::Failure;
 use crate::config::{CredentialFile, RegistrySettings, Settings};
 use crate::http::cache;
+use crate::http::client::certificates;
 use crate::http::client_config::{Base, ClientConfig, Machine, from_client_config};
 use crate::http::credentials::{CredentialError, Credentials, take_userinfo};
 use crate::http::limit::Pace;
@@ -47,7 +48,12 @@ impl Network {
     /// credentials, those in the address come first, then the environment's, our settings', netrc's and the package
     /// managers'.
     pub(super) fn new(arguments: &NetworkArgs, settings: &Settings) -> Result<Self, Failure> {
-        Self::read(arguments, settings).map_err(|error| Failure::Usage(format!("error: {error}")))
+        let unusable = |error: &dyn std::fmt::Display| Failure::Usage(format!("error: {error}"));
+        let mut network = Self::read(arguments, settings).map_err(|error| unusable(&error))?;
+        if let Some(file) = &settings.network.certificates {
+            network.git.certificates = certificates(file).map_err(|error| unusable(&error))?;
+        }
+        Ok(network)
     }
 
     fn read(arguments: &NetworkArgs, settings: &Settings) -> Result<Self, CredentialError> {
@@ -148,6 +154,7 @@ fn options(
         connect_timeout: settings.network.connect_timeout.unwrap_or(defaults.connect_timeout),
         timeout: settings.network.timeout.unwrap_or(defaults.timeout),
         deadline: settings.network.deadline.or(defaults.deadline),
+        certificates: settings.network.certificates.clone(),
         user_agent: user_agent(settings.network.contact.as_deref()),
         stale: settings.cache.stale,
         cache: directory.or_else(cache::default_directory).filter(|_| !arguments.no_cache),

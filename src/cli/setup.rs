@@ -20,7 +20,6 @@ use crate::registry::RegistryId;
 /// Arguments of every command that asks registries.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Lookup options")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct SetupArgs {
     /// Judge as of this instant: RFC 3339, or a date, which means its first second in UTC
     #[arg(long, env = "UPMON_AS_OF", hide_env_values = true, value_name = "TIME", value_parser = instant)]

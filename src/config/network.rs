@@ -1,7 +1,7 @@
 //! The sections `[network]` and `[cache]`: how long anything may take, who we say we are, and what is kept.
 //!
-//! Proxies and certificates are not here: they are the environment's (`HTTPS_PROXY`, `NO_PROXY`, `SSL_CERT_FILE`), as for
-//! every other program of the machine. What is set here has its defaults in [`crate::http::options`].
+//! Proxies are not here: they are the environment's (`HTTPS_PROXY`, `NO_PROXY`), as for every other program of the
+//! machine. What is set here has its defaults in [`crate::http::options`].
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,10 @@ table! {
         /// Longest time for all lookups of a run. What is not known then is unknown.
         #[schemars(extend("default" = "5m"), example = &"90s")]
         deadline = "deadline": Timeout,
+        /// A file of further certificate authorities to trust, in PEM; a relative path is meant from the settings file.
+        /// Default: those of the platform alone, or of `SSL_CERT_FILE`.
+        #[schemars(example = &"/etc/ssl/ours.pem")]
+        certificates = "certificates": FilePath,
         /// How registries can reach you, should your requests trouble them; part of the user agent. Default: the
         /// project's address alone.
         #[schemars(example = &"ops@example.org")]
@@ -57,6 +61,8 @@ pub struct NetworkSettings {
     pub connect_timeout: Option<Duration>,
     /// Longest time for all lookups of a run.
     pub deadline: Option<Duration>,
+    /// A file of further certificate authorities to trust.
+    pub certificates: Option<PathBuf>,
     /// How registries can reach the user.
     pub contact: Option<String>,
 }
@@ -73,12 +79,15 @@ pub struct CacheSettings {
 }
 
 impl NetworkTable {
-    pub(super) fn merge(mut self, environment: &mut Environment<'_>) -> NetworkSettings {
+    /// `file` is the settings file, beside which its relative paths lie.
+    pub(super) fn merge(mut self, file: &Path, environment: &mut Environment<'_>) -> NetworkSettings {
+        self.certificates = self.certificates.map(|path| path.beside(file));
         self.overlay(super::NETWORK, environment);
         NetworkSettings {
             timeout: self.timeout.cloned().map(|Timeout(time)| time),
             connect_timeout: self.connect_timeout.cloned().map(|Timeout(time)| time),
             deadline: self.deadline.cloned().map(|Timeout(time)| time),
+            certificates: self.certificates.cloned().map(|FilePath(path)| path),
             contact: self.contact.cloned().map(|Contact(contact)| contact),
         }
     }

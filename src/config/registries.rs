@@ -162,7 +162,7 @@ table! {
         /// Conversations with one host at once. Default: 16. Environment: `UPMON_GIT_CONCURRENCY`.
         #[schemars(example = 4)]
         concurrency = "concurrency": Count,
-        /// How long what a remote said need not be asked again; `0s` asks every time. Default: `5m`. Environment:
+        /// How long what a remote said need not be asked again; `0s` asks every time. Default: `0s`. Environment:
         /// `UPMON_GIT_FRESH_FOR`.
         #[schemars(example = &"1h")]
         fresh_for = "fresh-for": Lapse,

@@ -27,7 +27,8 @@ pub(super) fn of_program(name: &str) -> String {
 fn unreachable(visit: &Visit, words: &str) -> String {
     let has = |phrases: &[&str]| phrases.iter().any(|phrase| words.contains(phrase));
     if has(&["certificate", "unknownissuer"]) {
-        return "put the certificate authority of the server, in PEM form, into a file, and let `SSL_CERT_FILE` name it"
+        return "put the server's certificate authority, in PEM form, into a file, and let `UPMON_NETWORK_CERTIFICATES` \
+                name it (or `SSL_CERT_FILE`, which takes the place of the platform's own)"
             .to_owned();
     }
     if has(&["the program"]) {

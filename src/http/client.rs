@@ -86,11 +86,6 @@ impl Client {
         Self { shared: Arc::clone(&self.shared), deadline: deadline.map(|time| Instant::now() + time) }
     }
 
-    /// The cache, for lookups that do not go over HTTP (git).
-    pub fn cache(&self) -> Option<&Cache> {
-        self.shared.cache.as_ref()
-    }
-
     /// What the origin of an address said in this run of its rate limit, if anything.
     pub fn quota(&self, url: &Url) -> Option<Quota> {
         self.shared.limits.quota(url)
@@ -291,7 +286,10 @@ fn open_cache(directory: &Path, max_size: u64) -> Option<Cache> {
 }
 
 /// Reads a file of certificates in PEM.
-fn certificates(path: &Path) -> Result<Vec<reqwest::Certificate>, ClientError> {
+///
+/// # Errors
+/// When it cannot be read, or holds none.
+pub fn certificates(path: &Path) -> Result<Vec<reqwest::Certificate>, ClientError> {
     let failed = |cause: String| ClientError::Certificates { path: path.to_owned(), cause };
     let pem = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
     let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| failed(error.to_string()))?;

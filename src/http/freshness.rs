@@ -13,14 +13,15 @@ use http_cache_semantics::{CacheOptions, CachePolicy};
 use super::cache::{Entry, Keeping};
 use super::exchange::Validator;
 
-/// For answers that say nothing of how long they keep, as those of repository managers often do.
-const UNSAID: Duration = Duration::from_mins(5);
+/// For answers that say nothing of how long they keep, as those of repository managers often do: what nobody promised is
+/// not taken for fresh. Who knows better sets `fresh-for`.
+const UNSAID: Duration = Duration::ZERO;
 
 /// Whatever a server says, after this it is asked again.
 const LONGEST: Duration = Duration::from_hours(1);
 
 /// "No such package" keeps this long: long enough for a second run by hand, short enough for a first release.
-pub(super) const MISSING: Duration = Duration::from_mins(10);
+pub(super) const MISSING: Duration = Duration::from_mins(1);
 
 /// How an answer with these headers is kept; `None` when it must not be.
 pub(super) fn keeping(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Keeping> {
@@ -77,8 +78,8 @@ mod tests {
             (&[("pragma", "no-cache")], minutes(0)),
             (&[("expires", "Fri, 20 Nov 2026 06:02:00 GMT"), ("date", "Fri, 20 Nov 2026 06:00:00 GMT")], minutes(2)),
             (&[("expires", "0")], minutes(0)),
-            (&[("last-modified", "Mon, 20 Nov 2006 06:00:00 GMT")], minutes(5)),
-            (&[], minutes(5)),
+            (&[("last-modified", "Mon, 20 Nov 2006 06:00:00 GMT")], minutes(0)),
+            (&[], minutes(0)),
         ] {
             let map = headers.iter().map(|&(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
             assert_eq!(fresh_for(&map, now), expected, "{headers:?}");

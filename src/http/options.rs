@@ -15,8 +15,8 @@ pub struct Options {
     pub connect_timeout: Duration,
     /// Longest time for one attempt, from the first byte sent to the last byte read.
     pub timeout: Duration,
-    /// Longest time for everything that a client does, counted from [`Client::new`]. What is still under way then is
-    /// unknown.
+    /// Longest time for everything that a client does, counted from [`Client::new`](super::client::Client::new). What is
+    /// still under way then is unknown.
     pub deadline: Option<Duration>,
     /// The first wait before a failed attempt is repeated; it doubles each time and is spread by half of it either way.
     pub backoff: Duration,
@@ -47,7 +47,7 @@ pub struct RegistryOptions {
     pub pace: Option<Pace>,
     /// How long its answers need not be asked again; wins over what they say themselves.
     pub fresh_for: Option<Duration>,
-    /// Largest decoded body in bytes; wins over [`Request::max_size`].
+    /// Largest decoded body in bytes; wins over [`Request::max_size`](super::Request::max_size).
     pub max_size: Option<u64>,
 }
 

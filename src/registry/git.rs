@@ -77,7 +77,8 @@ pub struct GitOptions {
     pub offline: bool,
     /// When a remote cannot be asked, answer with what it last said, marked as stale.
     pub stale: bool,
-    /// How long what a remote said need not be asked again. 5 minutes, as for answers over HTTP that do not say.
+    /// How long what a remote said need not be asked again. No time, as for answers over HTTP that do not say: what is
+    /// kept then serves `--offline` and `--stale` alone.
     pub fresh_for: Duration,
     /// Conversations with one host at once.
     pub per_host: usize,
@@ -87,6 +88,8 @@ pub struct GitOptions {
     pub ssh: Option<OsString>,
     /// Which credential belongs to which host.
     pub logins: Logins,
+    /// Certificate authorities that are trusted beside the platform's.
+    pub certificates: Vec<reqwest::Certificate>,
     /// The client for http(s). It must not follow redirects by itself: credentials are decided for each of them. `None`
     /// makes one with the proxies and certificates of the platform when it is first needed.
     pub client: Option<reqwest::Client>,
@@ -101,11 +104,12 @@ impl Default for GitOptions {
             deadline: None,
             offline: false,
             stale: false,
-            fresh_for: Duration::from_mins(5),
+            fresh_for: Duration::ZERO,
             per_host: PER_HOST,
             in_all: IN_ALL,
             ssh: std::env::var_os("GIT_SSH_COMMAND").filter(|line| !line.is_empty()),
             logins: Logins::none(),
+            certificates: Vec::new(),
             client: None,
         }
     }
@@ -132,7 +136,7 @@ struct Tools {
 impl Tools {
     /// The given client, else one of our own.
     fn client(&self) -> Result<reqwest::Client, String> {
-        let own = || self.own_client.get_or_init(build_client).clone();
+        let own = || self.own_client.get_or_init(|| build_client(&self.options.certificates)).clone();
         self.options.client.clone().map_or_else(own, Ok)
     }
 }
@@ -141,8 +145,11 @@ impl Tools {
     clippy::disallowed_methods,
     reason = "git decides on redirects itself, so it needs a client that follows none"
 )]
-fn build_client() -> Result<reqwest::Client, String> {
-    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build();
+fn build_client(certificates: &[reqwest::Certificate]) -> Result<reqwest::Client, String> {
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .tls_certs_merge(certificates.iter().cloned())
+        .build();
     client.map_err(|error| format!("no HTTP client could be made: {error}"))
 }
 

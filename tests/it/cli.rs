@@ -1,5 +1,7 @@
 //! The command line as its users meet it: what it prints where, and how it ends.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not know for such")]
+
 mod check;
 mod ending;
 mod explain;

@@ -78,6 +78,7 @@ fresh-for = "1h"
 timeout = "10s"
 connect-timeout = "1500ms"
 deadline = "90s"
+certificates = "ours.pem"
 contact = "ops@example.org"
 
 [cache]
@@ -160,6 +161,7 @@ fn every_key_of_the_file_arrives() {
         timeout: Some(Duration::from_secs(10)),
         connect_timeout: Some(Duration::from_millis(1500)),
         deadline: Some(Duration::from_secs(90)),
+        certificates: Some("ours.pem".into()),
         contact: Some("ops@example.org".to_owned()),
     };
     assert_eq!(settings.network, network);
@@ -187,6 +189,7 @@ fn the_environment_beats_every_network_setting_of_the_file() {
         ("UPMON_NETWORK_TIMEOUT", "1s"),
         ("UPMON_NETWORK_CONNECT_TIMEOUT", "2s"),
         ("UPMON_NETWORK_DEADLINE", "3s"),
+        ("UPMON_NETWORK_CERTIFICATES", "theirs.pem"),
         ("UPMON_NETWORK_CONTACT", "me@example.org"),
         ("UPMON_CACHE_DIR", "elsewhere"),
         ("UPMON_CACHE_SIZE", "5 kB"),
@@ -205,6 +208,7 @@ fn the_environment_beats_every_network_setting_of_the_file() {
         timeout: seconds(1),
         connect_timeout: seconds(2),
         deadline: seconds(3),
+        certificates: Some("theirs.pem".into()),
         contact: Some("me@example.org".to_owned()),
     };
     assert_eq!(settings.network, network);

@@ -4,7 +4,7 @@
 //! whatever the registry. Above all, a failure is never `current`. A new registry needs one function in
 //! [`fixtures`]; the tests below then hold it to the same.
 
-mod fixtures;
+pub(crate) mod fixtures;
 mod list;
 mod server;
 

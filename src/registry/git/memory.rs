@@ -1,7 +1,7 @@
 //! What a remote said in an earlier run, from the cache that all lookups share.
 //!
 //! Git knows neither `Cache-Control` nor `ETag`: to ask whether the tags are still the same takes the very answer that
-//! lists them. So what a remote said holds for a set time. That there is no such repository is never kept, and
+//! lists them. So what a remote said is fresh for as long as the settings say, by default not at all. That there is no such repository is never kept, and
 //! repositories on this machine are asked every time: they are near, and `git` beside us changes them.
 
 use std::time::Duration;

@@ -59,7 +59,9 @@ pub(super) async fn add_crate_at(world: &World, place: &str, name: &str, version
             "pubtime": format!("{day}T00:00:00Z") })
     };
     let mut index = String::new();
-    versions.iter().for_each(|version| writeln!(index, "{}", line(version)).unwrap());
+    for version in versions {
+        writeln!(index, "{}", line(version)).unwrap();
+    }
     world.answer(RegistryId::CratesIo, place, "text/plain", &index).await;
 }
 

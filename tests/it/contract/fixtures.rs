@@ -9,16 +9,16 @@ use serde_json::{Map, Value, json};
 use upmon::registry::RegistryId;
 
 /// The package that every fixture is about.
-pub(super) const PACKAGE: &str = "tiny-up";
+pub(crate) const PACKAGE: &str = "tiny-up";
 
 /// A release as upstream tells it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Told {
+pub(crate) struct Told {
     version: &'static str,
     is_withdrawn: bool,
 }
 
-pub(super) const fn listed(version: &'static str) -> Told {
+pub(crate) const fn listed(version: &'static str) -> Told {
     Told { version, is_withdrawn: false }
 }
 
@@ -28,11 +28,11 @@ pub(super) const fn withdrawn(version: &'static str) -> Told {
 
 /// One answer of a server.
 #[derive(Debug, Clone)]
-pub(super) struct Page {
-    pub(super) method: &'static str,
-    pub(super) path: String,
-    pub(super) media_type: &'static str,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Page {
+    pub(crate) method: &'static str,
+    pub(crate) path: String,
+    pub(crate) media_type: &'static str,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Page {
@@ -53,7 +53,7 @@ const FIXTURES: &[(RegistryId, Fixture)] = &[
 ];
 
 /// How a registry tells of a package with these releases.
-pub(super) fn pages(registry: RegistryId, releases: &[Told]) -> Vec<Page> {
+pub(crate) fn pages(registry: RegistryId, releases: &[Told]) -> Vec<Page> {
     let fixture = FIXTURES.iter().find(|(id, _)| *id == registry);
     let (_, fixture) = fixture.unwrap_or_else(|| {
         panic!(

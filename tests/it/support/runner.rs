@@ -101,8 +101,9 @@ impl World {
 
     /// The names of all files beside the pins.
     pub(crate) fn files(&self) -> Vec<String> {
-        let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
-        let mut names: Vec<_> = fs::read_dir(self.directory.path()).unwrap().map(name).collect();
+        let entries = fs::read_dir(self.directory.path()).expect("the test's directory is there");
+        let name = |entry: fs::DirEntry| entry.file_name().into_string().expect("the names are UTF-8");
+        let mut names: Vec<_> = entries.flatten().map(name).collect();
         names.sort();
         names
     }
