@@ -264,8 +264,8 @@ fn a_run_ends_at_its_deadline_and_says_so() {
 
 #[test]
 fn the_documentation_tells_the_pace_that_is_kept() {
-    let page = include_str!("../../docs/network.md");
-    let (_, pace) = page.split_once("## Pace").unwrap();
+    let documentation = include_str!("../../docs/network.md");
+    let (_, pace) = documentation.split_once("## Pace").unwrap();
     for &id in RegistryId::ALL {
         let row = pace.lines().find(|line| line.starts_with(&format!("| `{id}` |"))).unwrap();
         let kept = match id.default_url() {
