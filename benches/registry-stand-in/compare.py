@@ -56,13 +56,13 @@ class StandIn:
         self.child.wait(timeout=20)
 
     def requests(self):
-        """What was asked so far: rows of milliseconds, registry, status, bytes, Accept, ETag, path."""
+        """What was asked so far: rows of milliseconds, registry, status, bytes, Accept, ETag, path, number under way."""
         return [line.rstrip("\n").split("\t") for line in (self.out / "requests.tsv").open()]
 
     def list_for_bare(self, rows, with_tags):
         """The same requests as lines for the bare client."""
         lines = []
-        for _, registry, _, _, accept, etag, path in rows:
+        for _, registry, _, _, accept, etag, path, _ in rows:
             base = self.urls[f"UPMON_{registry}_URL"].rstrip("/")
             lines.append(f"{base}{path}\t{accept}\t{etag if with_tags else ''}\n")
         target = self.out / "list.tsv"

@@ -3,7 +3,8 @@
 //! `registry-stand-in --packages 1000 --latency 50 --out DIR` listens on four ports of 127.0.0.1 (one origin a registry),
 //! writes `DIR/upstream-versions.json` (pins over all packages, mixed) and `DIR/urls.env` (the `UPMON_*_URL` variables),
 //! prints `ready`, and serves until standard input closes. Every answer is one line of `DIR/requests.tsv`: milliseconds
-//! since start, registry, status, body bytes, `Accept`, `ETag`, path; so the log proves pace and lets a bare client ask the same.
+//! since start, registry, status, body bytes, `Accept`, `ETag`, path, and how many requests that registry had under way when
+//! this one came, itself included; so the log proves pace and lets a bare client ask the same.
 //!
 //! `--max-age N` sets `Cache-Control`; `--fault KIND --percent N` makes that share of the answers wrong (see `fault`);
 //! `--tls CERTIFICATE KEY` serves the same over TLS with HTTP/2 on one more port, for clients that know only https.
@@ -17,7 +18,10 @@ use std::convert::Infallible;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -25,7 +29,7 @@ use clap::Parser;
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
@@ -67,7 +71,51 @@ struct Shared {
     catalogue: Catalogue,
     log: Mutex<std::io::BufWriter<std::fs::File>>,
     started: Instant,
-    answered: std::sync::atomic::AtomicU64,
+    answered: AtomicU64,
+    /// By registry.
+    under_way: [AtomicUsize; Kind::ALL.len()],
+}
+
+/// One request under way, from its head to the last byte of its answer.
+struct UnderWay(Arc<Shared>, Option<Kind>);
+
+impl UnderWay {
+    /// Counts one more, and says how many there are now.
+    fn begin(shared: &Arc<Shared>, kind: Option<Kind>) -> (Self, usize) {
+        let before = kind.map_or(0, |kind| shared.under_way[kind as usize].fetch_add(1, Ordering::Relaxed));
+        (Self(shared.clone(), kind), before + 1)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if let Some(kind) = self.1 {
+            self.0.under_way[kind as usize].fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A body whose request is under way until it is sent.
+struct Sending(Body, #[expect(dead_code, reason = "dropped with the body")] UnderWay);
+
+impl hyper::body::Body for Sending {
+    type Data = Bytes;
+    type Error = fault::Cut;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, fault::Cut>>> {
+        Pin::new(&mut self.0).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
 }
 
 #[tokio::main]
@@ -77,8 +125,8 @@ async fn main() -> std::io::Result<()> {
     let catalogue = Catalogue::new(arguments.packages);
     let log = Mutex::new(std::io::BufWriter::new(std::fs::File::create(arguments.out.join("requests.tsv"))?));
     let out = arguments.out.clone();
-    let answered = std::sync::atomic::AtomicU64::new(0);
-    let shared = Arc::new(Shared { arguments, catalogue, log, started: Instant::now(), answered });
+    let (answered, under_way) = Default::default();
+    let shared = Arc::new(Shared { arguments, catalogue, log, started: Instant::now(), answered, under_way });
     let mut addresses = Vec::new();
     for kind in Kind::ALL {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
@@ -105,6 +153,9 @@ async fn accept(listener: tokio::net::TcpListener, kind: Option<Kind>, shared: A
     while let Ok((stream, _)) = listener.accept().await {
         let shared = shared.clone();
         let _ = stream.set_nodelay(true);
+        if shared.arguments.fault.is_some_and(Fault::is_reset) {
+            let _ = stream.set_zero_linger();
+        }
         tokio::spawn(async move { serve(TokioIo::new(stream), kind, shared).await });
     }
 }
@@ -133,18 +184,19 @@ async fn serve<I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static>(
     let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(io, service).await;
 }
 
-async fn answer(request: &Request<Incoming>, kind: Option<Kind>, shared: &Shared) -> Response<Body> {
+async fn answer(request: &Request<Incoming>, kind: Option<Kind>, shared: &Arc<Shared>) -> Response<Body> {
     let arrived = shared.started.elapsed();
+    let kind = kind.or_else(|| Kind::of_host(request.headers().get(header::HOST)?.to_str().ok()?));
+    let (under_way, count) = UnderWay::begin(shared, kind);
     tokio::time::sleep(Duration::from_millis(shared.arguments.latency)).await;
     let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let kind = kind.or_else(|| Kind::of_host(request.headers().get(header::HOST)?.to_str().ok()?));
     let path = request.uri().path();
     let found = kind.and_then(|kind| shared.catalogue.find(kind, path, accept));
-    let number = shared.answered.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let number = shared.answered.fetch_add(1, Ordering::Relaxed);
     let is_faulty = number % 100 * 61 % 100 < shared.arguments.percent;
     let etag = found.map_or("", |page| page.etag.as_str());
     let (response, size) = match (&shared.arguments.fault, found) {
-        (Some(fault), _) if is_faulty => fault.response(request),
+        (Some(fault), _) if is_faulty => fault.response(request, kind, found),
         (_, None) => (plain(StatusCode::NOT_FOUND, "not found"), 9),
         (_, Some(page)) => page_response(page, request.headers(), shared.arguments.max_age),
     };
@@ -152,12 +204,12 @@ async fn answer(request: &Request<Incoming>, kind: Option<Kind>, shared: &Shared
     let mut log = shared.log.lock().expect("no writer panicked");
     let _ = writeln!(
         log,
-        "{}\t{kind}\t{}\t{size}\t{accept}\t{etag}\t{path}",
+        "{}\t{kind}\t{}\t{size}\t{accept}\t{etag}\t{path}\t{count}",
         arrived.as_millis(),
         response.status().as_u16()
     );
     let _ = log.flush();
-    response
+    response.map(|body| Sending(body, under_way).boxed())
 }
 
 fn page_response(page: &data::Page, headers: &HeaderMap, max_age: u64) -> (Response<Body>, usize) {

@@ -134,7 +134,7 @@ table! {
         #[schemars(example = 2.5)]
         rate = "rate": Rate,
         /// How long its answers need not be asked again; `0s` asks every time. Default: as long as they say themselves,
-        /// at most an hour. Environment: `UPMON_<ID>_FRESH_FOR`.
+        /// at most an hour; not at all where they say nothing. Environment: `UPMON_<ID>_FRESH_FOR`.
         #[schemars(example = &"15m")]
         fresh_for = "fresh-for": Lapse,
         /// Largest answer that is read, unpacked. Default: far above the largest true one. Environment:
@@ -162,7 +162,7 @@ table! {
         /// Conversations with one host at once. Default: 16. Environment: `UPMON_GIT_CONCURRENCY`.
         #[schemars(example = 4)]
         concurrency = "concurrency": Count,
-        /// How long what a remote said need not be asked again; `0s` asks every time. Default: `5m`. Environment:
+        /// How long what a remote said need not be asked again. Default: `0s`, which asks every time. Environment:
         /// `UPMON_GIT_FRESH_FOR`.
         #[schemars(example = &"1h")]
         fresh_for = "fresh-for": Lapse,

@@ -147,11 +147,6 @@ impl Engine {
             days: lag.days,
             libyears: lag.libyears.map(to_hundredths),
             notices,
-            links: FindingLinks {
-                changelog: pin.changelog.clone(),
-                migration_guide: pin.migration_guide.clone(),
-                ..FindingLinks::default()
-            },
             ..bare(pin)
         };
         judge(finding, &verdict)

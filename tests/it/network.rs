@@ -9,6 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine as _;
 use serde_json::{Value, json};
+use upmon::http::limit::Pace;
+use upmon::http::options::Options;
+use upmon::registry::RegistryId;
+use upmon::registry::git::GitOptions;
+use url::Url;
 
 use self::support::{Machine, Stand, answer, git_pin, is_text_below, pins, registry};
 
@@ -121,21 +126,21 @@ fn git_remote() -> (Stand, Arc<AtomicBool>, Arc<AtomicBool>) {
     (stand, is_down, is_gone)
 }
 
-const ASK_AGAIN: &[(&str, &str)] = &[("UPMON_GIT_FRESH_FOR", "0s")];
+const FRESH: (&str, &str) = ("UPMON_GIT_FRESH_FOR", "5m");
 
 #[test]
-fn what_a_git_remote_said_a_moment_ago_is_not_asked_again() {
+fn what_a_git_remote_said_is_not_asked_again_for_as_long_as_the_settings_say() {
     let (stand, is_down, _) = git_remote();
     let machine = Machine::new(&git_pin(&format!("{}/git/tiny-up", stand.url())));
-    let first = machine.run(&["check", "--json"]);
+    let first = machine.run_with(&["check", "--json"], &[FRESH]);
     assert_eq!((first.code, only(&first.json())), (0, ("current", None)), "{}", first.printed());
     let asked = stand.requests().len();
     is_down.store(true, Ordering::SeqCst);
-    let second = machine.run(&["check", "--json"]);
+    let second = machine.run_with(&["check", "--json"], &[FRESH]);
     assert_eq!((second.code, only(&second.json())), (0, ("current", None)), "{}", second.printed());
     assert_eq!(stand.requests().len(), asked);
-    let other =
-        machine.run_with(&["check", "--json"], &[("UPMON_GIT_TOKEN", "t"), ("UPMON_GIT_TOKEN_HOST", "127.0.0.1")]);
+    let login = [FRESH, ("UPMON_GIT_TOKEN", "t"), ("UPMON_GIT_TOKEN_HOST", "127.0.0.1")];
+    let other = machine.run_with(&["check", "--json"], &login);
     assert_eq!(only(&other.json()), ("unknown", Some("unreachable")), "what another login sees is kept apart");
 }
 
@@ -145,11 +150,11 @@ fn what_a_git_remote_last_said_is_shown_as_stale_only_to_those_who_ask() {
     let machine = Machine::new(&git_pin(&format!("{}/git/tiny-up", stand.url())));
     assert_eq!(machine.run(&["check"]).code, 0);
     is_down.store(true, Ordering::SeqCst);
-    let failed = machine.run_with(&["check", "--json"], ASK_AGAIN);
+    let failed = machine.run(&["check", "--json"]);
     assert_eq!((failed.code, only(&failed.json())), (3, ("unknown", Some("unreachable"))), "{}", failed.printed());
     for (flag, is_asked) in [("--stale", true), ("--offline", false)] {
         let asked = stand.requests().len();
-        let ended = machine.run_with(&["check", "--json", flag], ASK_AGAIN);
+        let ended = machine.run(&["check", "--json", flag]);
         let report = ended.json();
         assert_eq!(only(&report).0, "current", "{flag}: {}", ended.printed());
         let notices = &report["findings"][0]["notices"];
@@ -164,10 +169,10 @@ fn a_git_remote_that_is_gone_is_not_remembered() {
     let machine = Machine::new(&git_pin(&format!("{}/git/tiny-up", stand.url())));
     assert_eq!(machine.run(&["check"]).code, 0);
     is_gone.store(true, Ordering::SeqCst);
-    let gone = machine.run_with(&["check", "--json", "--stale"], ASK_AGAIN);
+    let gone = machine.run(&["check", "--json", "--stale"]);
     assert_eq!(only(&gone.json()), ("unknown", Some("not-found")), "{}", gone.printed());
     is_down.store(true, Ordering::SeqCst);
-    let down = machine.run_with(&["check", "--json", "--stale"], ASK_AGAIN);
+    let down = machine.run(&["check", "--json", "--stale"]);
     assert_eq!(only(&down.json()), ("unknown", Some("unreachable")), "{}", down.printed());
 }
 
@@ -254,5 +259,23 @@ fn a_run_ends_at_its_deadline_and_says_so() {
     assert_eq!((ended.code, &ended.json()["summary"]["unknown"]), (3, &json!(2)), "{}", ended.printed());
     for finding in ended.json()["findings"].as_array().unwrap() {
         assert_eq!(finding["error"]["kind"], "unreachable", "{finding}");
+    }
+}
+
+#[test]
+fn the_documentation_tells_the_pace_that_is_kept() {
+    let page = include_str!("../../docs/network.md");
+    let (_, pace) = page.split_once("## Pace").unwrap();
+    for &id in RegistryId::ALL {
+        let row = pace.lines().find(|line| line.starts_with(&format!("| `{id}` |"))).unwrap();
+        let kept = match id.default_url() {
+            Some(url) => Pace::of(id, &Url::parse(url).unwrap()).in_flight,
+            None => GitOptions::default().per_host,
+        };
+        assert!(row.contains(&format!("| {kept} |")), "{kept}: {row}");
+    }
+    let defaults = Options::default();
+    for time in [defaults.connect_timeout, defaults.timeout] {
+        assert!(pace.contains(&format!("({} s)", time.as_secs())), "{time:?}");
     }
 }

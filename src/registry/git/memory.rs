@@ -1,8 +1,9 @@
 //! What a remote said in an earlier run, from the cache that all lookups share.
 //!
 //! Git knows neither `Cache-Control` nor `ETag`: to ask whether the tags are still the same takes the very answer that
-//! lists them. So what a remote said is fresh for as long as the settings say, by default not at all. That there is no such repository is never kept, and
-//! repositories on this machine are asked every time: they are near, and `git` beside us changes them.
+//! lists them. So what a remote said is fresh for as long as the settings say, by default not at all; what is kept then
+//! serves `--offline` and `--stale` alone. That there is no such repository is never kept, and repositories on this
+//! machine are asked every time: they are near, and `git` beside us changes them.
 
 use std::time::Duration;
 
