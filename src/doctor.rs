@@ -68,8 +68,19 @@ pub struct Proxy {
 pub struct CacheState {
     /// Where it is; `None` when nothing is kept.
     pub directory: Option<String>,
-    /// What it holds, in bytes, and how much it may hold; or why it cannot be used.
-    pub usage: Result<(u64, u64), String>,
+    /// How large it may grow, in bytes.
+    pub limit: u64,
+    /// What it holds, or why it cannot be used.
+    pub usage: Result<Usage, String>,
+}
+
+/// What a cache holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Answers.
+    pub entries: usize,
+    /// Bytes on disk.
+    pub bytes: u64,
 }
 
 /// The certificates that servers are trusted by.
@@ -252,8 +263,10 @@ impl From<&CacheState> for Section {
         };
         let facts = vec![("directory", directory.clone())];
         match &cache.usage {
-            Ok((held, limit)) => {
-                let summary = format!("holds {} of at most {}, and can be written to", size(*held), size(*limit));
+            Ok(Usage { entries, bytes }) => {
+                let (held, limit) = (size(*bytes), size(cache.limit));
+                let answers = if *entries == 1 { "answer" } else { "answers" };
+                let summary = format!("holds {entries} {answers} in {held} of at most {limit}, and can be written to");
                 Self { facts, ..Self::plain("cache", State::Ok, &summary) }
             }
             Err(reason) => Self {
@@ -377,11 +390,9 @@ mod tests {
 
     #[test]
     fn a_cache_that_cannot_be_written_to_is_a_warning() {
-        let state = |usage| CacheState { directory: Some("/var/cache/upmon".to_owned()), usage };
-        assert_eq!(
-            Section::from(&state(Ok((2048, 256 << 20)))).summary,
-            "holds 2 KiB of at most 256 MiB, and can be written to"
-        );
+        let state = |usage| CacheState { directory: Some("/var/cache/upmon".to_owned()), limit: 256 << 20, usage };
+        let section = Section::from(&state(Ok(Usage { entries: 3, bytes: 2048 })));
+        assert_eq!(section.summary, "holds 3 answers in 2 KiB of at most 256 MiB, and can be written to");
         let section = Section::from(&state(Err("Permission denied".to_owned())));
         assert!(section.state == State::Warning && section.remedy.is_some());
     }

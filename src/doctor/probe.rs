@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use hyper_util::client::proxy::matcher::Matcher;
 use url::Url;
 
-use super::{CacheState, Certificates, DEFAULT, Need, Program, Proxy, Visit};
+use super::{CacheState, Certificates, DEFAULT, Need, Program, Proxy, Usage, Visit};
 use crate::http::cache::Cache;
 use crate::http::client::Client;
 use crate::http::client_config::Base;
@@ -154,18 +154,19 @@ fn proxy(url: &Url) -> Option<Proxy> {
 
 /// Looks at the directory of the cache.
 pub fn cache(directory: Option<&Path>, limit: u64) -> CacheState {
-    let usage = directory.map_or(Ok(0), |directory| held(directory, limit)).map(|held| (held, limit));
+    let usage = directory.map_or(Ok(Usage::default()), |directory| usage(directory, limit));
     CacheState {
         directory: directory.map(|directory| directory.display().to_string()),
+        limit,
         usage: usage.map_err(|error| error.to_string()),
     }
 }
 
-/// The bytes in a directory that can be written to.
-fn held(directory: &Path, limit: u64) -> std::io::Result<u64> {
-    drop(Cache::open(directory, limit)?);
+/// What a directory holds that can be written to.
+fn usage(directory: &Path, limit: u64) -> std::io::Result<Usage> {
+    let entries = Cache::open(directory, limit)?.entries();
     tempfile::NamedTempFile::new_in(directory)?;
-    bytes_below(directory)
+    Ok(Usage { entries, bytes: bytes_below(directory)? })
 }
 
 fn bytes_below(directory: &Path) -> std::io::Result<u64> {
@@ -256,7 +257,7 @@ mod tests {
         let state = cache(Some(&folder.path().join("file")), 1024);
         assert!(state.usage.is_err(), "{state:?}");
         let state = cache(Some(&folder.path().join("new")), 1024);
-        assert_eq!(state.usage, Ok((0, 1024)));
+        assert_eq!((state.usage, state.limit), (Ok(Usage::default()), 1024));
         assert!(cache(None, 1024).directory.is_none());
     }
 }

@@ -154,6 +154,11 @@ impl Cache {
         self.state().confirm(key, stamp(fresh_for));
     }
 
+    /// How many answers it holds.
+    pub fn entries(&self) -> usize {
+        self.state().entries()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

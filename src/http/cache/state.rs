@@ -82,6 +82,11 @@ impl State {
         Ok(state)
     }
 
+    /// How many keys have an answer.
+    pub(super) fn entries(&self) -> usize {
+        self.places.len()
+    }
+
     fn take_in(&mut self, path: PathBuf, file: File) {
         let segment = self.segments.len();
         // Before the scan: what its process adds meanwhile may or may not be seen, so it must not count as read.
