@@ -57,8 +57,8 @@ impl Pace {
             (RegistryId::PyPi, _) => Self::files(50),
             // No published number; pnpm has 16 to 64 by default: <https://pnpm.io/settings#networkconcurrency>
             (RegistryId::Npm, _) => Self::files(64),
-            // Forges publish limits for their APIs and none for git; eight are far from any of them.
-            (RegistryId::Git, _) => Self::files(8),
+            // Git asks nothing through this client; its conversations keep the same pace in `registry::git`.
+            (RegistryId::Git, _) => Self::files(crate::registry::git::PER_HOST),
         }
     }
 }

@@ -54,7 +54,7 @@ pub const DEFAULT_URL: Option<&str> = None;
 /// Conversations with one host at once. Forges publish no number for git itself; 16 is what Renovate allows a host
 /// ([`concurrentRequestLimit`](https://docs.renovatebot.com/configuration-options/#hostrulesconcurrentrequestlimit)), and
 /// over HTTP/2 they share one connection.
-const PER_HOST: usize = 16;
+pub(crate) const PER_HOST: usize = 16;
 
 /// Conversations at once with all hosts together: each holds one of tokio's blocking threads and its answer in memory.
 const IN_ALL: usize = 32;
