@@ -137,7 +137,7 @@ async fn answer(request: &Request<Incoming>, kind: Option<Kind>, shared: &Shared
     let arrived = shared.started.elapsed();
     tokio::time::sleep(Duration::from_millis(shared.arguments.latency)).await;
     let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let kind = kind.or_else(|| Kind::of_host(request.headers().get(header::HOST)?.to_str().ok()?));
+    let kind = kind.or_else(|| Kind::of_host(host(request)?));
     let path = request.uri().path();
     let found = kind.and_then(|kind| shared.catalogue.find(kind, path, accept));
     let number = shared.answered.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -158,6 +158,11 @@ async fn answer(request: &Request<Incoming>, kind: Option<Kind>, shared: &Shared
     );
     let _ = log.flush();
     response
+}
+
+/// The host that is asked: in HTTP/2 it stands in the address, in HTTP/1.1 in a header.
+fn host(request: &Request<Incoming>) -> Option<&str> {
+    request.uri().host().or_else(|| request.headers().get(header::HOST)?.to_str().ok())
 }
 
 fn page_response(page: &data::Page, headers: &HeaderMap, max_age: u64) -> (Response<Body>, usize) {
