@@ -186,7 +186,7 @@ async fn serve<I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static>(
 
 async fn answer(request: &Request<Incoming>, kind: Option<Kind>, shared: &Arc<Shared>) -> Response<Body> {
     let arrived = shared.started.elapsed();
-    let kind = kind.or_else(|| Kind::of_host(request.headers().get(header::HOST)?.to_str().ok()?));
+    let kind = kind.or_else(|| Kind::of_host(host(request)?));
     let (under_way, count) = UnderWay::begin(shared, kind);
     tokio::time::sleep(Duration::from_millis(shared.arguments.latency)).await;
     let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("");
@@ -210,6 +210,11 @@ async fn answer(request: &Request<Incoming>, kind: Option<Kind>, shared: &Arc<Sh
     );
     let _ = log.flush();
     response.map(|body| Sending(body, under_way).boxed())
+}
+
+/// The host that is asked: in HTTP/2 it stands in the address, in HTTP/1.1 in a header.
+fn host(request: &Request<Incoming>) -> Option<&str> {
+    request.uri().host().or_else(|| request.headers().get(header::HOST)?.to_str().ok())
 }
 
 fn page_response(page: &data::Page, headers: &HeaderMap, max_age: u64) -> (Response<Body>, usize) {

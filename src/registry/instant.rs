@@ -3,12 +3,10 @@
 //! A time that cannot be read is unknown, never a guess and never the ruin of the answer around it: a release without a
 //! date is still a release.
 
-use std::borrow::Cow;
-
 use chrono::{DateTime, Utc};
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
+use super::loose::Loose;
 use crate::release::parse_time;
 
 /// A JSON member that should be a time: `None` for null, another type, or a text that is none.
@@ -17,15 +15,9 @@ pub(super) struct Instant(pub(super) Option<DateTime<Utc>>);
 
 impl<'de> Deserialize<'de> for Instant {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Written<'a> {
-            Text(#[serde(borrow)] Cow<'a, str>),
-            Other(IgnoredAny),
-        }
-        Ok(match Written::deserialize(deserializer)? {
-            Written::Text(text) => Self(parse_time(&text)),
-            Written::Other(_) => Self(None),
+        Ok(match Loose::deserialize(deserializer)? {
+            Loose::Text(text) => Self(parse_time(&text)),
+            _ => Self(None),
         })
     }
 }

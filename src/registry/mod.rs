@@ -7,6 +7,7 @@
 //! file, run the tests: the contract tests in `tests/it` ask for what is missing.
 
 mod instant;
+mod loose;
 
 use std::fmt;
 

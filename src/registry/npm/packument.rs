@@ -5,12 +5,12 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use super::repository::Repository;
 use crate::http::splitter::{Part, Splitter, Wanted};
 use crate::http::{Decode, Malformed};
 use crate::registry::instant::Instant;
+use crate::registry::loose::Loose;
 use crate::release::{PackageStatus, Release, ReleaseSet};
 
 #[derive(Debug, Clone, Copy)]
@@ -89,7 +89,7 @@ impl Learned {
             Field::Versions => self.has_versions = true,
             Field::Version if part.is_object() => self.facts.releases.push(Release::new(part.key)),
             Field::Version => self.unreadable(part.key, "is not an object"),
-            Field::Deprecated => self.deprecated(part.read()?),
+            Field::Deprecated => self.deprecated(&part.read()?),
             Field::Time => self.time(part)?,
             Field::Homepage => self.facts.links.homepage = part.read::<Box<str>>().ok(),
             Field::Repository => {
@@ -115,13 +115,14 @@ impl Learned {
         Ok(())
     }
 
-    fn deprecated(&mut self, deprecated: Deprecated) {
+    /// The empty text and false mean "not".
+    fn deprecated(&mut self, deprecated: &Loose<'_>) {
         let release = self.facts.releases.last_mut().expect("a deprecation stands inside a version");
         release.deprecated = match deprecated {
-            Deprecated::Text(reason) => Some(reason).filter(|reason| !reason.is_empty()),
-            Deprecated::Flag(is_deprecated) => is_deprecated.then(Box::default),
-            Deprecated::None(()) => None,
-            Deprecated::Other(_) => {
+            Loose::Text(reason) => Some(reason).filter(|reason| !reason.is_empty()).map(|reason| (**reason).into()),
+            Loose::Flag(is_deprecated) => is_deprecated.then(Box::default),
+            Loose::Nothing => None,
+            Loose::Other => {
                 let label = release.version.clone();
                 return self.unreadable(&label, "has a deprecation that is neither a text nor true or false");
             }
@@ -165,16 +166,6 @@ fn not_a_packument(error: Option<String>) -> Malformed {
         }
         None => Malformed::new("expected a packument, got an object without `versions`"),
     }
-}
-
-/// The forms of `deprecated`: the empty text and false mean "not".
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Deprecated {
-    Text(Box<str>),
-    Flag(bool),
-    None(()),
-    Other(IgnoredAny),
 }
 
 /// `time.unpublished` of a package that was withdrawn as a whole.

@@ -65,7 +65,8 @@ fn split(name: &str) -> Option<(&str, Form)> {
 
 /// What follows the project's name and a hyphen. The name itself may hold hyphens, so it has to be known.
 fn behind_project<'name>(stem: &'name str, project: &str) -> Option<&'name str> {
-    stem.match_indices('-').find(|(at, _)| fold(&stem[..*at]) == project).map(|(at, _)| &stem[at + 1..])
+    let is_project = |name: &str| name == project || fold(name) == project;
+    stem.match_indices('-').find(|(at, _)| is_project(&stem[..*at])).map(|(at, _)| &stem[at + 1..])
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::listing::{File, Listing};
 use crate::http::splitter::{Part, Splitter, Wanted};
 use crate::http::{Decode, Malformed};
 use crate::registry::instant::Instant;
+use crate::registry::loose::Loose;
 use crate::release::{Links, PackageStatus, ReleaseSet};
 
 #[derive(Debug, Clone, Copy)]
@@ -99,7 +100,7 @@ impl Learned {
             Field::Versions | Field::Files | Field::Info | Field::Releases => {
                 return Err(Malformed::new(format!("`{}` is of another type than it should be", part.key)));
             }
-            Field::File => self.file(&part.read()?),
+            Field::File => self.file(&part.read()?)?,
             Field::Release => self.release(part),
             Field::ReleaseFile => self.release_file(&part.read()?),
             Field::ProjectUrls => self.project_urls(&part.read().unwrap_or_default()),
@@ -126,13 +127,15 @@ impl Learned {
         self.listing.status = Some(status(marker, reason));
     }
 
-    fn file(&mut self, told: &SimpleFile<'_>) {
+    fn file(&mut self, told: &SimpleFile<'_>) -> Result<(), Malformed> {
         let yanked = match &told.yanked {
-            Yanked::Reason(reason) => Some(reason).filter(|reason| !reason.is_empty()).map(|reason| (**reason).into()),
-            Yanked::Flag(is_yanked) => is_yanked.then(Box::default),
-            Yanked::Nothing(()) => None,
+            Loose::Text(reason) => Some(reason).filter(|reason| !reason.is_empty()).map(|reason| (**reason).into()),
+            Loose::Flag(is_yanked) => is_yanked.then(Box::default),
+            Loose::Nothing => None,
+            Loose::Other => return Err(Malformed::new("`yanked` is neither a text nor true or false")),
         };
         self.listing.add_file(&told.filename, File { yanked, uploaded: told.upload_time.0 });
+        Ok(())
     }
 
     fn release(&mut self, part: Part<'_, Field>) {
@@ -244,25 +247,11 @@ enum Status<'a> {
 struct SimpleFile<'a> {
     #[serde(borrow)]
     filename: Cow<'a, str>,
+    /// A reason, or true or false; the empty text means false, as pip reads it.
     #[serde(borrow, default)]
-    yanked: Yanked<'a>,
+    yanked: Loose<'a>,
     #[serde(rename = "upload-time", default)]
     upload_time: Instant,
-}
-
-/// A reason, or true or false; the empty text means false, as pip reads it.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Yanked<'a> {
-    Reason(#[serde(borrow)] Cow<'a, str>),
-    Flag(bool),
-    Nothing(()),
-}
-
-impl Default for Yanked<'_> {
-    fn default() -> Self {
-        Self::Nothing(())
-    }
 }
 
 #[derive(Deserialize)]

@@ -4,6 +4,7 @@
 //! spelling of the tool that made it, so files are joined to the index's own labels by what PEP 440 calls equal.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 
@@ -150,7 +151,8 @@ fn release(version: Box<str>, files: Option<Files>) -> Release {
 pub(super) struct Labels {
     texts: Vec<Box<str>>,
     by_text: HashMap<Box<str>, usize>,
-    by_version: BTreeMap<ByPrecedence, usize>,
+    /// Made when a label is first looked for in another spelling, which for most projects is never.
+    by_version: OnceCell<BTreeMap<ByPrecedence, usize>>,
 }
 
 impl<'text> FromIterator<&'text str> for Labels {
@@ -171,8 +173,8 @@ impl Labels {
         let place = self.texts.len();
         self.texts.push(label.into());
         self.by_text.insert(label.into(), place);
-        if let Ok(version) = SchemeId::Pep440.parse(label) {
-            self.by_version.entry(ByPrecedence(version)).or_insert(place);
+        if let Some(known) = self.by_version.get_mut() {
+            note(known, label, place);
         }
         place
     }
@@ -185,7 +187,12 @@ impl Labels {
 
     fn find_version(&self, label: &str) -> Option<usize> {
         let version = SchemeId::Pep440.parse(label).ok()?;
-        self.by_version.get(&ByPrecedence(version)).copied()
+        let known = self.by_version.get_or_init(|| {
+            let mut known = BTreeMap::new();
+            self.texts.iter().enumerate().for_each(|(place, label)| note(&mut known, label, place));
+            known
+        });
+        known.get(&ByPrecedence(version)).copied()
     }
 
     /// The longest label that stands in `text` between separators, behind something.
@@ -198,6 +205,13 @@ impl Labels {
         let spans = ends.flat_map(|end| starts().filter(move |start| *start < end).map(move |start| &text[start..end]));
         let known = spans.filter_map(|span| Some((span.len(), *self.by_text.get(span)?)));
         known.max_by_key(|(length, _)| *length).map(|(_, place)| place)
+    }
+}
+
+/// Of two spellings of one version, the first is found.
+fn note(known: &mut BTreeMap<ByPrecedence, usize>, label: &str, place: usize) {
+    if let Ok(version) = SchemeId::Pep440.parse(label) {
+        known.entry(ByPrecedence(version)).or_insert(place);
     }
 }
 
