@@ -6,7 +6,8 @@
 //! since start, registry, status, body bytes, `Accept`, `ETag`, path, and how many requests that registry had under way when
 //! this one came, itself included; so the log proves pace and lets a bare client ask the same.
 //!
-//! `--max-age N` sets `Cache-Control`; `--fault KIND --percent N` makes that share of the answers wrong (see `fault`);
+//! `--max-age N` sets `Cache-Control`; `--fault KIND --percent N` makes that share of the answers wrong (see `fault`), `--after N` all
+//! but the first N of them;
 //! `--tls CERTIFICATE KEY` serves the same over TLS with HTTP/2 on one more port, for clients that know only https.
 
 #![expect(clippy::print_stdout, reason = "a program of its own, whose output this is")]
@@ -55,6 +56,9 @@ struct Arguments {
     /// How many of a hundred answers go wrong
     #[arg(long, default_value_t = 100)]
     percent: u64,
+    /// How many answers are right before the first that may go wrong
+    #[arg(long, default_value_t = 0)]
+    after: u64,
     /// Where pins, addresses and the log go
     #[arg(long)]
     out: PathBuf,
@@ -193,7 +197,7 @@ async fn answer(request: &Request<Incoming>, kind: Option<Kind>, shared: &Arc<Sh
     let path = request.uri().path();
     let found = kind.and_then(|kind| shared.catalogue.find(kind, path, accept));
     let number = shared.answered.fetch_add(1, Ordering::Relaxed);
-    let is_faulty = number % 100 * 61 % 100 < shared.arguments.percent;
+    let is_faulty = number >= shared.arguments.after && number % 100 * 61 % 100 < shared.arguments.percent;
     let etag = found.map_or("", |page| page.etag.as_str());
     let (response, size) = match (&shared.arguments.fault, found) {
         (Some(fault), _) if is_faulty => fault.response(request, kind, found),

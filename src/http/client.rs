@@ -196,9 +196,14 @@ impl Client {
         };
         let lane = self.shared.limits.lane(request.registry, &request.url);
         lane.budget().deposit();
+        let mut earlier = None;
         for attempt in 0.. {
             let failure = match self.attempt(request.registry, question, attempt).await {
                 Ok(answer) => return Ok(answer),
+                // that the run ended is no news of the registry: what it said before tells more
+                Err(failure) if failure.cause == Cause::TimedOut && self.is_over() => {
+                    return Err(earlier.unwrap_or(failure));
+                }
                 Err(failure) => failure,
             };
             match failure.cause {
@@ -209,6 +214,7 @@ impl Client {
             if !self.may_repeat(&lane, failure.cause, attempt).await {
                 return Err(failure);
             }
+            earlier = Some(failure);
         }
         unreachable!("every cause has a last attempt")
     }
@@ -249,6 +255,10 @@ impl Client {
     fn until(&self) -> Instant {
         let until = Instant::now() + self.shared.options.timeout;
         self.deadline.map_or(until, |deadline| deadline.min(until))
+    }
+
+    fn is_over(&self) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= Instant::now())
     }
 
     /// Waits, unless the run ends before.

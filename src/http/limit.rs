@@ -249,16 +249,23 @@ impl Lane {
     /// Waits for a place, for the end of a pause and for the pace, in this order: whoever has a place waits on.
     ///
     /// # Errors
-    /// [`Cause::TimedOut`] when no place comes free before `deadline`; [`Cause::Limited`] at once when a pause or the pace
-    /// leads beyond it.
+    /// When no place comes free before `deadline`: [`Cause::Limited`] if the origin had asked for a pause, else
+    /// [`Cause::TimedOut`]. [`Cause::Limited`] at once when a pause or the pace leads beyond it.
     pub(super) async fn enter(self: Arc<Self>, url: &Url, deadline: Option<Instant>) -> Result<Place, Failure> {
         let place = by(deadline, Arc::clone(&self.places).acquire_owned()).await;
         let Some(Ok(permit)) = place else {
-            return Err(Failure::new(Cause::TimedOut, url, "was not asked before the run's deadline"));
+            return Err(self.never_asked(url));
         };
         self.wait_out_pauses(url, deadline).await?;
         self.keep_pace(url, deadline).await?;
         Ok(Place { lane: self, _permit: permit })
+    }
+
+    /// Nobody who had a place gave it up in time: they were slow, or the origin had asked them to wait.
+    fn never_asked(&self, url: &Url) -> Failure {
+        let pause = self.last_pause().map(|(_, pause)| pause);
+        let cause = pause.map_or(Cause::TimedOut, |pause| Cause::Limited(Some(pause)));
+        Failure::new(cause, url, "was not asked before the run's deadline")
     }
 
     /// Holds everybody who asks this origin back.
@@ -284,8 +291,12 @@ impl Lane {
     }
 
     fn current_pause(&self) -> Option<(Instant, Pause)> {
-        let pause = *self.shared.pause.lock().unwrap_or_else(PoisonError::into_inner);
-        pause.filter(|(end, _)| *end > Instant::now())
+        self.last_pause().filter(|(end, _)| *end > Instant::now())
+    }
+
+    /// The pause that ends last of those that the origin asked for so far.
+    fn last_pause(&self) -> Option<(Instant, Pause)> {
+        *self.shared.pause.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn keep_pace(&self, url: &Url, deadline: Option<Instant>) -> Result<(), Failure> {
@@ -419,6 +430,18 @@ mod tests {
         let failure = same_origin.enter(&url, Some(deadline)).await.unwrap_err();
         assert_eq!(failure.cause, Cause::Limited(Some(until)));
         assert!(failure.what.contains(&until.until.format("%FT%TZ").to_string()), "{}", failure.what);
+    }
+
+    #[tokio::test]
+    async fn what_was_not_asked_before_the_deadline_is_limited_only_if_the_origin_asked_for_a_pause() {
+        let url = Url::parse("http://127.0.0.1/tokio").unwrap();
+        let lane = Arc::new(Lane::new(Pace::files(1), Arc::default(), false));
+        let _place = Arc::clone(&lane).enter(&url, None).await.unwrap();
+        let past = Some(Instant::now());
+        assert_eq!(Arc::clone(&lane).enter(&url, past).await.unwrap_err().cause, Cause::TimedOut);
+        let pause = Pause::lasting(Duration::ZERO);
+        lane.pause(pause);
+        assert_eq!(Arc::clone(&lane).enter(&url, past).await.unwrap_err().cause, Cause::Limited(Some(pause)));
     }
 
     #[test]

@@ -39,9 +39,10 @@ def free_port():
 class Scenario:
     """A temporary directory, the servers started in it, and upmon with every registry pointed away from the network."""
 
-    def __init__(self, home, upmon):
+    def __init__(self, home, upmon, stand_in):
         self.home = pathlib.Path(home)
         self.upmon = upmon
+        self.stand_in = stand_in
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="upmon-real-"))
         self.directory.chmod(0o755)
         self.children = []

@@ -14,6 +14,8 @@ import textwrap
 import traceback
 from datetime import UTC, datetime
 
+import faults
+import secrets_kept
 from harness import Failed, Scenario, expect, expect_behind, expect_unknown, free_port, notices
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -354,7 +356,7 @@ def start_nginx(scenario, root, port):
     scenario.start("nginx", ["nginx", "-c", work / "nginx.conf"], f"http://127.0.0.1:{port}/garbage")
 
 
-SCENARIOS = {scenario.__name__: scenario for scenario in [npm, pypi, crates, rubygems, git]}
+SCENARIOS = {scenario.__name__: scenario for scenario in [npm, pypi, crates, rubygems, git, *faults.SCENARIOS, *secrets_kept.SCENARIOS]}
 
 
 def main():
@@ -362,6 +364,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", required=True)
     parser.add_argument("--upmon", required=True)
+    parser.add_argument("--stand-in", required=True)
     parser.add_argument("scenario", nargs="*", help=" ".join(SCENARIOS))
     arguments = parser.parse_args()
     chosen = arguments.scenario or list(SCENARIOS)
@@ -370,7 +373,7 @@ def main():
     failed = 0
     for name in chosen:
         try:
-            with Scenario(arguments.home, arguments.upmon) as scenario:
+            with Scenario(arguments.home, arguments.upmon, arguments.stand_in) as scenario:
                 SCENARIOS[name](scenario)
             print(f"ok   {name}: {SCENARIOS[name].__doc__}", flush=True)
         except Exception as error:  # every failure is told, and the other scenarios still run
