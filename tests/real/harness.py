@@ -121,12 +121,17 @@ class Scenario:
         return {finding["id"]: finding for finding in json.loads(done.stdout)["findings"]}
 
 
+def expect_status(finding, status):
+    """The finding has this status; where it is unknown instead, the reason is told."""
+    if finding["status"] == "unknown" != status:
+        raise Failed(f"{finding['id']} is unknown: {finding['error']}")
+    expect(finding["status"], status, f"status of {finding['id']}")
+
+
 def expect_behind(finding, newest, update, **behind):
     """The finding is behind, at this newest release, by these counts."""
     name = finding["id"]
-    if finding["status"] == "unknown":
-        raise Failed(f"{name} is unknown: {finding['error']}")
-    expect(finding["status"], "behind", f"status of {name}")
+    expect_status(finding, "behind")
     expect(finding["newest"]["version"], newest, f"newest of {name}")
     expect(finding["update"], update, f"update of {name}")
     for level, count in behind.items():

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 
 import faults
 import secrets_kept
-from harness import Failed, Scenario, expect, expect_behind, expect_unknown, free_port, notices
+from harness import Failed, Scenario, expect, expect_behind, expect_status, expect_unknown, free_port, notices
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -75,7 +75,8 @@ def npm(scenario):
     expect(found["typescript/tiny-up"]["pinned"]["deprecated"], "use 1.1.0", "the deprecation of tiny-up 1.0.0")
     expect_behind(found["typescript/@acme/tiny-up"], "1.1.0", "minor", releases=2)
     expect(found["typescript/@acme/tiny-up"]["wanted"]["version"], "1.0.1", "wanted of @acme/tiny-up")
-    expect(found["typescript/back-port"]["status"], "current", "a lower version under the dist-tag latest is no target")
+    # a lower version under the dist-tag latest is no target
+    expect_status(found["typescript/back-port"], "current")
     expect_behind(found["typescript/next"], "2.0.0-rc.2", "prerelease", releases=1)
     expect_behind(found["typescript/channel"], "2.0.0-rc.2", "major")
     expect_unknown(found["typescript/nope"], "not-found")
@@ -165,7 +166,7 @@ def crates(scenario):
     expect_behind(found["rust/yanked"], "1.1.0", "major", major=1, releases=3)
     expect(notices(found["rust/yanked"]), ["pin-yanked"], "notices of the yanked pin")
     expect_behind(found["rust/beta"], "2.0.0-beta.1", "major", releases=1)
-    expect(found["rust/newest"]["status"], "current", "the newest that is not yanked")
+    expect_status(found["rust/newest"], "current")
     expect_unknown(found["rust/nope"], "not-found")
 
     told = scenario.run("cargo", "info", "--registry", "local", "tiny-up@1.1.0", cwd=package, env=token)
