@@ -16,7 +16,7 @@ use crate::release::{ReleaseSet, parse_time};
 use super::Folded;
 
 /// Longest line read: one version with all its dependencies, which is a few hundred bytes.
-const MAX_LINE: usize = 1 << 20;
+const MAX_LINE: usize = 128 << 10;
 
 /// Reads an info file.
 ///
