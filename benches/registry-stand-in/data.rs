@@ -62,7 +62,7 @@ pub(crate) struct Page {
     pub(crate) gzip: Bytes,
 }
 
-/// Bodies of one registry: packages share them in turn, so ten thousand packages cost no more memory than these.
+/// Bodies of one registry, one a package, since each tells its package's name and upmon believes no other.
 #[derive(Debug)]
 struct Shelf {
     main: Vec<Page>,
@@ -77,13 +77,9 @@ pub(crate) struct Catalogue {
     shelves: Vec<Shelf>,
 }
 
-/// Distinct bodies a registry.
-const BODIES: usize = 250;
-
 impl Catalogue {
     pub(crate) fn new(packages: usize) -> Self {
-        let shelves =
-            Kind::ALL.into_iter().map(|kind| Shelf::new(kind, BODIES.min(packages.div_ceil(Kind::ALL.len()))));
+        let shelves = Kind::ALL.into_iter().map(|kind| Shelf::new(kind, packages.div_ceil(Kind::ALL.len())));
         Self { packages, shelves: shelves.collect() }
     }
 
@@ -104,7 +100,7 @@ impl Catalogue {
             Kind::PyPi => path.starts_with("/pypi/"),
         };
         let pages = if is_full { full } else { main };
-        pages.get(number % pages.len())
+        pages.get(number)
     }
 
     /// Pins over all packages, the registries in turn, each some releases behind.
@@ -112,7 +108,7 @@ impl Catalogue {
         let mut groups: Vec<String> = vec![String::new(); Kind::ALL.len()];
         for number in 0..self.packages {
             let (kind, index) = (Kind::ALL[number % 4], number / 4);
-            let count = releases(index % BODIES);
+            let count = releases(index);
             let pinned = version(count.saturating_sub(1 + index % 7));
             let comma = if groups[kind as usize].is_empty() { "" } else { ",\n" };
             write!(groups[kind as usize], "{comma}    \"pkg{index:05}\": \"{pinned}\"").expect("writing to a string");
