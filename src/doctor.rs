@@ -171,7 +171,7 @@ impl Checkup {
     /// The checkup for a program. Unlike the report's, its form is no contract.
     pub fn json(&self) -> String {
         let sections: Vec<Value> = self.0.iter().map(Section::json).collect();
-        crate::report::escape::json(&format!("{:#}\n", json!({ "sections": sections })))
+        crate::report::escape::json(format!("{:#}\n", json!({ "sections": sections })))
     }
 }
 

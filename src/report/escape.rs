@@ -52,8 +52,12 @@ fn is_wide_space(character: char) -> bool {
 ///
 /// `serde_json` escapes what the grammar asks for, which leaves C1 controls, bidirectional overrides and the like in
 /// their strings; those are escaped too, and `##[` is taken apart as in [`terminal`]. Outside of strings JSON has none of
-/// them, so no string has to be told from the rest.
-pub fn json(document: &str) -> String {
+/// them, so no string has to be told from the rest. Most documents need none of it and come back as they are.
+pub fn json(document: String) -> String {
+    const MARK: &str = "##[";
+    if document.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n')) && !document.contains(MARK) {
+        return document;
+    }
     let mut escaped = String::with_capacity(document.len());
     let mut units = [0; 2];
     for character in document.chars() {
@@ -67,7 +71,7 @@ pub fn json(document: &str) -> String {
             }
         }
     }
-    escaped.replace("##[", "##\\u005b")
+    escaped.replace(MARK, "##\\u005b")
 }
 
 /// An invisible break, which ends whatever GitHub would have recognised across it.
@@ -337,7 +341,7 @@ mod tests {
         let texts =
             ["plain é 日本 🦀", "\u{1b}\u{9b}2J\u{7f}\n", "\u{202e}\u{2028}\u{feff}\u{e0041}", "x ##[error]y \\##["];
         let document = serde_json::to_string(&texts).unwrap();
-        let escaped = json(&document);
+        let escaped = json(document);
         assert_eq!(
             escaped,
             r#"["plain é 日本 🦀","\u001b\u009b2J\u007f\n","\u202e\u2028\ufeff\udb40\udc41","x ##\u005berror]y \\##\u005b"]"#

@@ -38,5 +38,7 @@ pub(super) fn render(report: &Report) -> String {
 
 fn document(line: &Line<'_>) -> String {
     let document = serde_json::to_string(line).expect("a line has only text keys and serialises");
-    format!("{}\n", escape::json(&document))
+    let mut escaped = escape::json(document);
+    escaped.push('\n');
+    escaped
 }
