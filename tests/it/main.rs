@@ -21,5 +21,6 @@ mod pypi;
 mod readme;
 mod report;
 mod rubygems;
+mod sarif;
 mod schema;
 mod support;
