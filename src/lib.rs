@@ -24,6 +24,7 @@ pub mod pin;
 pub mod policy;
 pub mod registry;
 pub mod release;
+pub mod replace;
 pub mod report;
 pub mod schema;
 pub mod select;
