@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::setup::{Setup, SetupArgs};
-use super::{Failure, Global, output};
+use super::{Failure, Global, github, output};
 use crate::config::{Flags, Settings};
 use crate::error::ExitCode;
 use crate::policy::Severity;
@@ -46,7 +46,9 @@ pub(super) fn run(global: &Global, arguments: &CheckArgs) -> Result<ExitCode, Fa
     let format = if arguments.json { Format::Json } else { arguments.format };
     let options = Options { width: output::width(), colour: output::uses_color(global.color), ..Options::default() };
     output::print(render(&report, format, &options).as_bytes())?;
-    written?;
+    let path = arguments.write_report.as_deref().filter(|_| written.is_ok());
+    let told = if format == Format::Github { github::tell(&report, path) } else { Ok(()) };
+    written.and(told)?;
     Ok(exit_code(&report, &setup.settings))
 }
 

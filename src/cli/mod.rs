@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod doctor;
 mod explain;
+mod github;
 mod man;
 mod network;
 mod output;
