@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::setup::{Setup, SetupArgs};
-use super::{Failure, Global, output};
+use super::{Failure, Global, github, output};
 use crate::config::{Flags, Settings};
 use crate::error::ExitCode;
 use crate::policy::Severity;
+use crate::replace::replace;
 use crate::report::{Format, Options, Report, render};
 
 /// Arguments of `upmon check`.
@@ -40,16 +41,14 @@ pub(super) fn run(global: &Global, arguments: &CheckArgs) -> Result<ExitCode, Fa
     let flags = Flags { fail_on: arguments.fail_on, allow_unknown: arguments.allow_unknown };
     let setup = Setup::new(global, &arguments.setup, flags)?;
     let pins = setup.chosen(&arguments.packages)?;
-    let bar = output::progress(pins.len(), global);
-    let engine = setup.engine()?;
-    let report = setup.wait(engine.check(&pins, &|done| bar.set_position(done as u64)));
-    bar.finish_and_clear();
-    let report = report?;
+    let report = setup.check(&pins, global)?;
     let written = arguments.write_report.as_deref().map_or(Ok(()), |path| write_report(path, &report));
     let format = if arguments.json { Format::Json } else { arguments.format };
     let options = Options { width: output::width(), colour: output::uses_color(global.color), ..Options::default() };
     output::print(render(&report, format, &options).as_bytes())?;
-    written?;
+    let path = arguments.write_report.as_deref().filter(|_| written.is_ok());
+    let told = if format == Format::Github { github::tell(&report, path) } else { Ok(()) };
+    written.and(told)?;
     Ok(exit_code(&report, &setup.settings))
 }
 
@@ -64,24 +63,10 @@ fn exit_code(report: &Report, settings: &Settings) -> ExitCode {
     }
 }
 
-/// Replaces the file as a whole: a reader sees the old report or the new one.
 fn write_report(path: &Path, report: &Report) -> Result<(), Failure> {
     let json = render(report, Format::Json, &Options::default());
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let written = new_file_in(directory)
-        .and_then(|mut file| std::io::Write::write_all(&mut file, json.as_bytes()).map(|()| file))
-        .and_then(|file| file.persist(path).map_err(|error| error.error));
-    written.map(drop).map_err(|error| {
+    replace(path, json.as_bytes()).map_err(|error| {
         let hint = "the directory must exist and be writable";
         Failure::Action(format!("error: cannot write the report to `{}`: {error}\nhint: {hint}", path.display()))
     })
-}
-
-/// A file of which nobody knows the name yet, as open to others as any new file.
-fn new_file_in(directory: &Path) -> std::io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".upmon-");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(directory)
 }

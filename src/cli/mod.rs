@@ -4,10 +4,12 @@
 //! [`Failure`] with exit code 2 and a message that names the place and the remedy; what can be wrong with the world is
 //! part of the report.
 
+mod badge;
 mod check;
 mod completions;
 mod doctor;
 mod explain;
+mod github;
 mod man;
 mod network;
 mod output;
@@ -94,6 +96,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Show how one pin was judged: every release, how it parsed, why it was taken or rejected
     Explain(explain::ExplainArgs),
+    /// Keep badges in a directory true: the whole report, each group and each package, as Shields JSON and as SVG
+    Badge(badge::BadgeArgs),
     /// Ask every registry once, and show what stands in the way: addresses, credentials, proxies, certificates, cache
     Doctor(doctor::DoctorArgs),
     /// Print the JSON Schema of the pins, the settings or the report
@@ -143,6 +147,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome = match app.command {
         Command::Check(arguments) => check::run(&app.global, &arguments),
         Command::Explain(arguments) => explain::run(&app.global, &arguments),
+        Command::Badge(arguments) => badge::run(&app.global, &arguments),
         Command::Doctor(arguments) => doctor::run(&app.global, &arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),

@@ -17,6 +17,7 @@ use crate::lookup::Engine;
 use crate::pin::Pin;
 use crate::pin::manifest::Manifest;
 use crate::registry::RegistryId;
+use crate::report::Report;
 
 /// Arguments of every command that asks registries.
 #[derive(Debug, Args)]
@@ -113,6 +114,15 @@ impl Setup {
             as_of: self.as_of,
             links: self.links && !self.network.options.offline,
         })
+    }
+
+    /// The report over these pins, with progress on a terminal.
+    pub(super) fn check(&self, pins: &[Pin], global: &Global) -> Result<Report, Failure> {
+        let bar = output::progress(pins.len(), global);
+        let engine = self.engine()?;
+        let report = self.wait(engine.check(pins, &|done| bar.set_position(done as u64)));
+        bar.finish_and_clear();
+        report
     }
 
     /// Runs lookups to their end, or to Ctrl-C.

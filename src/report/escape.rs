@@ -213,6 +213,25 @@ fn leaves_backlink(url: &Url) -> bool {
         })
 }
 
+/// For text and attribute values in XML, SVG among them.
+///
+/// [`terminal`] comes first, since most of what it shows as an escape is [no character of
+/// XML](https://www.w3.org/TR/xml/#charsets), not even as an entity.
+pub fn xml(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in terminal(text).chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            _ => escaped.push(character),
+        }
+    }
+    escaped
+}
+
 /// For the message of a [workflow
 /// command](https://docs.github.com/actions/using-workflows/workflow-commands-for-github-actions): one line; line ends
 /// are encoded and shown as such by GitHub.

@@ -78,7 +78,8 @@ fn title(finding: &Finding) -> String {
     format!("{}: {}", words::severity(finding), words::label(&finding.id))
 }
 
-fn message(finding: &Finding, report: &Report) -> String {
+/// What there is to say of a finding, with a line for each notice. Upstream's own words may be part of it.
+pub(super) fn message(finding: &Finding, report: &Report) -> String {
     let next = words::next_step(finding, report.generated_at);
     let versions = words::versions(finding);
     let head = match &finding.error {

@@ -7,12 +7,14 @@
 //! Adding a format: one file beside this one, one variant of [`Format`], one arm in [`render`].
 
 pub mod escape;
+pub mod file;
 mod github;
 mod json;
 mod markdown;
 mod ndjson;
+mod sarif;
 mod table;
-mod words;
+pub(crate) mod words;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -40,6 +42,8 @@ pub enum Format {
     Markdown,
     /// Annotations for GitHub Actions that point at the pin's line, worst first
     Github,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
 }
 
 /// What a format has to know of the place where it is shown.
@@ -68,6 +72,7 @@ pub fn render(report: &Report, format: Format, options: &Options) -> String {
         Format::Ndjson => ndjson::render(report),
         Format::Markdown => markdown::render(report),
         Format::Github => github::render(report, options),
+        Format::Sarif => sarif::render(report),
     }
 }
 
@@ -370,7 +375,8 @@ impl Report {
 
 impl Summary {
     /// Counts findings.
-    pub fn of(findings: &[Finding]) -> Self {
+    pub fn of<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Self {
+        let findings: Vec<&Finding> = findings.into_iter().collect();
         let with = |status: Status| findings.iter().filter(|finding| finding.status == status).count();
         let mut by_severity = BySeverity::default();
         findings.iter().filter_map(|finding| finding.severity).for_each(|severity| by_severity.add(severity));

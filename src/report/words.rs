@@ -55,7 +55,7 @@ pub(super) fn worst_first<'a>(findings: impl IntoIterator<Item = &'a Finding>) -
 }
 
 /// Groups in the order in which they first appear, each with its findings worst first.
-pub(super) fn by_group(report: &Report) -> Vec<(&str, Vec<&Finding>)> {
+pub(crate) fn by_group(report: &Report) -> Vec<(&str, Vec<&Finding>)> {
     let mut names: Vec<&str> = Vec::new();
     for finding in &report.findings {
         if !names.contains(&finding.group.as_str()) {
@@ -116,7 +116,7 @@ pub(super) fn versions(finding: &Finding) -> String {
 }
 
 /// How much lies between, most significant part first: `2 minor`, `40 releases`; nothing where nothing does.
-pub(super) fn behind(finding: &Finding) -> Vec<String> {
+pub(crate) fn behind(finding: &Finding) -> Vec<String> {
     let (Status::Behind, Some(behind), Some(update)) = (finding.status, finding.behind, finding.update) else {
         return Vec::new();
     };
@@ -141,7 +141,7 @@ pub(super) fn counted(count: u64, what: &str) -> String {
 }
 
 /// `40 d`, for a pin that is behind since a known day.
-pub(super) fn since(finding: &Finding) -> Option<String> {
+pub(crate) fn since(finding: &Finding) -> Option<String> {
     finding.days.map(|days| format!("{days} d"))
 }
 
@@ -243,7 +243,7 @@ pub(super) fn totals(summary: &Summary) -> String {
 }
 
 /// The worst severity; `unknown` where no severity is known.
-pub(super) fn worst(summary: &Summary) -> &'static str {
+pub(crate) fn worst(summary: &Summary) -> &'static str {
     summary.worst.map_or("unknown", Severity::as_str)
 }
 

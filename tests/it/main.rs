@@ -1,5 +1,6 @@
 //! Integration tests: one binary, a module a topic. No test needs the network beyond this machine.
 
+mod badge;
 mod cli;
 mod config;
 mod contract;
@@ -21,5 +22,6 @@ mod pypi;
 mod readme;
 mod report;
 mod rubygems;
+mod sarif;
 mod schema;
 mod support;
