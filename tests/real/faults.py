@@ -38,7 +38,7 @@ DATED = ["behind_since", "days", "libyears", "due"]
 """What a finding lacks when dates could not be had, beside the two `published_at` and the links that come with them; it
 then has a notice."""
 
-PEAK = 128
+PEAK = 192
 """MiB that a run of the debug binary may take, whatever is thrown at it."""
 
 MARGIN = 3
@@ -202,7 +202,7 @@ def impatient(timeout, deadline, more=""):
 
 def patience(fault):
     """Time limit and deadline: a fault that is slow meets a short limit, lest its run be as slow."""
-    return {"drip": (1, 4), "too-many": (3, 5)}.get(fault, (5, 8))
+    return {"drip": (1, 4), "too-many": (5, 5), "huge": (5, 8)}.get(fault, (10, 15))
 
 
 PACKAGES = 200
@@ -245,7 +245,7 @@ def under_fault(scenario, truth, fault, percent):
     runs = Runs(scenario, impatient(timeout, deadline, caps if fault == "huge" else ""), cache=f"{fault}-{percent}")
     with named(what), StandIn(scenario, PACKAGES, fault=fault, percent=percent) as server:
         ran = runs.check(server)
-        right = expect_right(ran.findings, truth, KINDS[fault] | overdue(ran, deadline), is_listed=is_listed)
+        right = expect_right(ran.findings, truth, KINDS[fault] | overdue(ran, timeout), is_listed=is_listed)
         expect_modest(ran, deadline)
         requests = expect_bounded(server, what)
         if percent == 100:
@@ -280,7 +280,7 @@ def over_a_filled_cache(scenario, truth, fault, asked):
             expect(expect_right(ran[0].findings, truth, more=["stale"]), PACKAGES, "findings that are right, if stale")
             stale = sum("stale" in notices(finding) for finding in ran[0].findings.values())
             expect(stale, 0 if is_answer else PACKAGES, "findings that say that they are stale")
-            right = expect_right(ran[1].findings, truth, kinds | overdue(ran[1], deadline))
+            right = expect_right(ran[1].findings, truth, kinds | overdue(ran[1], timeout))
             expect(right, PACKAGES if is_answer else 0, "findings that are known without leave to be stale")
     for run in ran:
         expect_modest(run, deadline)
@@ -288,9 +288,9 @@ def over_a_filled_cache(scenario, truth, fault, asked):
     return ran
 
 
-def overdue(ran, deadline):
-    """What was being asked at the deadline is unknown as well, whatever the fault."""
-    return {"unreachable"} if ran.seconds >= deadline else set()
+def overdue(ran, timeout):
+    """On a machine so busy that a run outlasts the time limit, what was being asked then is unknown as well."""
+    return {"unreachable"} if ran.seconds >= timeout else set()
 
 
 def expect_modest(ran, deadline):
