@@ -134,7 +134,7 @@ pub(super) fn render(report: &Report) -> String {
         }],
     });
     let document = serde_json::to_string_pretty(&document).expect("a value serialises");
-    format!("{}\n", escape::json(&document))
+    format!("{}\n", escape::json(document))
 }
 
 fn result(finding: &Finding, report: &Report) -> Option<Value> {
