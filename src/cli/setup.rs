@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDate, NaiveTime, SubsecRound, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use clap::Args;
 use clap::builder::FalseyValueParser;
 
@@ -168,7 +168,7 @@ pub(super) fn runtime() -> Result<Runtime, Failure> {
 
 #[expect(clippy::disallowed_methods, reason = "the one place where `now` is read, once a run")]
 fn now() -> DateTime<Utc> {
-    Utc::now().trunc_subsecs(0)
+    Utc::now()
 }
 
 /// Reads `--as-of`.
