@@ -7,6 +7,7 @@
 //! Adding a format: one file beside this one, one variant of [`Format`], one arm in [`render`].
 
 pub mod escape;
+pub mod file;
 mod github;
 mod json;
 mod markdown;

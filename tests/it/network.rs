@@ -134,8 +134,10 @@ fn what_a_git_remote_said_is_not_asked_again_for_as_long_as_the_settings_say() {
     let second = machine.run_with(&["check", "--json"], FOR_A_WHILE);
     assert_eq!((second.code, only(&second.json())), (0, ("current", None)), "{}", second.printed());
     assert_eq!(stand.requests().len(), asked);
-    let other =
-        machine.run_with(&["check", "--json"], &[("UPMON_GIT_FRESH_FOR", "5m"), ("UPMON_GIT_TOKEN", "t"), ("UPMON_GIT_TOKEN_HOST", "127.0.0.1")]);
+    let other = machine.run_with(
+        &["check", "--json"],
+        &[("UPMON_GIT_FRESH_FOR", "5m"), ("UPMON_GIT_TOKEN", "t"), ("UPMON_GIT_TOKEN_HOST", "127.0.0.1")],
+    );
     assert_eq!(only(&other.json()), ("unknown", Some("unreachable")), "what another login sees is kept apart");
 }
 
