@@ -27,4 +27,5 @@ pub mod release;
 pub mod report;
 pub mod schema;
 pub mod select;
+pub mod tracker;
 pub mod version;

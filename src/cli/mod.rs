@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod doctor;
 mod explain;
+mod issues;
 mod man;
 mod network;
 mod output;
@@ -94,6 +95,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Show how one pin was judged: every release, how it parsed, why it was taken or rejected
     Explain(explain::ExplainArgs),
+    /// Open, update and close issues on GitHub, so that they say what the report says
+    Issues(issues::IssuesArgs),
     /// Ask every registry once, and show what stands in the way: addresses, credentials, proxies, certificates, cache
     Doctor(doctor::DoctorArgs),
     /// Print the JSON Schema of the pins, the settings or the report
@@ -110,7 +113,7 @@ enum Failure {
     /// The command line, the pins or the settings are wrong; the text is ready to print.
     #[error("{0}")]
     Usage(String),
-    /// A file that was asked for could not be written.
+    /// A file that was asked for could not be written, or an action not be carried out.
     #[error("{0}")]
     Action(String),
     /// Ctrl-C.
@@ -143,6 +146,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome = match app.command {
         Command::Check(arguments) => check::run(&app.global, &arguments),
         Command::Explain(arguments) => explain::run(&app.global, &arguments),
+        Command::Issues(arguments) => issues::run(&app.global, &arguments),
         Command::Doctor(arguments) => doctor::run(&app.global, &arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
