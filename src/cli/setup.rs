@@ -63,12 +63,7 @@ impl Setup {
         Self::with(global, arguments, flags, None)
     }
 
-    fn with(
-        global: &Global,
-        arguments: &SetupArgs,
-        flags: Flags,
-        manifest: Option<Manifest>,
-    ) -> Result<Self, Failure> {
+    fn with(global: &Global, arguments: &SetupArgs, flags: Flags, manifest: Option<Manifest>) -> Result<Self, Failure> {
         let color = output::uses_color_on_stderr(global.color);
         let settings = Settings::load(global.config.as_deref(), &global.pins, &variable, flags)
             .map_err(|error| Failure::Usage(error.render(color)))?;

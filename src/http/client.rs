@@ -302,7 +302,8 @@ pub fn certificates(path: &Path) -> Result<Vec<reqwest::Certificate>, ClientErro
 /// # Errors
 /// When the certificates cannot be read, or the platform offers no TLS.
 pub fn bare(options: &Options) -> Result<reqwest::Client, String> {
-    let more = options.certificates.as_deref().map_or(Ok(Vec::new()), certificates).map_err(|error| error.to_string())?;
+    let more =
+        options.certificates.as_deref().map_or(Ok(Vec::new()), certificates).map_err(|error| error.to_string())?;
     build(options, &more, |builder| builder.timeout(options.timeout))
 }
 

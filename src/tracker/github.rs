@@ -8,9 +8,10 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use http::header::{ACCEPT, AUTHORIZATION, HeaderMap, RETRY_AFTER, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, HeaderMap, RETRY_AFTER};
 use http::{HeaderValue, Method, StatusCode, Uri};
-use octocrab::{FromResponse, Octocrab, Page};
+use octocrab::service::middleware::reqwest_connector::ReqwestConnector;
+use octocrab::{AuthState, FromResponse, Octocrab, OctocrabBuilder, Page};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -102,11 +103,10 @@ impl Github {
         authorization.set_sensitive(true);
         let failed = |error: &dyn std::fmt::Display| TrackerError::last(format!("no client for GitHub: {error}"));
         let client = bare(options).map_err(|error| failed(&error))?;
-        let octocrab = Octocrab::builder()
-            .base_uri(access.url.as_str())
-            .and_then(|builder| builder.upload_uri(access.url.as_str()))
-            .and_then(|builder| builder.add_header(USER_AGENT, options.user_agent.clone()).build_with_reqwest(client))
-            .map_err(|error| failed(&error))?;
+        // without octocrab's own layers: they would add a second user agent and join paths to the base by its own rule
+        let built =
+            OctocrabBuilder::new_empty().with_service(ReqwestConnector::new(client)).with_auth(AuthState::None).build();
+        let octocrab = built.map_err(|error| failed(&error))?;
         Ok(Self { octocrab, access, authorization, next_write: None })
     }
 

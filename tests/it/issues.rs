@@ -48,7 +48,9 @@ fn unknown() -> Vec<Finding> {
     let mut findings = sample().findings;
     findings.retain(|finding| finding.id == "python/requests");
     for finding in &mut findings {
-        finding.id = "rust/tokio".to_owned();
+        "rust/tokio".clone_into(&mut finding.id);
+        "rust".clone_into(&mut finding.group);
+        "tokio".clone_into(&mut finding.package);
     }
     findings
 }
