@@ -124,7 +124,7 @@ mod tests {
             "| issue | current | behind | worse than before | unknown |\n|---|---|---|---|---|\n".to_owned();
         for standing in Standing::ALL {
             let cells: Vec<&str> = Word::ALL.iter().map(|&word| decide(standing, word).words()).collect();
-            table.push_str(&format!("| {} | {} |\n", standing.words(), cells.join(" | ")));
+            table.extend(["| ", standing.words(), " | ", &cells.join(" | "), " |\n"]);
         }
         assert!(include_str!("../../docs/issues.md").contains(&table), "docs/issues.md should have:\n{table}");
     }

@@ -97,6 +97,9 @@ fn kinds(plan: &Plan) -> Vec<&'static str> {
     plan.changes.iter().map(kind).filter(|kind| *kind != "label").collect()
 }
 
+/// The kinds of changes for what is current, the same, newer, worse, unknown.
+type Cells<'a> = [&'a [&'a str]; 5];
+
 #[test]
 fn every_cell_of_the_table_leads_to_its_change() {
     let open = || after(vec![tokio(Severity::Warning, "1.53.0")]);
@@ -121,8 +124,6 @@ fn every_cell_of_the_table_leads_to_its_change() {
     let newer = || tokio(Severity::Warning, "1.54.1");
     let worse = || tokio(Severity::Error, "1.53.0");
     let none: &[&str] = &[];
-    type Cells<'a> = [&'a [&'a str]; 5];
-    // current, the same, newer, worse, unknown
     let table: [(&str, &dyn Fn() -> Snapshot, Cells<'_>); 5] = [
         ("nothing", &Snapshot::default, [none, &["create"], &["create"], &["create"], none]),
         ("open", &open, [&["close"], none, &["update"], &["update+comment"], none]),
@@ -314,6 +315,18 @@ fn hostile_words_of_upstream_stay_words() {
 }
 
 #[test]
+fn a_pin_above_every_release_is_not_sent_down() {
+    let numpy = sample().findings.into_iter().filter(|finding| finding.id == "python/numpy").collect();
+    let issue = &after(numpy).issues[0];
+    assert_eq!(issue.title, "numpy 3.0.0 should be replaced");
+    assert!(
+        issue.body.contains("no newer release to move to") && !issue.body.contains("pip install"),
+        "{}",
+        issue.body
+    );
+}
+
+#[test]
 fn a_command_names_what_upstream_calls_the_package() {
     let mut finding = tokio(Severity::Error, "1.54.1");
     finding.upstream = Some("tokio-core".to_owned());
@@ -333,9 +346,10 @@ fn a_full_issue_drops_what_matters_least_and_never_a_persons_text() {
         apply(&mut tracker, &plan);
         let body = &tracker.issues[0].body;
         assert!(body.ends_with(&theirs));
-        match plan.changes.is_empty() {
-            true => assert!(plan.notes[0].contains("does not fit"), "{plan:?}"),
-            false => assert!(text::size(body) <= text::LONGEST_BODY, "{} with {spare} to spare", text::size(body)),
+        if plan.changes.is_empty() {
+            assert!(plan.notes[0].contains("does not fit"), "{plan:?}");
+        } else {
+            assert!(text::size(body) <= text::LONGEST_BODY, "{} with {spare} to spare", text::size(body));
         }
         assert!(Section::find(body).unwrap().state.is_some());
     }

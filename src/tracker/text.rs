@@ -10,6 +10,7 @@ use handlebars::Handlebars;
 use serde::Serialize;
 
 use super::marker::{Known, State, enclose};
+use crate::lag::Status;
 use crate::policy::Severity;
 use crate::registry::RegistryId;
 use crate::report::{Finding, Notice, NoticeKind, Target, escape, markdown, words};
@@ -57,12 +58,10 @@ pub(crate) fn title(finding: &Finding) -> String {
     let short = |text: &str| in_title(&text.chars().take(LONGEST_IN_TITLE).collect::<String>());
     let pinned = short(&words::version(&finding.pinned.version));
     let package = short(&finding.package);
-    match words::target(finding).or(finding.newest.as_ref()) {
-        Some(target) if target.version != finding.pinned.version => {
-            let newest = finding.newest.as_ref().unwrap_or(target);
-            format!("{package} {pinned} is behind {}", short(&words::version(&newest.version)))
-        }
-        _ => format!("{package} {pinned} should be replaced"),
+    match finding.newest.as_ref().filter(|_| finding.status == Status::Behind) {
+        Some(newest) => format!("{package} {pinned} is behind {}", short(&words::version(&newest.version))),
+        // current or ahead, and yet severe: yanked, removed or deprecated
+        None => format!("{package} {pinned} should be replaced"),
     }
 }
 
@@ -139,7 +138,11 @@ impl<'a> Page<'a> {
         Self {
             id: &finding.id,
             severity: finding.severity.map_or("unknown", Severity::as_str),
-            advice: finding.severity.map_or("not known", Severity::advice),
+            advice: match finding.severity {
+                Some(severity) if finding.status == Status::Behind || severity < Severity::Notice => severity.advice(),
+                Some(_) => "no newer release to move to",
+                None => "not known",
+            },
             pinned: words::version(&finding.pinned.version).into_owned(),
             pinned_on: on(finding.pinned.published_at),
             newest: newest.map(|newest| words::version(&newest.version).into_owned()).unwrap_or_default(),

@@ -316,10 +316,13 @@ async fn one_issue_that_is_gone_stops_no_other() {
     assert_eq!(scene.writes().iter().filter(|write| write.starts_with("PATCH")).count(), 6);
 }
 
+/// Variables, arguments, and what is told.
+type Wrong<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str], &'a str);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_missing_or_wrong_is_told_before_anybody_is_asked() {
     let scene = Scene::new(asking()).await;
-    let table: [(&[(&str, &str)], &[&str], &str); 6] = [
+    let table: [Wrong<'_>; 6] = [
         (&[("GITHUB_TOKEN", "")], &[], "there is no token for GitHub"),
         (&[("GITHUB_TOKEN", ""), ("GH_TOKEN_FILE", "missing")], &[], "`GH_TOKEN_FILE` names `missing`"),
         (&[("GITHUB_REPOSITORY", "")], &[], "no repository is named"),

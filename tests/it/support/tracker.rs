@@ -10,6 +10,9 @@ use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 /// The token that it wants.
 pub(crate) const TOKEN: &str = "ghs_s3cr3tS3cr3t";
 
+/// What a request's method and path start with, how often it is answered so, and then status, body and headers.
+pub(crate) type Fault = (String, usize, u16, Value, Vec<(String, String)>);
+
 /// What it has, and how it misbehaves.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
@@ -19,8 +22,8 @@ pub(crate) struct Memory {
     pub(crate) comments: Vec<(u64, String)>,
     /// Every request that changes something: method and path.
     pub(crate) writes: Vec<String>,
-    /// Answers for requests whose method and path start so, in place of the right ones; the number says how often.
-    pub(crate) faults: Vec<(String, usize, u16, Value, Vec<(String, String)>)>,
+    /// Answers for requests whose method and path start so, in place of the right ones.
+    pub(crate) faults: Vec<Fault>,
     /// Requests whose answer is not awaited: what they ask is done, and nothing is said.
     pub(crate) silent_after: Option<String>,
     /// A `Link` header for lists of issues in place of the right one.
