@@ -55,7 +55,7 @@ fn day(at: DateTime<Utc>) -> String {
 
 /// The title of a package's issue.
 pub(crate) fn title(finding: &Finding) -> String {
-    let short = |text: &str| in_title(&text.chars().take(LONGEST_IN_TITLE).collect::<String>());
+    let short = |text: &str| cut(&in_title(text), LONGEST_IN_TITLE);
     let pinned = short(&words::version(&finding.pinned.version));
     let package = short(&finding.package);
     match finding.newest.as_ref().filter(|_| finding.status == Status::Behind) {
@@ -63,6 +63,16 @@ pub(crate) fn title(finding: &Finding) -> String {
         // current or ahead, and yet severe: yanked, removed or deprecated
         None => format!("{package} {pinned} should be replaced"),
     }
+}
+
+/// The start of a text, in at most so many UTF-16 units.
+fn cut(text: &str, most: usize) -> String {
+    let mut units = 0;
+    let fits = |character: &char| {
+        units += character.len_utf16();
+        units <= most
+    };
+    text.chars().take_while(fits).collect()
 }
 
 /// A text in a title: visible characters, and nothing that GitHub or its mails would make a mention or a reference of.
