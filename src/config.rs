@@ -3,6 +3,7 @@
 //! Everything works without a file. A section is one table in `config/`, one line in `SettingsTable` and one in
 //! [`Settings`]; its environment variables and its JSON Schema follow from the table.
 
+mod issues;
 mod network;
 mod policy;
 mod registries;
@@ -14,10 +15,12 @@ use std::sync::Arc;
 use crate::document::{Environment, FileError, Placed, Problem, Source, Table, Wrong, read_table, read_toml, table};
 use crate::pin::manifest::Manifest;
 use crate::policy::{Policies, Severity};
+use issues::IssuesTable;
 use network::{CacheTable, NetworkTable};
 use policy::{NamedPolicies, PolicyTable, RuleTable};
 use registries::RegistriesTable;
 
+pub use issues::{IssueSettings, Mode, Repository};
 pub use network::{CacheSettings, NetworkSettings};
 pub use registries::{Base, BaseUrl, CredentialFile, Registries, RegistrySettings};
 
@@ -27,7 +30,7 @@ pub const DEFAULT_NAME: &str = "upmon.toml";
 table! {
     /// The settings of upmon, in an optional `upmon.toml` beside the pins.
     #[schemars(rename = "settings", title = "upmon settings")]
-    struct SettingsTable later ["issues", "badges", "dispatch", "server"] {
+    struct SettingsTable later ["badges", "dispatch", "server"] {
         /// The policy of every pin that nothing sends elsewhere.
         #[schemars(extend("default" = {}), extend("examples" = [{ "minor": "notice", "due-after": "30d" }]))]
         policy = "policy": PolicyTable,
@@ -49,6 +52,9 @@ table! {
         /// How `upmon check` ends.
         #[schemars(extend("default" = {}), extend("examples" = [{ "fail-on": "error" }]))]
         check = "check": CheckTable,
+        /// Issues on GitHub that `upmon issues` keeps true.
+        #[schemars(extend("default" = {}), extend("examples" = [{ "threshold": "error", "mode": "rollup" }]))]
+        issues = "issues": IssuesTable,
     }
 }
 
@@ -74,6 +80,7 @@ pub(crate) fn variables() -> Vec<(&'static str, &'static str, String)> {
         .chain(of("network", NetworkTable::variables(NETWORK)))
         .chain(of("cache", CacheTable::variables(CACHE)))
         .chain(of("check", CheckTable::variables(CHECK)))
+        .chain(of("issues", IssuesTable::variables(ISSUES)))
         .collect()
 }
 
@@ -81,6 +88,7 @@ const POLICY: &str = "UPMON_POLICY";
 const NETWORK: &str = "UPMON_NETWORK";
 const CACHE: &str = "UPMON_CACHE";
 const CHECK: &str = "UPMON_CHECK";
+const ISSUES: &str = "UPMON_ISSUES";
 
 /// What the command line says about settings.
 #[derive(Debug, Clone, Copy, Default)]
@@ -106,6 +114,8 @@ pub struct Settings {
     pub fail_on: Option<Severity>,
     /// Whether unknown findings leave the exit code at 0.
     pub allow_unknown: bool,
+    /// Which findings get an issue, and where.
+    pub issues: IssueSettings,
     /// The file and where each rule's globs stand in it, in the order of `policies.rules`.
     rules: Option<(Arc<Source>, Vec<Range<usize>>)>,
 }
@@ -198,6 +208,7 @@ fn merge(
     let registries = table.registries.cloned().unwrap_or_default().merge(file, environment, problems);
     let network = table.network.cloned().unwrap_or_default().merge(file, environment);
     let cache = table.cache.cloned().unwrap_or_default().merge(file, environment);
+    let issues = table.issues.cloned().unwrap_or_default().merge(environment);
     let named = table.policies.cloned().unwrap_or_default();
     let rules = table.rules.cloned().unwrap_or_default();
     let (policies, places) = policy::policies(&policy, &named, &rules, problems);
@@ -208,6 +219,7 @@ fn merge(
         cache,
         fail_on: check.fail_on.cloned(),
         allow_unknown: check.allow_unknown.cloned().unwrap_or_default(),
+        issues,
         rules: Some((Arc::clone(source), places)),
     }
 }

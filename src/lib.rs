@@ -29,4 +29,5 @@ pub mod replace;
 pub mod report;
 pub mod schema;
 pub mod select;
+pub mod tracker;
 pub mod version;

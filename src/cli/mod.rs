@@ -10,6 +10,7 @@ mod completions;
 mod doctor;
 mod explain;
 mod github;
+mod issues;
 mod man;
 mod network;
 mod output;
@@ -98,6 +99,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Keep badges in a directory true: the whole report, each group and each package, as Shields JSON and as SVG
     Badge(badge::BadgeArgs),
+    /// Open, update and close issues on GitHub, so that they say what the report says
+    Issues(issues::IssuesArgs),
     /// Ask every registry once, and show what stands in the way: addresses, credentials, proxies, certificates, cache
     Doctor(doctor::DoctorArgs),
     /// Print the JSON Schema of the pins, the settings or the report
@@ -114,7 +117,7 @@ enum Failure {
     /// The command line, the pins or the settings are wrong; the text is ready to print.
     #[error("{0}")]
     Usage(String),
-    /// A file that was asked for could not be written.
+    /// A file that was asked for could not be written, or an action not be carried out.
     #[error("{0}")]
     Action(String),
     /// Ctrl-C.
@@ -148,6 +151,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check(arguments) => check::run(&app.global, &arguments),
         Command::Explain(arguments) => explain::run(&app.global, &arguments),
         Command::Badge(arguments) => badge::run(&app.global, &arguments),
+        Command::Issues(arguments) => issues::run(&app.global, &arguments),
         Command::Doctor(arguments) => doctor::run(&app.global, &arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),

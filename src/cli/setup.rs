@@ -13,6 +13,7 @@ use crate::config::{Flags, Settings};
 use crate::document::nearest;
 use crate::http::Fetch;
 use crate::http::client::{Client, install_crypto};
+use crate::http::options::Options;
 use crate::lookup::Engine;
 use crate::pin::Pin;
 use crate::pin::manifest::Manifest;
@@ -56,9 +57,20 @@ impl Setup {
     pub(super) fn new(global: &Global, arguments: &SetupArgs, flags: Flags) -> Result<Self, Failure> {
         let color = output::uses_color_on_stderr(global.color);
         let manifest = Manifest::read(&global.pins).map_err(|error| Failure::Usage(error.render(color)))?;
+        Self::with(global, arguments, flags, Some(manifest))
+    }
+
+    /// The same for who works from a report, and so needs no pins.
+    pub(super) fn without_pins(global: &Global, arguments: &SetupArgs, flags: Flags) -> Result<Self, Failure> {
+        Self::with(global, arguments, flags, None)
+    }
+
+    fn with(global: &Global, arguments: &SetupArgs, flags: Flags, manifest: Option<Manifest>) -> Result<Self, Failure> {
+        let color = output::uses_color_on_stderr(global.color);
         let settings = Settings::load(global.config.as_deref(), &global.pins, &variable, flags)
             .map_err(|error| Failure::Usage(error.render(color)))?;
-        let warnings = settings.check_policies(&manifest).map_err(|wrong| Failure::Usage(wrong.render(color)))?;
+        let warnings = manifest.as_ref().map(|manifest| settings.check_policies(manifest)).transpose();
+        let warnings = warnings.map_err(|wrong| Failure::Usage(wrong.render(color)))?.flatten();
         if let Some(warnings) = warnings.filter(|_| !global.quiet) {
             output::complain(&warnings.render_warnings(color));
         }
@@ -71,7 +83,7 @@ impl Setup {
         }
         Ok(Self {
             settings,
-            pins: manifest.pins,
+            pins: manifest.map(|manifest| manifest.pins).unwrap_or_default(),
             now: arguments.as_of.unwrap_or_else(now),
             as_of: arguments.as_of.is_some(),
             links: arguments.links,
@@ -123,6 +135,16 @@ impl Setup {
         let report = self.wait(engine.check(pins, &|done| bar.set_position(done as u64)));
         bar.finish_and_clear();
         report
+    }
+
+    /// The instant that the run judges as of.
+    pub(super) const fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    /// How the network is used, for who asks others than registries.
+    pub(super) const fn http_options(&self) -> &Options {
+        &self.network.options
     }
 
     /// Runs lookups to their end, or to Ctrl-C.

@@ -306,18 +306,35 @@ pub fn certificates(path: &Path) -> Result<Vec<reqwest::Certificate>, ClientErro
     if certificates.is_empty() { Err(failed("it holds none".to_owned())) } else { Ok(certificates) }
 }
 
+/// The bare client for a library that speaks a protocol of its own: same user agent, limits of time, trust and proxies; it
+/// follows no redirect and knows no credential.
+///
+/// # Errors
+/// When the certificates cannot be read, or the platform offers no TLS.
+pub fn bare(options: &Options) -> Result<reqwest::Client, String> {
+    let more =
+        options.certificates.as_deref().map_or(Ok(Vec::new()), certificates).map_err(|error| error.to_string())?;
+    build(options, &more, |builder| builder.timeout(options.timeout))
+}
+
 /// Makes the client underneath.
-#[expect(clippy::disallowed_methods, reason = "this is the one place that makes the process's HTTP client")]
 fn connections(shared: &Shared) -> Result<reqwest::Client, String> {
+    build(&shared.options, &shared.certificates, |builder| builder)
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that makes the process's HTTP clients")]
+fn build(
+    options: &Options,
+    more: &[reqwest::Certificate],
+    also: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+) -> Result<reqwest::Client, String> {
     install_crypto();
-    let options = &shared.options;
-    reqwest::Client::builder()
+    let builder = reqwest::Client::builder()
         .user_agent(&options.user_agent)
         .connect_timeout(options.connect_timeout)
         .redirect(reqwest::redirect::Policy::none())
-        .tls_certs_merge(shared.certificates.iter().cloned())
-        .build()
-        .map_err(|error| format!("could not be asked: no HTTP client: {error}"))
+        .tls_certs_merge(more.iter().cloned());
+    also(builder).build().map_err(|error| format!("could not be asked: no HTTP client: {error}"))
 }
 
 impl Fetch for Client {

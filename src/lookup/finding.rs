@@ -196,6 +196,8 @@ fn bare(pin: &Pin) -> Finding {
             line: pin.place.line,
             column: pin.place.column,
         }),
+        upstream: (pin.upstream != pin.package).then(|| pin.upstream.clone()),
+        requirement: pin.requirement.clone(),
     }
 }
 

@@ -20,6 +20,15 @@ const BUDGET: usize = 1024 * 1024 - 64 * 1024;
 const TEMPLATE: &str = "summary";
 
 static TEMPLATES: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
+    let mut templates = escaping();
+    templates
+        .register_template_string(TEMPLATE, include_str!("../../templates/summary.md.hbs"))
+        .expect("the embedded template parses");
+    templates
+});
+
+/// Templates of Markdown, with none in it yet: strict, escaping, and with the helpers named above.
+pub(crate) fn escaping() -> Handlebars<'static> {
     let mut templates = Handlebars::new();
     templates.set_strict_mode(true);
     templates.register_escape_fn(escape::markdown);
@@ -27,10 +36,7 @@ static TEMPLATES: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
     templates.register_helper("code_link", Box::new(code_link));
     templates.register_helper("address", Box::new(address));
     templates
-        .register_template_string(TEMPLATE, include_str!("../../templates/summary.md.hbs"))
-        .expect("the embedded template parses");
-    templates
-});
+}
 
 fn code(
     helper: &Helper<'_>,

@@ -10,7 +10,7 @@ pub mod escape;
 pub mod file;
 mod github;
 mod json;
-mod markdown;
+pub(crate) mod markdown;
 mod ndjson;
 mod sarif;
 mod table;
@@ -224,6 +224,12 @@ pub struct Finding {
     /// Where the pin stands, for annotations; `null` in reports from elsewhere.
     #[serde(default)]
     pub place: Option<FindingPlace>,
+    /// Upstream's name of the package, where the key in the group is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<String>,
+    /// The range of versions that the pin accepts, where it names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requirement: Option<String>,
 }
 
 /// The pinned release.

@@ -48,7 +48,7 @@ pub(super) const fn urgency(finding: &Finding) -> Urgency {
 }
 
 /// Findings by urgency, worst first; equals keep their order.
-pub(super) fn worst_first<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Vec<&'a Finding> {
+pub(crate) fn worst_first<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Vec<&'a Finding> {
     let mut sorted: Vec<&Finding> = findings.into_iter().collect();
     sorted.sort_by_key(|finding| std::cmp::Reverse(urgency(finding)));
     sorted
@@ -75,12 +75,12 @@ pub(super) const fn severity(finding: &Finding) -> &'static str {
 }
 
 /// A name, cut where no real one is that long.
-pub(super) fn label(text: &str) -> Cow<'_, str> {
+pub(crate) fn label(text: &str) -> Cow<'_, str> {
     shorten(text, LABEL)
 }
 
 /// A sentence from upstream, cut to what a person reads.
-pub(super) fn sentence(text: &str) -> Cow<'_, str> {
+pub(crate) fn sentence(text: &str) -> Cow<'_, str> {
     shorten(text.trim(), SENTENCE)
 }
 
@@ -92,7 +92,7 @@ fn shorten(text: &str, most: usize) -> Cow<'_, str> {
 }
 
 /// A version; of a commit id, as much as people read.
-pub(super) fn version(text: &str) -> Cow<'_, str> {
+pub(crate) fn version(text: &str) -> Cow<'_, str> {
     if is_commit(text) { Cow::Borrowed(&text[..12]) } else { label(text) }
 }
 
@@ -136,7 +136,7 @@ pub(crate) fn behind(finding: &Finding) -> Vec<String> {
 }
 
 /// `1 release`, `2 releases`.
-pub(super) fn counted(count: u64, what: &str) -> String {
+pub(crate) fn counted(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
@@ -202,6 +202,15 @@ fn reach(finding: &Finding) -> Reach<'_> {
     }
 }
 
+/// The release to move to, as far as the requirement lets a pin go; never one that is not above the pin.
+pub(crate) fn target(finding: &Finding) -> Option<&Target> {
+    match reach(finding) {
+        Reach::Newest => finding.newest.as_ref().filter(|_| finding.status == Status::Behind),
+        Reach::Wanted(wanted) => Some(wanted),
+        Reach::Nothing => None,
+    }
+}
+
 fn is_above_pin(finding: &Finding, target: &Target) -> bool {
     let pinned = parsed(finding, &finding.pinned.version);
     let target = parsed(finding, &target.version);
@@ -209,7 +218,7 @@ fn is_above_pin(finding: &Finding, target: &Target) -> bool {
 }
 
 /// Reads a label as the selection did; a tag through the template that the pin's spelling implies.
-fn parsed(finding: &Finding, text: &str) -> Option<Version> {
+pub(crate) fn parsed(finding: &Finding, text: &str) -> Option<Version> {
     let label = match finding.registry {
         RegistryId::Git => TagTemplate::infer(&finding.pinned.version).version_in(text)?,
         _ => Cow::Borrowed(text),

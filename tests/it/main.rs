@@ -9,6 +9,7 @@ mod decisions;
 mod doctor;
 mod git;
 mod http;
+mod issues;
 mod manifest;
 mod names;
 mod network;

@@ -2,3 +2,4 @@
 
 pub(crate) mod canned;
 pub(crate) mod runner;
+pub(crate) mod tracker;
