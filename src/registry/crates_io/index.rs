@@ -243,6 +243,6 @@ mod tests {
         let mut file = IndexFile::of("a");
         let chunk = vec![b' '; 1 << 20];
         let read = (0..8).try_for_each(|_| file.chunk(&chunk));
-        assert_eq!(read.unwrap_err().0, "a line is longer than 4194304 bytes");
+        assert_eq!(read.unwrap_err().0, format!("a line is longer than {MAX_LINE} bytes"));
     }
 }
