@@ -14,6 +14,7 @@ import textwrap
 import traceback
 from datetime import UTC, datetime
 
+import badges
 import faults
 import release
 import secrets_kept
@@ -358,7 +359,7 @@ def start_nginx(scenario, root, port):
     scenario.start("nginx", ["nginx", "-c", work / "nginx.conf"], f"http://127.0.0.1:{port}/garbage")
 
 
-MODULES = [faults, secrets_kept, release]
+MODULES = [faults, secrets_kept, release, badges]
 REGISTRIES = [npm, pypi, crates, rubygems, git]
 SCENARIOS = {scenario.__name__: scenario for scenario in REGISTRIES + [each for module in MODULES for each in module.SCENARIOS]}
 
