@@ -18,6 +18,7 @@ import badges
 import faults
 import release
 import secrets_kept
+import workflows
 from harness import Failed, Scenario, expect, expect_behind, expect_status, expect_unknown, free_port, notices
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -359,7 +360,7 @@ def start_nginx(scenario, root, port):
     scenario.start("nginx", ["nginx", "-c", work / "nginx.conf"], f"http://127.0.0.1:{port}/garbage")
 
 
-MODULES = [faults, secrets_kept, release, badges]
+MODULES = [faults, secrets_kept, release, badges, workflows]
 REGISTRIES = [npm, pypi, crates, rubygems, git]
 SCENARIOS = {scenario.__name__: scenario for scenario in REGISTRIES + [each for module in MODULES for each in module.SCENARIOS]}
 
