@@ -5,8 +5,10 @@ it in silence, so that "nothing found" alone proves nothing.
 """
 
 import json
+import os
 import pathlib
 import re
+import subprocess
 
 from harness import Failed, expect
 
@@ -47,7 +49,7 @@ def workflows(scenario):
     refuses_what_it_would_skip(scenario)
 
     own = sorted((ROOT / ".github/workflows").glob("*.yml"))
-    expect({"ci.yml", "release.yml"} - {path.name for path in own}, set(), "workflows that are missing")
+    expect({"ci.yml", "nightly.yml", "release.yml"} - {path.name for path in own}, set(), "workflows that are missing")
     shown = list(samples(scenario))
     for name, linter in LINTERS.items():
         if found := linter(scenario, [*own, ROOT / "action.yml", *shown]):
@@ -60,6 +62,7 @@ def workflows(scenario):
             expect(scenario.run("shellcheck", "--shell=sh", "--format=gcc", script, check=False), "", f"what shellcheck finds in {document}")
     one_commit_an_action([*own, ROOT / "action.yml", *(ROOT / document for document in DOCUMENTS)])
     inputs_are_read_and_told(scenario)
+    the_nightly_acts_unless_asked_not_to(scenario)
     the_owner_stands_where_it_is_told()
 
 
@@ -149,6 +152,23 @@ def inputs_are_read_and_told(scenario):
             raise Failed(f"docs/workflows.md does not tell of `{name}`: {about['description']}")
         if name in action["inputs"] and f"inputs.{name}" not in text:
             raise Failed(f"nothing reads the input `{name}`")
+
+
+def the_nightly_acts_unless_asked_not_to(scenario):
+    """The schedule has no inputs, and acts; by hand it only plans, unless told otherwise; it ends as upmon ends."""
+    nightly = load(scenario, ROOT / ".github/workflows/nightly.yml")
+    step = next(step for step in steps(nightly) if step.get("id") == "upmon")
+    upmon = written(scenario, "target/release/upmon", '#!/bin/sh\necho "$@"\nexit 3\n')
+    upmon.chmod(0o755)
+    asked = "run --format github --write-report report.json"
+    for dry_run, verbose, flags in [("", "", ""), ("true", "false", " --dry-run"), ("false", "true", " --verbose")]:
+        script = ["bash", "-e", "-c", step["run"]]
+        inputs = {**os.environ, "DRY_RUN": dry_run, "VERBOSE": verbose}
+        done = subprocess.run(script, env=inputs, cwd=scenario.directory, capture_output=True, text=True, check=False)
+        expect((done.stdout, done.returncode), (f"{asked}{flags}\n", 3), f"the nightly with dry-run `{dry_run}` and verbose `{verbose}`")
+    expect(nightly["on"]["workflow_dispatch"]["inputs"]["dry-run"]["default"], True, "dry-run by default, by hand")
+    with_its_settings = [scenario.upmon, "check", "--config", ROOT / step["env"]["UPMON_CONFIG"], "--offline", "--allow-unknown"]
+    scenario.run(*with_its_settings, env=scenario.environment(), cwd=ROOT)
 
 
 def the_owner_stands_where_it_is_told():
