@@ -14,8 +14,11 @@ import textwrap
 import traceback
 from datetime import UTC, datetime
 
+import badges
 import faults
+import release
 import secrets_kept
+import workflows
 from harness import Failed, Scenario, expect, expect_behind, expect_status, expect_unknown, free_port, notices
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -357,7 +360,9 @@ def start_nginx(scenario, root, port):
     scenario.start("nginx", ["nginx", "-c", work / "nginx.conf"], f"http://127.0.0.1:{port}/garbage")
 
 
-SCENARIOS = {scenario.__name__: scenario for scenario in [npm, pypi, crates, rubygems, git, *faults.SCENARIOS, *secrets_kept.SCENARIOS]}
+MODULES = [faults, secrets_kept, release, badges, workflows]
+REGISTRIES = [npm, pypi, crates, rubygems, git]
+SCENARIOS = {scenario.__name__: scenario for scenario in REGISTRIES + [each for module in MODULES for each in module.SCENARIOS]}
 
 
 def main():
