@@ -118,6 +118,17 @@ fn times_are_asked_for_in_the_full_form() {
 }
 
 #[test]
+fn a_packument_without_the_times_asked_for_is_a_bad_response() {
+    let other = r#"{"name": "@demo/pad", "versions": {}, "time": {"9.9.9": "2020-01-01T00:00:00Z"}}"#;
+    for body in [r#"{"name": "@demo/pad", "dist-tags": {}, "versions": {}}"#, ABBREVIATED, other] {
+        let canned = Canned::default().answer(DEMO, "application/json", body);
+        let error = npm().dates(&query("@demo/pad"), &["1.1.0"], &canned).now_or_never().unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BadResponse, "{error}");
+        assert!(error.to_string().ends_with("has none of the publication times asked for"), "{error}");
+    }
+}
+
+#[test]
 fn the_path_of_the_base_is_kept_and_only_the_slash_of_a_scope_is_encoded() {
     let table = [
         ("https://registry.example.org", "left-pad", "https://registry.example.org/left-pad"),

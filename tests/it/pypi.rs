@@ -327,6 +327,16 @@ fn dates_that_the_simple_api_lacks_come_from_the_project_document() {
 }
 
 #[test]
+fn a_document_without_the_dates_asked_for_is_a_bad_response() {
+    for body in [r#"{"info": {}, "releases": {}}"#, r#"{"info": {}, "releases": {"1.0": [{"yanked": false}]}}"#] {
+        let canned = Canned::default().answer(PROJECT, "application/json", body);
+        let (registry, asked) = (pypi(), query("demo-project"));
+        let error = registry.dates(&asked, &["1.0"], &canned).now_or_never().unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BadResponse, "{error}");
+    }
+}
+
+#[test]
 fn a_server_without_dates_still_gives_releases() {
     let files = r#"{"files": [{"filename": "demo-project-1.0.tar.gz"}]}"#;
     let dated = Query { dates: true, ..query("demo-project") };

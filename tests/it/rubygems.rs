@@ -82,6 +82,15 @@ fn releases_stand_when_their_times_cannot_be_had() {
 }
 
 #[test]
+fn an_answer_without_the_times_asked_for_is_a_bad_response() {
+    for body in ["[]", r#"[{"number": "1.1.0"}]"#] {
+        let canned = Canned::default().answer(VERSIONS_URL, "application/json", body);
+        let error = rubygems().dates(&query("tiny-up"), &["1.1.0"], &canned).now_or_never().unwrap().unwrap_err();
+        assert!(matches!(error, LookupError::BadResponse { .. }), "{error:?}");
+    }
+}
+
+#[test]
 fn the_api_gives_times_and_links() {
     let canned = Canned::default().answer(VERSIONS_URL, "application/json", VERSIONS);
     let times = rubygems().dates(&query("tiny-up"), &["1.1.0"], &canned).now_or_never().unwrap().unwrap();

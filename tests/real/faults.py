@@ -139,11 +139,10 @@ def high_water(pid):
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0)
 
 
-def expect_right(found, truth, kinds=(), more=(), is_listed=True):
+def expect_right(found, truth, kinds=(), more=()):
     """Every finding is the truth's, or unknown for one of these reasons. Gives how many were right.
 
-    `more` are kinds of notices that a finding may have beyond those of the truth. Where answers list nothing, a date may
-    be missing without a notice: asked for dates, the registry said that it has none.
+    `more` are kinds of notices that a finding may have beyond those of the truth.
     """
     expect(list(found), list(truth), "the findings")
     right = 0
@@ -151,7 +150,7 @@ def expect_right(found, truth, kinds=(), more=(), is_listed=True):
         if finding["status"] != "unknown":
             for key, expected in core(truth[name]).items():
                 expect(core(finding, more)[key], expected, f"{key} of {name}")
-            expect_dates(finding, truth[name], is_listed)
+            expect_dates(finding, truth[name])
             right += 1
         elif finding["error"]["kind"] not in kinds:
             raise Failed(f"{name} is unknown for another reason than {sorted(kinds)}: {finding['error']}")
@@ -160,10 +159,10 @@ def expect_right(found, truth, kinds=(), more=(), is_listed=True):
     return right
 
 
-def offline(runs, server, truth, kinds=(), is_listed=True):
+def offline(runs, server, truth, kinds=()):
     """How many findings a cache alone knows, all of them right."""
     found = runs.check(server, "--offline").findings
-    return expect_right(found, truth, {"unreachable", *kinds}, more=["stale"], is_listed=is_listed)
+    return expect_right(found, truth, {"unreachable", *kinds}, more=["stale"])
 
 
 def core(finding, more=()):
@@ -175,14 +174,14 @@ def core(finding, more=()):
     return kept
 
 
-def expect_dates(finding, truth, is_listed):
+def expect_dates(finding, truth):
     """Dates and links are the truth's, or missing with a notice that says so."""
     name = finding["id"]
     pairs = [(key, finding[key], truth[key]) for key in DATED if key != "days"]
     pairs += [(f"{place}.published_at", finding[place]["published_at"], truth[place]["published_at"]) for place in ["pinned", "newest"]]
     pairs += [(f"links.{key}", finding["links"][key], link) for key, link in truth["links"].items()]
     for key, actual, expected in pairs:
-        if actual != expected and (actual is not None or (is_listed and "dates-unknown" not in notices(finding))):
+        if actual != expected and (actual is not None or "dates-unknown" not in notices(finding)):
             raise Failed(f"{key} of {name}: {actual!r} is neither {expected!r} nor missing with a notice: {finding['notices']}")
 
 
@@ -240,19 +239,18 @@ def under_fault(scenario, truth, fault, percent):
     """One cold run under a fault, and what the cache then holds."""
     what = f"{fault} in {percent} of 100 answers"
     timeout, deadline = patience(fault)
-    is_listed = fault != "empty-list"
     # a body without end is read up to the cap; that of a debug binary is small, lest reading take the whole deadline
     caps = "".join(f'[registries.{name}]\nmax-size = "1 MiB"\n' for name in ["crates-io", "pypi", "rubygems", "npm"])
     runs = Runs(scenario, impatient(timeout, deadline, caps if fault == "huge" else ""), cache=f"{fault}-{percent}")
     with named(what), StandIn(scenario, PACKAGES, fault=fault, percent=percent) as server:
         ran = runs.check(server)
-        right = expect_right(ran.findings, truth, KINDS[fault] | overdue(ran, timeout), is_listed=is_listed)
+        right = expect_right(ran.findings, truth, KINDS[fault] | overdue(ran, timeout))
         expect_modest(ran, deadline)
         requests = expect_bounded(server, what)
         if percent == 100:
             expect(right, 0, "findings that are known although nothing was told")
         # that a registry lists nothing is an answer, and kept as one; what is no answer is not
-        known = offline(runs, server, truth, () if is_listed else KINDS[fault], is_listed)
+        known = offline(runs, server, truth, KINDS[fault] if fault == "empty-list" else ())
         if known < right:
             raise Failed(f"{right} findings were right, and {known} of them are in the cache")
         print(f"     {what}: {right} right, {PACKAGES - right} unknown, {requests} requests, {ran.seconds:.1f} s, {ran.peak:.0f} MiB", flush=True)
@@ -276,7 +274,7 @@ def over_a_filled_cache(scenario, truth, fault, asked):
         if fault == "empty-list":
             # a well-formed answer that lists nothing is the registry's word, and nothing stale goes before it
             for run in ran:
-                expect_right(run.findings, truth, kinds, more=["stale"], is_listed=False)
+                expect_right(run.findings, truth, kinds, more=["stale"])
         else:
             expect(expect_right(ran[0].findings, truth, more=["stale"]), PACKAGES, "findings that are right, if stale")
             stale = sum("stale" in notices(finding) for finding in ran[0].findings.values())
