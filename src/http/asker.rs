@@ -52,7 +52,7 @@ impl Asker<'_> {
             Cause::NotAcceptable | Cause::UnaskedNotModified | Cause::Malformed | Cause::CutShort => {
                 LookupError::BadResponse { message }
             }
-            Cause::Server | Cause::Unreached | Cause::TimedOut => LookupError::Unreachable { message },
+            Cause::Server | Cause::Unreached | Cause::TimedOut | Cause::Crowded => LookupError::Unreachable { message },
         }
     }
 

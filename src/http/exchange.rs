@@ -6,13 +6,14 @@
 
 use std::time::Instant;
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use url::Url;
 
 use super::credentials::Credential;
 use super::limit::{Pause, Place};
 use super::retry::Cause;
+use super::room::{Excess, Room, Scale};
 use super::{Decode, Decoder, Head, clock, shown};
 use crate::release::ReleaseSet;
 
@@ -51,6 +52,10 @@ pub(super) struct Question<'a> {
     /// Goes along to addresses in its scope and of the question's own origin.
     pub(super) credential: Option<&'a Credential>,
     pub(super) max_size: u64,
+    /// Where a large answer finds a place.
+    pub(super) room: &'a Room,
+    /// Whether it has one already.
+    pub(super) has_place: bool,
     pub(super) decoder: Decoder<'a>,
 }
 
@@ -253,6 +258,9 @@ async fn read(question: Question<'_>, url: &Url, mut response: reqwest::Response
         discard(response).await;
         return Ok(Answer::NotModified(headers));
     }
+    if let Some(packing) = packing(&headers) {
+        return Err(Failure::new(Cause::Malformed, url, format!("packed its answer as `{packing}`, unasked")));
+    }
     let head = Head { status: response.status(), url: url.clone(), media_type: media_type(&headers) };
     let mut decode =
         (question.decoder)(&head).map_err(|malformed| Failure::new(Cause::Malformed, url, malformed.to_string()))?;
@@ -269,6 +277,7 @@ async fn fill(
     decode: &mut dyn Decode,
 ) -> Result<(), Failure> {
     let mut size = 0;
+    let mut scale = Scale::new(question.room, question.has_place);
     while let Some(chunk) = response.chunk().await.map_err(|error| cut_short(url, error))? {
         size += chunk.len() as u64;
         if size > question.max_size {
@@ -276,14 +285,30 @@ async fn fill(
             return Err(Failure::new(Cause::Malformed, url, what));
         }
         decode.chunk(&chunk).map_err(|malformed| Failure::new(Cause::Malformed, url, malformed.to_string()))?;
+        scale.weigh(size, || decode.held()).map_err(|excess| too_much(url, excess))?;
     }
     tracing::debug!(address = shown(url), bytes = size, "read");
     Ok(())
 }
 
+fn too_much(url: &Url, excess: Excess) -> Failure {
+    match excess {
+        Excess::TooLarge => Failure::new(Cause::Malformed, url, "tells more than anybody has to tell of a package"),
+        Excess::NoPlace => {
+            Failure::new(Cause::Crowded, url, "sent a large answer, and it was not its turn before the run's deadline")
+        }
+    }
+}
+
 fn cut_short(url: &Url, error: reqwest::Error) -> Failure {
     let cause = if error.is_timeout() { Cause::TimedOut } else { Cause::CutShort };
     Failure::new(cause, url, format!("broke off: {}", told(error)))
+}
+
+/// The `Content-Encoding` that is left: the client underneath takes away what it undoes.
+fn packing(headers: &HeaderMap) -> Option<String> {
+    let packing = String::from_utf8_lossy(headers.get(CONTENT_ENCODING)?.as_bytes()).trim().to_ascii_lowercase();
+    (!packing.is_empty() && packing != "identity").then(|| packing.chars().take(40).collect())
 }
 
 /// The media type of `Content-Type`, lower case, without parameters.

@@ -328,7 +328,7 @@ impl Lane {
 }
 
 /// Waits for something until a deadline.
-async fn by<T>(deadline: Option<Instant>, what: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn by<T>(deadline: Option<Instant>, what: impl Future<Output = T>) -> Option<T> {
     match deadline {
         Some(deadline) => timeout_at(deadline, what).await.ok(),
         None => Some(what.await),

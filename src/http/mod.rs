@@ -16,6 +16,7 @@ pub mod limit;
 pub(crate) mod lines;
 pub mod options;
 mod retry;
+mod room;
 pub mod splitter;
 
 use futures_util::future::BoxFuture;
@@ -71,6 +72,9 @@ pub trait Decode: Send {
     /// # Errors
     /// When the bytes so far cannot be the start of a right answer; the rest is not read then.
     fn chunk(&mut self, bytes: &[u8]) -> Result<(), Malformed>;
+
+    /// How many bytes of memory it takes so far, roughly: what it has begun to read, and the facts. Asked now and then.
+    fn held(&self) -> usize;
 
     /// Ends the body.
     ///

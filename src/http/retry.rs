@@ -25,6 +25,8 @@ pub(super) enum Cause {
     Malformed,
     /// The answer ended before its end.
     CutShort,
+    /// The answer is large, and others as large are being read: given up, to be asked for again when it is its turn.
+    Crowded,
     /// A server error.
     Server,
     /// No answer: DNS, connection, TLS, reset before the first byte.
@@ -37,6 +39,8 @@ impl Cause {
     /// How often a lookup repeats an attempt that failed so. 429 has more: its waits are the registry's own wish.
     const fn repeats(self) -> u32 {
         match self {
+            // it has a place from then on, so this comes once
+            Self::Crowded => 5,
             Self::Limited(_) => 4,
             Self::Server | Self::Unreached | Self::CutShort => 2,
             Self::NotAcceptable | Self::UnaskedNotModified => 1,
@@ -44,9 +48,9 @@ impl Cause {
         }
     }
 
-    /// Whether the next attempt asks something else, so that there is nothing to wait for.
+    /// Whether the next attempt asks something else or in another way, so that there is nothing to wait for.
     const fn changes_question(self) -> bool {
-        matches!(self, Self::NotAcceptable | Self::UnaskedNotModified)
+        matches!(self, Self::NotAcceptable | Self::UnaskedNotModified | Self::Crowded)
     }
 }
 
@@ -122,6 +126,7 @@ mod tests {
             (Cause::Server, 2),
             (Cause::Unreached, 2),
             (Cause::Limited(None), 4),
+            (Cause::Crowded, 5),
         ] {
             let tried = (0..9).filter(|&attempt| BACKOFF.before_repeat(cause, attempt).is_some()).count();
             assert_eq!(tried, repeats, "{cause:?}");
