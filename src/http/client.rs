@@ -21,7 +21,7 @@ pub use super::options::{Options, RegistryOptions, user_agent};
 use super::retry::{Backoff, Cause};
 use super::room::Room;
 use super::{Decoder, Fetch, Fetched, Origin, Request, clock, freshness};
-use crate::error::LookupError;
+use crate::error::{LookupError, Trouble};
 use crate::registry::RegistryId;
 use crate::release::ReleaseSet;
 
@@ -243,7 +243,8 @@ impl Client {
 
     /// One attempt, redirects included. The time limit counts from the moment that the pace allows the request.
     async fn attempt(&self, registry: RegistryId, question: Question<'_>, attempt: u32) -> Result<Answer, Failure> {
-        let http = self.http().map_err(|error| Failure::new(Cause::Unreached, question.url, error))?;
+        let http =
+            self.http().map_err(|error| Failure::new(Cause::Unreached(Trouble::NoClient), question.url, error))?;
         let mut trail = Trail::from(question.url);
         loop {
             let url = trail.here();

@@ -14,7 +14,9 @@ use super::credentials::Credential;
 use super::limit::{Pause, Place};
 use super::retry::Cause;
 use super::room::{Excess, Room, Scale};
+use super::trouble::{self, sources};
 use super::{Decode, Decoder, Head, clock, shown};
+use crate::error::Trouble;
 use crate::release::ReleaseSet;
 
 /// More hops than this are a loop, as [RFC 9110] leaves to clients; browsers and curl allow 20 to 50, registries need 2.
@@ -123,7 +125,7 @@ pub(super) async fn hop(
     place: Place,
 ) -> Result<Hop, Failure> {
     let started = Instant::now();
-    let response = http.execute(request(question, url)).await.map_err(|error| unreached(url, error))?;
+    let response = http.execute(request(question, url)).await.map_err(|error| unreached(url, &error))?;
     place.answered(response.headers());
     let status = response.status();
     tracing::debug!(address = shown(url), status = status.as_u16(), millis = millis(started), "answered");
@@ -203,38 +205,19 @@ fn cause(status: StatusCode, headers: &HeaderMap) -> Cause {
 }
 
 /// A request that brought no head: nobody there, or somebody who does not speak HTTP.
-fn unreached(url: &Url, error: reqwest::Error) -> Failure {
-    let cause = if error.is_timeout() {
-        Cause::TimedOut
-    } else if sources(&error).any(|error| error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse)) {
-        Cause::Malformed
-    } else {
-        Cause::Unreached
-    };
-    let what = match cause {
-        Cause::TimedOut => "did not answer in time".to_owned(),
-        Cause::Malformed => format!("does not answer in HTTP: {}", told(error)),
-        _ if error.is_connect() => format!("could not be reached: {}", told(error)),
-        _ => format!("gave no answer: {}", told(error)),
-    };
-    Failure::new(cause, url, what)
-}
-
-type Chain<'a> = &'a (dyn std::error::Error + 'static);
-
-/// An error and what caused it, outermost first.
-fn sources(error: Chain<'_>) -> impl Iterator<Item = Chain<'_>> {
-    std::iter::successors(Some(error), |&error| error.source())
-}
-
-/// An error of the client underneath as one line, without its address, which may hold a credential, and without the layers
-/// that only say that a request was sent.
-fn told(error: reqwest::Error) -> String {
-    let is_layer = |word: &String| word.starts_with("error sending request") || word.starts_with("client error (");
-    let error = error.without_url();
-    let mut words: Vec<String> = sources(&error).map(ToString::to_string).skip_while(is_layer).collect();
-    words.dedup();
-    words.join(": ")
+fn unreached(url: &Url, error: &reqwest::Error) -> Failure {
+    let is_parse = |error: &hyper::Error| error.is_parse();
+    if let Some(garbage) = sources(error).find(|error| error.downcast_ref().is_some_and(is_parse)) {
+        return Failure::new(Cause::Malformed, url, format!("does not answer in HTTP: {garbage}"));
+    }
+    let (trouble, words) = trouble::of(error);
+    match trouble {
+        Trouble::Silence => Failure::new(Cause::TimedOut, url, words),
+        _ if error.is_connect() => {
+            Failure::new(Cause::Unreached(trouble), url, format!("could not be reached: {words}"))
+        }
+        _ => Failure::new(Cause::Unreached(trouble), url, format!("gave no answer: {words}")),
+    }
 }
 
 async fn not_modified(mut response: reqwest::Response) -> Answer {
@@ -278,7 +261,7 @@ async fn fill(
 ) -> Result<(), Failure> {
     let mut size = 0;
     let mut scale = Scale::new(question.room, question.has_place);
-    while let Some(chunk) = response.chunk().await.map_err(|error| cut_short(url, error))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| cut_short(url, &error))? {
         size += chunk.len() as u64;
         if size > question.max_size {
             let what = format!("sent more than the {} bytes that are read", question.max_size);
@@ -300,9 +283,9 @@ fn too_much(url: &Url, excess: Excess) -> Failure {
     }
 }
 
-fn cut_short(url: &Url, error: reqwest::Error) -> Failure {
+fn cut_short(url: &Url, error: &reqwest::Error) -> Failure {
     let cause = if error.is_timeout() { Cause::TimedOut } else { Cause::CutShort };
-    Failure::new(cause, url, format!("broke off: {}", told(error)))
+    Failure::new(cause, url, format!("broke off: {}", trouble::of(error).1))
 }
 
 /// The `Content-Encoding` that is left: the client underneath takes away what it undoes.

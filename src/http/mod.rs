@@ -18,6 +18,7 @@ pub mod options;
 mod retry;
 mod room;
 pub mod splitter;
+pub(crate) mod trouble;
 
 use futures_util::future::BoxFuture;
 use http::StatusCode;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use super::limit::Pause;
+use crate::error::Trouble;
 
 /// What went wrong in one attempt, by what can be done about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub(super) enum Cause {
     /// A server error.
     Server,
     /// No answer: DNS, connection, TLS, reset before the first byte.
-    Unreached,
+    Unreached(Trouble),
     /// No complete answer in time. Not repeated: one slow lookup must not cost three times the time limit.
     TimedOut,
 }
@@ -42,7 +43,7 @@ impl Cause {
             // it has a place from then on, so this comes once
             Self::Crowded => 5,
             Self::Limited(_) => 4,
-            Self::Server | Self::Unreached | Self::CutShort => 2,
+            Self::Server | Self::Unreached(_) | Self::CutShort => 2,
             Self::NotAcceptable | Self::UnaskedNotModified => 1,
             Self::Missing | Self::Refused | Self::Malformed | Self::TimedOut => 0,
         }
@@ -124,7 +125,7 @@ mod tests {
             (Cause::UnaskedNotModified, 1),
             (Cause::CutShort, 2),
             (Cause::Server, 2),
-            (Cause::Unreached, 2),
+            (Cause::Unreached(Trouble::Other), 2),
             (Cause::Limited(None), 4),
             (Cause::Crowded, 5),
         ] {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use futures_util::future::{BoxFuture, join_all};
 use secrecy::SecretString;
-use upmon::error::{ErrorKind, LookupError};
+use upmon::error::{ErrorKind, LookupError, Trouble};
 use upmon::http::{Decoder, Fetch, Fetched, Request};
 use upmon::pin::Strategy;
 use upmon::registry::git::{Git, GitOptions, Login, Logins};
@@ -568,6 +568,20 @@ async fn a_credential_is_given_only_when_it_is_asked_for() {
     let own = format!("http://x-access-token:s3cret@{}/tool.git", closed.address);
     let fetched = Git::with_options(options()).releases(&query(&own), &NoFetch).await;
     assert_eq!(fetched.unwrap().address, closed.url("tool.git"));
+}
+
+#[tokio::test]
+async fn what_kept_a_remote_from_being_reached_is_told_in_words_for_a_person() {
+    for (url, trouble, words) in [
+        (format!("http://{}/a", nobody()), Trouble::NobodyListens, "nobody listens there"),
+        (format!("git://{}/a", nobody()), Trouble::NobodyListens, "nobody listens there"),
+        ("http://no-such-host.invalid/a".to_owned(), Trouble::NoSuchHost, "there is no host of that name"),
+        ("git://no-such-host.invalid/a".to_owned(), Trouble::NoSuchHost, "there is no host of that name"),
+    ] {
+        let error = ask(&query(&url)).await.unwrap_err();
+        let message = format!("asked the git remote `{url}` for `tool`: {words}");
+        assert_eq!(error, LookupError::Unreachable { message, trouble });
+    }
 }
 
 #[tokio::test]

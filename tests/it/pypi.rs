@@ -1,7 +1,7 @@
 //! Python package indexes: three forms of answers, and which of them is asked when.
 
 use futures_util::FutureExt;
-use upmon::error::{ErrorKind, LookupError};
+use upmon::error::{ErrorKind, LookupError, Trouble};
 use upmon::registry::pypi::PyPi;
 use upmon::registry::{Query, Registry};
 use upmon::release::{Links, PackageStatus, Release, ReleaseSet};
@@ -288,13 +288,14 @@ fn a_project_is_not_found_when_both_ways_say_so() {
     assert_eq!(ask(&neither), ErrorKind::NotFound);
     assert_eq!(neither.asked(), [SIMPLE, PROJECT]);
     let message = || String::from("x");
-    let late = Canned::default().fail(PROJECT, LookupError::Unreachable { message: message() });
+    let late =
+        Canned::default().fail(PROJECT, LookupError::Unreachable { message: message(), trouble: Trouble::Other });
     assert_eq!(ask(&late), ErrorKind::Unreachable, "the second way may know the project tomorrow");
     let garbage = Canned::default().answer(PROJECT, "text/html", "<html>Sign in</html>");
     assert_eq!(ask(&garbage), ErrorKind::NotFound, "the server has no second way");
     let empty = Canned::default().answer(PROJECT, "application/json", r#"{"info": {}, "releases": {}}"#);
     assert_eq!(ask(&empty), ErrorKind::NotFound);
-    let down = Canned::default().fail(SIMPLE, LookupError::Unreachable { message: message() });
+    let down = Canned::default().fail(SIMPLE, LookupError::Unreachable { message: message(), trouble: Trouble::Other });
     assert_eq!(ask(&down), ErrorKind::Unreachable);
     assert_eq!(down.asked(), [SIMPLE], "only a clear no leads to the second way");
 }

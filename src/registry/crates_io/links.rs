@@ -12,7 +12,7 @@ use crates_io_api::{AsyncClient, Crate, Error};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::error::LookupError;
+use crate::error::{LookupError, Trouble};
 use crate::http::client::user_agent;
 use crate::release::Links;
 
@@ -149,7 +149,7 @@ fn failure(name: &str, error: &Error) -> LookupError {
 }
 
 fn unreachable(name: &str, reason: &str) -> LookupError {
-    LookupError::Unreachable { message: message(name, reason) }
+    LookupError::Unreachable { message: message(name, reason), trouble: Trouble::Other }
 }
 
 fn message(name: &str, reason: &str) -> String {
@@ -193,12 +193,12 @@ mod tests {
         let (source, visits) = behind_a_closed_proxy().await;
         let first = source.ask("serde").await.unwrap_err();
         let reason = "the links of crate `serde` could not be had from crates.io: it could not be reached";
-        assert_eq!(first, LookupError::Unreachable { message: reason.into() });
+        assert_eq!(first, LookupError::Unreachable { message: reason.into(), trouble: Trouble::Other });
         let others = futures_util::future::join_all((0..50).map(|_| source.ask("tokio"))).await;
         let reason =
             "the links of crate `tokio` could not be had from crates.io: it could not be had before in this run";
         for other in others {
-            assert_eq!(other, Err(LookupError::Unreachable { message: reason.into() }));
+            assert_eq!(other, Err(LookupError::Unreachable { message: reason.into(), trouble: Trouble::Other }));
         }
         assert_eq!(visits.load(Ordering::SeqCst), 1);
     }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use upmon::error::ErrorKind;
+use upmon::error::{ErrorKind, LookupError, Trouble};
 use upmon::http::Fetch;
 use upmon::http::client::{Options, RegistryOptions};
 use upmon::registry::RegistryId;
@@ -132,9 +132,14 @@ async fn a_slow_drip_ends_with_its_time() {
 
 #[tokio::test]
 async fn a_name_that_cannot_be_looked_up_and_a_port_where_nobody_listens_are_unreachable() {
-    for url in ["http://nobody.invalid/", "http://127.0.0.1:1/", "https://127.0.0.1:1/"] {
+    for (url, trouble, words) in [
+        ("http://nobody.invalid/", Trouble::NoSuchHost, "there is no host of that name"),
+        ("http://127.0.0.1:1/", Trouble::NobodyListens, "nobody listens there"),
+        ("https://127.0.0.1:1/", Trouble::NobodyListens, "nobody listens there"),
+    ] {
         let error = fetch(&client(options()), url).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+        let message = format!("asking crates-io for `tokio`: `{url}` could not be reached: {words}");
+        assert_eq!(error, LookupError::Unreachable { message, trouble });
     }
 }
 
