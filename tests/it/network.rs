@@ -216,6 +216,47 @@ fn an_https_registry_is_reached_through_a_tunnel() {
     assert!(!requests.is_empty() && !requests.concat().contains("t0k3n"), "{requests:?}");
 }
 
+/// What the web API of crates.io says of a crate.
+fn of_crate() -> Vec<u8> {
+    let told = json!({
+        "crate": {
+            "id": "tiny-up", "name": "tiny-up", "description": null, "license": null, "documentation": null,
+            "homepage": null, "repository": "https://example.org/tiny-up", "downloads": 1, "recent_downloads": null,
+            "categories": null, "keywords": null, "versions": null, "max_version": "1.1.0", "max_stable_version": null,
+            "links": {
+                "owner_team": "", "owner_user": "", "owners": "", "reverse_dependencies": "", "version_downloads": "",
+                "versions": null,
+            },
+            "created_at": "2020-01-01T00:00:00Z", "updated_at": "2020-01-01T00:00:00Z", "exact_match": null,
+        },
+        "categories": [], "keywords": [], "versions": [],
+    });
+    answer("200 OK", "content-type: application/json", told.to_string().as_bytes())
+}
+
+#[test]
+fn links_are_asked_for_with_the_same_contact_certificates_and_proxy() {
+    let (stand, pem) = Stand::in_place_of(&["crates.io", "index.crates.io"], |request| {
+        if request.starts_with("GET /api/v1/crates/tiny-up ") { of_crate() } else { registry(request) }
+    });
+    let machine = Machine::new(&json!({ "rust": { "tiny-up": "1.0.0" } }));
+    machine.file("work/ours.pem", &pem);
+    machine.file("work/upmon.toml", "[network]\ncertificates = \"ours.pem\"\ncontact = \"ops@example.org\"\n");
+    let ended = machine.run_with(&["check", "--json", "--no-cache", "--links"], &[("HTTPS_PROXY", &stand.url())]);
+    assert_eq!(
+        ended.json()["findings"][0]["links"]["repository"],
+        "https://example.org/tiny-up",
+        "{}",
+        ended.printed()
+    );
+    let requests = stand.requests();
+    assert_eq!(requests.len(), 2, "{requests:?}");
+    for request in requests {
+        let agent = request.lines().find_map(|line| line.strip_prefix("user-agent: ")).unwrap();
+        assert!(agent.starts_with("upmon/") && agent.contains("ops@example.org)"), "{agent}");
+    }
+}
+
 #[test]
 fn an_authority_is_trusted_once_it_is_named() {
     let (stand, pem) = Stand::secure(registry);

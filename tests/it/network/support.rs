@@ -146,18 +146,27 @@ impl Stand {
 
     /// The same over TLS, and the certificate that vouches for it, in PEM.
     pub(crate) fn secure(answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> (Self, String) {
-        upmon::http::client::install_crypto();
-        let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let pem = base64::engine::general_purpose::STANDARD.encode(key.cert.der());
-        let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.signing_key.serialize_der()));
-        let certificates = vec![key.cert.der().clone()];
-        let config = ServerConfig::builder().with_no_client_auth().with_single_cert(certificates, private).unwrap();
-        let config = Arc::new(config);
+        let (config, pem) = identity(&["localhost"]);
         let stand = Self::listen("https", Arc::new(answer), move |stream, answer, log| {
-            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
-            serve(StreamOwned::new(connection, stream), answer, log);
+            serve(over_tls(&config, stream), answer, log);
         });
-        (stand, format!("-----BEGIN CERTIFICATE-----\n{pem}\n-----END CERTIFICATE-----\n"))
+        (stand, pem)
+    }
+
+    /// A proxy that answers for these hosts itself, over TLS, and the certificate that vouches for them, in PEM. Its
+    /// requests are those inside the tunnels.
+    pub(crate) fn in_place_of(
+        hosts: &[&str],
+        answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static,
+    ) -> (Self, String) {
+        let (config, pem) = identity(hosts);
+        let stand = Self::listen("http", Arc::new(answer), move |mut stream, answer, log| {
+            let Some(request) = read_request(&mut BufReader::new(&stream)) else { return };
+            assert!(request.starts_with("CONNECT "), "{request}");
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+            serve(over_tls(&config, stream), answer, log);
+        });
+        (stand, pem)
     }
 
     fn listen(
@@ -188,6 +197,22 @@ impl Stand {
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
+}
+
+/// A server that has these names, and the certificate that says so, in PEM.
+fn identity(names: &[&str]) -> (Arc<ServerConfig>, String) {
+    upmon::http::client::install_crypto();
+    let key =
+        rcgen::generate_simple_self_signed(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>()).unwrap();
+    let pem = base64::engine::general_purpose::STANDARD.encode(key.cert.der());
+    let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.signing_key.serialize_der()));
+    let certificates = vec![key.cert.der().clone()];
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(certificates, private).unwrap();
+    (Arc::new(config), format!("-----BEGIN CERTIFICATE-----\n{pem}\n-----END CERTIFICATE-----\n"))
+}
+
+fn over_tls(config: &Arc<ServerConfig>, stream: TcpStream) -> StreamOwned<ServerConnection, TcpStream> {
+    StreamOwned::new(ServerConnection::new(Arc::clone(config)).unwrap(), stream)
 }
 
 /// Answers one request; a client that goes away is its own affair.
