@@ -20,6 +20,8 @@ mod room;
 pub mod splitter;
 pub(crate) mod trouble;
 
+use std::fmt;
+
 use futures_util::future::BoxFuture;
 use http::StatusCode;
 use url::Url;
@@ -28,8 +30,8 @@ use crate::error::LookupError;
 use crate::registry::RegistryId;
 use crate::release::ReleaseSet;
 
-/// One question to a registry: always a `GET`.
-#[derive(Debug, Clone)]
+/// One question to a registry: always a `GET`. Its `Debug` shows no credential that stands in the address.
+#[derive(Clone)]
 pub struct Request {
     /// Who asks; selects the registry's pace, size cap, credential and freshness.
     pub registry: RegistryId,
@@ -41,6 +43,18 @@ pub struct Request {
     pub accept: &'static str,
     /// Largest decoded body, in bytes, that is read before the answer counts as [`LookupError::BadResponse`].
     pub max_size: u64,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Request")
+            .field("registry", &self.registry)
+            .field("package", &self.package)
+            .field("url", &shown(&self.url))
+            .field("accept", &self.accept)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What is known of an answer before its body.

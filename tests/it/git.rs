@@ -156,6 +156,22 @@ async fn two_thousand_tags_are_all_there() {
 }
 
 #[tokio::test]
+async fn a_hundred_thousand_tags_are_all_there() {
+    let root = Root::new();
+    let path = root.import("tool.git", &history(), false);
+    let head = root.in_repository("tool.git", &["rev-parse", "main"]);
+    let mut packed = format!("# pack-refs with: peeled fully-peeled sorted \n{head} refs/heads/main\n");
+    for number in 0..100_000 {
+        writeln!(packed, "{head} refs/tags/bulk/{number:06}").unwrap();
+    }
+    std::fs::write(path.join("packed-refs"), packed).unwrap();
+    let web = Web::start(root.path(), Manner::default());
+    let bulk = Query { tag_prefix: "bulk/".to_owned(), ..query(&web.url("tool.git")) };
+    let facts = ask(&bulk).await.unwrap();
+    assert_eq!(facts.releases.len(), 100_000);
+}
+
+#[tokio::test]
 async fn dates_of_wanted_tags_cost_one_fetch() {
     let root = Root::new();
     let path = root.import("tool.git", &history(), true);
@@ -621,6 +637,13 @@ async fn a_moved_repository_is_followed_without_its_old_credential() {
     let error = ask(&query(&own)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthorized, "{error}");
     assert_eq!(authorized(&target), [false]);
+    let old = moved(&target);
+    let port = old.address.port();
+    let token = || Login { username: "t".into(), password: SecretString::from("s3cret"), found_in: "a test".into() };
+    let logins = Logins::new(move |url| (url.port() == Some(port)).then(token));
+    let error = ask_with(GitOptions { logins, ..options() }, &query(&old.url("tool.git"))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthorized, "{error}");
+    assert_eq!(authorized(&target), [false, false]);
 }
 
 #[tokio::test]

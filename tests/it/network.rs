@@ -114,6 +114,93 @@ fn the_user_agent_says_how_to_reach_you() {
     assert!(agent.starts_with("upmon/") && agent.contains("ops@example.org)"), "{agent}");
 }
 
+#[test]
+fn nobody_is_asked_for_a_part_of_an_answer() {
+    let stand = Stand::start(registry);
+    let machine = Machine::new(&pins(ALL)).with_registries_at(&stand.url());
+    assert_eq!(machine.run(&["check"]).code, 0);
+    let requests = stand.requests();
+    assert_eq!(requests.len(), ALL.len());
+    assert!(!requests.iter().any(|request| request.to_lowercase().contains("\nrange:")), "{requests:?}");
+}
+
+#[test]
+fn lookups_that_ask_more_than_once_end_where_one_request_is_allowed_at_a_time() {
+    let undated = |request: &str| {
+        let told = String::from_utf8(registry(request)).unwrap();
+        // without times in the first answer, every registry is asked twice
+        let is_first = request.starts_with("GET /rubygems/info/") || request.starts_with("GET /pypi/simple/");
+        if is_first { told.replace("created_at:", "created_xx:").replace("upload-time", "upload-xxxx") } else { told }
+            .into_bytes()
+    };
+    let stand = Stand::start(undated);
+    let everything: serde_json::Map<_, _> =
+        ALL.iter().map(|group| ((*group).to_owned(), json!({ "tiny-up": "1.0.0", "other_name": "1.0.0" }))).collect();
+    let mut machine = Machine::new(&everything.into()).with_registries_at(&stand.url());
+    for id in RegistryId::ALL {
+        machine = machine.with(&id.url_variable().replace("_URL", "_CONCURRENCY"), "1");
+    }
+    let ended = machine.run_with(&["check", "--json"], &[("UPMON_NETWORK_DEADLINE", "60s")]);
+    let report = ended.json();
+    assert_eq!((&report["summary"]["behind"], &report["summary"]["unknown"]), (&json!(4), &json!(4)), "{report:#}");
+    for finding in report["findings"].as_array().unwrap().iter().filter(|finding| finding["status"] == "unknown") {
+        assert_eq!(finding["error"]["kind"], "not-found", "{finding}");
+    }
+}
+
+#[test]
+fn a_run_over_one_pin_keeps_what_is_known_of_the_others() {
+    let stand = Stand::start(registry);
+    let machine = Machine::new(&pins(ALL)).with_registries_at(&stand.url());
+    for arguments in [&["check", "--json"][..], &["check", "--json", "rust/tiny-up"], &["check", "--json", "--offline"]]
+    {
+        let ended = machine.run(arguments);
+        assert_eq!(ended.code, 0, "{arguments:?}: {}", ended.printed());
+    }
+    let ended = machine.run(&["check", "--json", "--offline"]);
+    assert_eq!(ended.json()["summary"]["current"], 4, "{}", ended.printed());
+}
+
+#[test]
+fn a_token_for_git_is_in_no_log_and_no_report_and_goes_nowhere_else() {
+    let other = Stand::start(|_| answer("404 Not Found", "x-from: other", b""));
+    let elsewhere = other.url().replace("127.0.0.1", "localhost");
+    let token = basic("x-access-token", "s3cr3t-of-git");
+    let header = token.clone();
+    let home = Stand::start(move |request| {
+        let path = request.split(' ').nth(1).unwrap();
+        match path.split('/').nth(1).unwrap() {
+            _ if !request.contains(&header) => answer("401 Unauthorized", "www-authenticate: Basic realm=\"git\"", b""),
+            "moved" => answer("302 Found", &format!("location: {elsewhere}{path}"), b""),
+            "refuses" => {
+                answer("401 Unauthorized", &format!("www-authenticate: Basic realm=\"{header}\""), header.as_bytes())
+            }
+            "fails" => answer("500 Internal Server Error", &format!("x-echo: {header}"), header.as_bytes()),
+            _ => answer("200 OK", "content-type: application/x-git-upload-pack-advertisement", header.as_bytes()),
+        }
+    });
+    for (place, kind) in
+        [("moved", "not-found"), ("refuses", "unauthorized"), ("fails", "unreachable"), ("echoes", "bad-response")]
+    {
+        let machine = Machine::new(&git_pin(&format!("{}/{place}/tool.git", home.url())))
+            .with("UPMON_GIT_TOKEN", "s3cr3t-of-git")
+            .with("UPMON_GIT_TOKEN_HOST", "127.0.0.1")
+            .with("UPMON_LOG", "trace")
+            .with("RUST_LOG", "trace")
+            .with("RUST_BACKTRACE", "full");
+        let ended = machine.run(&["-vv", "check", "--json", "--write-report", "report.json"]);
+        assert_eq!(only(&ended.json()), ("unknown", Some(kind)), "{place}: {}", ended.printed());
+        assert!(ended.stderr.contains("TRACE"), "{place}: {}", ended.stderr);
+        for secret in ["s3cr3t-of-git", token.rsplit(' ').next().unwrap()] {
+            assert!(!ended.printed().contains(secret), "{place}: {}", ended.printed());
+            assert!(!is_text_below(&machine.path(""), secret), "{place}");
+        }
+    }
+    assert!(home.requests().iter().any(|request| request.contains(&token)), "{:?}", home.requests());
+    let led = other.requests();
+    assert!(!led.is_empty() && !led.iter().any(|request| request.contains("authorization")), "{led:?}");
+}
+
 /// A git remote that can be told to hang up, or to have moved away.
 fn git_remote() -> (Stand, Arc<AtomicBool>, Arc<AtomicBool>) {
     let (is_down, is_gone) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());

@@ -118,6 +118,15 @@ fn times_are_asked_for_in_the_full_form() {
 }
 
 #[test]
+fn a_tag_that_stands_behind_a_long_list_of_tags_is_read() {
+    let tags: String = (0..500).map(|number| format!("\"preview-of-branch-{number}\": \"1.0.0\", ")).collect();
+    let facts =
+        read("demo", &format!("{{\"dist-tags\": {{{tags}\"latest\": \"1.0.0\"}}, \"versions\": {{\"1.0.0\": {{}}}}}}"));
+    let facts = facts.unwrap();
+    assert_eq!((facts.dist_tags.len(), &*facts.dist_tags["latest"]), (501, "1.0.0"));
+}
+
+#[test]
 fn a_packument_without_the_times_asked_for_is_a_bad_response() {
     let other = r#"{"name": "@demo/pad", "versions": {}, "time": {"9.9.9": "2020-01-01T00:00:00Z"}}"#;
     for body in [r#"{"name": "@demo/pad", "dist-tags": {}, "versions": {}}"#, ABBREVIATED, other] {
