@@ -4,6 +4,7 @@
 
 pub(crate) mod support;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -387,6 +388,39 @@ fn a_run_ends_at_its_deadline_and_says_so() {
     assert_eq!((ended.code, &ended.json()["summary"]["unknown"]), (3, &json!(2)), "{}", ended.printed());
     for finding in ended.json()["findings"].as_array().unwrap() {
         assert_eq!(finding["error"]["kind"], "unreachable", "{finding}");
+    }
+}
+
+/// The text of every Rust file below a directory.
+fn code_below(directory: &Path) -> String {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let text = |path: std::path::PathBuf| match path.extension().and_then(|extension| extension.to_str()) {
+        Some("rs") => std::fs::read_to_string(path).unwrap(),
+        None if path.is_dir() => code_below(&path),
+        _ => String::new(),
+    };
+    entries.map(text).collect()
+}
+
+#[test]
+fn every_pitfall_of_the_documentation_has_its_tests() {
+    let documentation = include_str!("../../docs/network.md");
+    let (_, pitfalls) = documentation.split_once("## Where others have stumbled").unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let code = ["src", "tests/it"].map(|folder| code_below(&root.join(folder))).concat();
+    let scenarios = std::fs::read_to_string(root.join("tests/real/run")).unwrap();
+    let rows: Vec<_> = pitfalls.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert_eq!(rows.len(), 11);
+    for row in rows {
+        let tests = row.rsplit("| ").next().unwrap().split('`').skip(1).step_by(2);
+        let (names, scenario): (Vec<&str>, Vec<&str>) = tests.partition(|name| name.contains('_'));
+        assert!(names.len() >= 2, "{row}");
+        for name in names {
+            assert!(code.contains(&format!("fn {name}(")), "no test is called {name}");
+        }
+        for name in scenario.into_iter().filter(|name| !name.contains('/')) {
+            assert!(scenarios.contains(&format!(" {name}")), "no scenario is called {name}");
+        }
     }
 }
 
