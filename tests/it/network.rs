@@ -54,7 +54,7 @@ fn what_package_managers_know_leads_every_registry_home_and_no_token_astray() {
     let addresses = stands.each_ref().map(Stand::url);
     let machine = with_client_config(addresses.each_ref().map(String::as_str));
     let ended = machine.run(&["-vv", "check", "--json", "--use-client-config"]);
-    assert_eq!((ended.code, &ended.json()["summary"]["current"]), (0, &json!(4)), "{}", ended.printed());
+    assert_eq!((ended.code(), &ended.json()["summary"]["current"]), (0, &json!(4)), "{}", ended.printed());
     let secrets = [
         ("/index/ti/ny/tiny-up", "authorization: cargo-s3cr3t".to_owned()),
         ("/gems/info/tiny-up", basic("me", "gem-s3cr3t")),
@@ -78,7 +78,7 @@ fn upmons_own_address_beats_a_package_managers_and_gets_none_of_its_tokens() {
     let machine = with_client_config(addresses.each_ref().map(String::as_str));
     let url = format!("{}/own/", own.url());
     let ended = machine.run_with(&["check", "--json"], &[("UPMON_NPM_URL", &url), ("UPMON_USE_CLIENT_CONFIG", "1")]);
-    assert_eq!(ended.code, 0, "{}", ended.printed());
+    assert_eq!(ended.code(), 0, "{}", ended.printed());
     let requests = own.requests();
     assert!(requests[0].starts_with("GET /own/tiny-up ") && !requests[0].contains("authorization"), "{requests:?}");
     assert!(stands[3].requests().is_empty());
@@ -94,7 +94,7 @@ fn a_secret_in_a_file_that_the_settings_name_is_sent_and_the_environment_beats_i
     let arguments = ["-vv", "check", "--json", "--no-cache"];
     for variables in [&[][..], &[("UPMON_NPM_TOKEN", "from-variable-s3cr3t")]] {
         let ended = machine.run_with(&arguments, variables);
-        assert_eq!(ended.code, 0, "{}", ended.printed());
+        assert_eq!(ended.code(), 0, "{}", ended.printed());
         assert!(!ended.printed().contains("s3cr3t"), "{}", ended.printed());
     }
     let requests = stand.requests();
@@ -102,7 +102,7 @@ fn a_secret_in_a_file_that_the_settings_name_is_sent_and_the_environment_beats_i
     assert!(requests[1].contains("authorization: Bearer from-variable-s3cr3t\r\n"), "{requests:?}");
     std::fs::remove_file(machine.path("work/token")).unwrap();
     let ended = machine.run(&arguments);
-    assert!(ended.code == 2 && ended.stderr.contains("`token-file` of `[registries.npm]`"), "{}", ended.printed());
+    assert!(ended.code() == 2 && ended.stderr.contains("`token-file` of `[registries.npm]`"), "{}", ended.printed());
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn the_user_agent_says_how_to_reach_you() {
 fn nobody_is_asked_for_a_part_of_an_answer() {
     let stand = Stand::start(registry);
     let machine = Machine::new(&pins(ALL)).with_registries_at(&stand.url());
-    assert_eq!(machine.run(&["check"]).code, 0);
+    assert_eq!(machine.run(&["check"]).code(), 0);
     let requests = stand.requests();
     assert_eq!(requests.len(), ALL.len());
     assert!(!requests.iter().any(|request| request.to_lowercase().contains("\nrange:")), "{requests:?}");
@@ -156,7 +156,7 @@ fn a_run_over_one_pin_keeps_what_is_known_of_the_others() {
     for arguments in [&["check", "--json"][..], &["check", "--json", "rust/tiny-up"], &["check", "--json", "--offline"]]
     {
         let ended = machine.run(arguments);
-        assert_eq!(ended.code, 0, "{arguments:?}: {}", ended.printed());
+        assert_eq!(ended.code(), 0, "{arguments:?}: {}", ended.printed());
     }
     let ended = machine.run(&["check", "--json", "--offline"]);
     assert_eq!(ended.json()["summary"]["current"], 4, "{}", ended.printed());
@@ -221,11 +221,11 @@ fn what_a_git_remote_said_is_not_asked_again_for_as_long_as_the_settings_say() {
     let (stand, is_down, _) = git_remote();
     let machine = Machine::new(&git_pin(&format!("{}/git/tiny-up", stand.url())));
     let first = machine.run_with(&["check", "--json"], &[FRESH]);
-    assert_eq!((first.code, only(&first.json())), (0, ("current", None)), "{}", first.printed());
+    assert_eq!((first.code(), only(&first.json())), (0, ("current", None)), "{}", first.printed());
     let asked = stand.requests().len();
     is_down.store(true, Ordering::SeqCst);
     let second = machine.run_with(&["check", "--json"], &[FRESH]);
-    assert_eq!((second.code, only(&second.json())), (0, ("current", None)), "{}", second.printed());
+    assert_eq!((second.code(), only(&second.json())), (0, ("current", None)), "{}", second.printed());
     assert_eq!(stand.requests().len(), asked);
     let login = [FRESH, ("UPMON_GIT_TOKEN", "t"), ("UPMON_GIT_TOKEN_HOST", "127.0.0.1")];
     let other = machine.run_with(&["check", "--json"], &login);
@@ -236,10 +236,10 @@ fn what_a_git_remote_said_is_not_asked_again_for_as_long_as_the_settings_say() {
 fn what_a_git_remote_last_said_is_shown_as_stale_only_to_those_who_ask() {
     let (stand, is_down, _) = git_remote();
     let machine = Machine::new(&git_pin(&format!("{}/git/tiny-up", stand.url())));
-    assert_eq!(machine.run(&["check"]).code, 0);
+    assert_eq!(machine.run(&["check"]).code(), 0);
     is_down.store(true, Ordering::SeqCst);
     let failed = machine.run(&["check", "--json"]);
-    assert_eq!((failed.code, only(&failed.json())), (3, ("unknown", Some("unreachable"))), "{}", failed.printed());
+    assert_eq!((failed.code(), only(&failed.json())), (3, ("unknown", Some("unreachable"))), "{}", failed.printed());
     for (flag, is_asked) in [("--stale", true), ("--offline", false)] {
         let asked = stand.requests().len();
         let ended = machine.run(&["check", "--json", flag]);
@@ -255,7 +255,7 @@ fn what_a_git_remote_last_said_is_shown_as_stale_only_to_those_who_ask() {
 fn a_git_remote_that_is_gone_is_not_remembered() {
     let (stand, is_down, is_gone) = git_remote();
     let machine = Machine::new(&git_pin(&format!("{}/git/tiny-up", stand.url())));
-    assert_eq!(machine.run(&["check"]).code, 0);
+    assert_eq!(machine.run(&["check"]).code(), 0);
     is_gone.store(true, Ordering::SeqCst);
     let gone = machine.run(&["check", "--json", "--stale"]);
     assert_eq!(only(&gone.json()), ("unknown", Some("not-found")), "{}", gone.printed());
@@ -275,7 +275,7 @@ fn a_proxy_sees_every_request_but_those_to_hosts_without_one() {
     let with_login = proxy.url().replace("http://", "http://me:pr0xy@");
     let arguments = ["-vv", "check", "--json", "--no-cache"];
     let ended = machine.run_with(&arguments, &[("HTTP_PROXY", &with_login)]);
-    assert_eq!(ended.code, 0, "{}", ended.printed());
+    assert_eq!(ended.code(), 0, "{}", ended.printed());
     assert!(!ended.printed().contains("pr0xy"), "{}", ended.printed());
     let seen = proxy.requests();
     assert_eq!((seen.len(), direct.requests().len()), (6, 0), "four registries and two requests for git: {seen:?}");
@@ -286,7 +286,7 @@ fn a_proxy_sees_every_request_but_those_to_hosts_without_one() {
     }
     let variables = [("HTTP_PROXY", with_login.as_str()), ("NO_PROXY", "example.org,127.0.0.1")];
     let ended = machine.run_with(&arguments, &variables);
-    assert_eq!(ended.code, 0, "{}", ended.printed());
+    assert_eq!(ended.code(), 0, "{}", ended.printed());
     assert_eq!((proxy.requests().len(), direct.requests().len()), (6, 6));
     assert!(direct.requests().iter().all(|request| !request.contains("proxy-authorization")));
 }
@@ -356,7 +356,7 @@ fn an_authority_is_trusted_once_it_is_named() {
     let file = file.to_str().unwrap();
     let arguments = ["check", "--json", "--no-cache"];
     let ended = machine.run(&arguments);
-    assert_eq!((ended.code, &ended.json()["summary"]["unknown"]), (3, &json!(2)), "{}", ended.printed());
+    assert_eq!((ended.code(), &ended.json()["summary"]["unknown"]), (3, &json!(2)), "{}", ended.printed());
     for finding in ended.json()["findings"].as_array().unwrap() {
         assert!(finding["error"]["message"].as_str().unwrap().contains("certificate"), "{finding}");
     }
@@ -364,14 +364,14 @@ fn an_authority_is_trusted_once_it_is_named() {
     for variable in ["SSL_CERT_FILE", "UPMON_NETWORK_CERTIFICATES"] {
         let ended = machine.run_with(&arguments, &[(variable, file)]);
         assert_eq!(
-            (ended.code, &ended.json()["summary"]["current"]),
+            (ended.code(), &ended.json()["summary"]["current"]),
             (0, &json!(2)),
             "{variable}: {}",
             ended.printed()
         );
     }
     let ended = machine.run_with(&arguments, &[("UPMON_NETWORK_CERTIFICATES", "nowhere.pem")]);
-    assert!(ended.code == 2 && ended.stderr.contains("nowhere.pem"), "{}", ended.printed());
+    assert!(ended.code() == 2 && ended.stderr.contains("nowhere.pem"), "{}", ended.printed());
 }
 
 #[test]
@@ -385,7 +385,7 @@ fn a_run_ends_at_its_deadline_and_says_so() {
     both["git"] = git_pin(&format!("{}/git/tiny-up", stand.url()))["git"].clone();
     let machine = Machine::new(&both).with_registries_at(&stand.url());
     let ended = machine.run_with(&["check", "--json"], &[("UPMON_NETWORK_DEADLINE", "300ms")]);
-    assert_eq!((ended.code, &ended.json()["summary"]["unknown"]), (3, &json!(2)), "{}", ended.printed());
+    assert_eq!((ended.code(), &ended.json()["summary"]["unknown"]), (3, &json!(2)), "{}", ended.printed());
     for finding in ended.json()["findings"].as_array().unwrap() {
         assert_eq!(finding["error"]["kind"], "unreachable", "{finding}");
     }

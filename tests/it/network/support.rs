@@ -5,7 +5,6 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -16,6 +15,7 @@ use serde_json::{Value, json};
 use upmon::registry::RegistryId;
 
 use crate::contract::fixtures::{PACKAGE, listed, pages};
+use crate::support::runner::{Run, bare};
 
 /// The newest release that a [`registry`] tells of.
 pub(crate) const NEWEST: &str = "1.1.0";
@@ -24,25 +24,6 @@ pub(crate) const NEWEST: &str = "1.1.0";
 pub(crate) struct Machine {
     home: tempfile::TempDir,
     variables: Vec<(String, String)>,
-}
-
-/// How a run ended.
-pub(crate) struct Ended {
-    pub(crate) code: i32,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-}
-
-impl Ended {
-    /// Everything that was printed.
-    pub(crate) fn printed(&self) -> String {
-        format!("{}{}", self.stdout, self.stderr)
-    }
-
-    /// What was printed as JSON.
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.printed()))
-    }
 }
 
 impl Machine {
@@ -76,21 +57,15 @@ impl Machine {
     }
 
     /// Runs upmon to its end.
-    pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
         self.run_with(arguments, &[])
     }
 
     /// The same with further variables, which win.
-    pub(crate) fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_upmon"));
-        command.env_clear().envs(std::env::vars_os().filter(|(name, _)| name == "PATH"));
-        command.env("HOME", self.home.path()).env("XDG_CACHE_HOME", self.path("cache"));
+    pub(crate) fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
+        let mut command = bare(&self.path("work"), self.home.path());
         command.envs(self.variables.iter().map(|(name, value)| (name, value))).envs(variables.iter().copied());
-        command.args(arguments).current_dir(self.path("work")).stdin(Stdio::null());
-        let output = command.output().expect("the binary starts");
-        let text = |bytes| String::from_utf8(bytes).expect("upmon prints text");
-        let code = output.status.code().expect("no signal ended it");
-        Ended { code, stdout: text(output.stdout), stderr: text(output.stderr) }
+        Run::of(command.args(arguments).output().expect("the binary starts"))
     }
 }
 
