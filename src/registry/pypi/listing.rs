@@ -111,10 +111,11 @@ impl Listing {
         let versions = self.versions.iter().map(|label| size_of::<Box<str>>() + label.len());
         // each label stands in two places
         let files = self.files.iter().map(|(label, files)| {
-            size_of::<(Box<str>, Files)>() + 2 * (size_of::<Box<str>>() + label.len()) + length(&files.yanked)
+            size_of::<(Box<str>, Files)>() + 2 * (size_of::<Box<str>>() + label.len()) + length(files.yanked.as_deref())
         });
         let nameless = self.nameless.iter();
-        let nameless = nameless.map(|(name, file)| size_of::<(Box<str>, File)>() + name.len() + length(&file.yanked));
+        let nameless =
+            nameless.map(|(name, file)| size_of::<(Box<str>, File)>() + name.len() + length(file.yanked.as_deref()));
         let unreadable =
             self.unreadable.iter().map(|(entry, reason)| 2 * size_of::<Box<str>>() + entry.len() + reason.len());
         versions.sum::<usize>() + files.sum::<usize>() + nameless.sum::<usize>() + unreadable.sum::<usize>()
@@ -154,8 +155,8 @@ impl Listing {
     }
 }
 
-fn length(text: &Option<Box<str>>) -> usize {
-    text.as_ref().map_or(0, |text| text.len())
+fn length(text: Option<&str>) -> usize {
+    text.map_or(0, str::len)
 }
 
 fn release(version: Box<str>, files: Option<Files>) -> Release {
