@@ -113,6 +113,18 @@ impl Default for ReleaseSet {
 }
 
 impl ReleaseSet {
+    /// How many bytes of memory it takes, roughly.
+    pub fn held(&self) -> usize {
+        let length = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
+        let releases = self.releases.iter().map(|release| {
+            size_of::<Release>() + release.version.len() + length(&release.yanked) + length(&release.deprecated)
+        });
+        let tags = self.dist_tags.iter();
+        let pairs = tags.chain(self.unreadable.iter().map(|(label, reason)| (label, reason)));
+        let pairs = pairs.map(|(one, other)| 2 * size_of::<Box<str>>() + one.len() + other.len());
+        releases.sum::<usize>() + pairs.sum::<usize>()
+    }
+
     /// Takes over the publication times that `dated` knows and this set does not, label by label.
     pub fn adopt_dates(&mut self, dated: &Self) {
         let known: std::collections::HashMap<&str, DateTime<Utc>> =

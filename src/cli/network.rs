@@ -15,6 +15,7 @@ use crate::http::client_config::{Base, ClientConfig, Machine, from_client_config
 use crate::http::credentials::{CredentialError, Credentials, take_userinfo};
 use crate::http::limit::Pace;
 use crate::http::options::{Options, RegistryOptions, user_agent};
+use crate::registry::crates_io::CratesIo;
 use crate::registry::git::{Git, GitOptions, Logins};
 use crate::registry::{Registry, RegistryId};
 
@@ -85,8 +86,13 @@ impl Network {
     pub(super) fn open(&self, id: RegistryId) -> Box<dyn Registry> {
         match id {
             RegistryId::Git => Box::new(Git::with_options(self.git.clone())),
-            _ => id.open(self.bases.get(&id).map(|base| base.url.clone())),
+            RegistryId::CratesIo => Box::new(CratesIo::with_options(self.base(id), &self.options)),
+            _ => id.open(self.base(id)),
         }
+    }
+
+    fn base(&self, id: RegistryId) -> Option<Url> {
+        self.bases.get(&id).map(|base| base.url.clone())
     }
 
     /// Asks nobody.

@@ -19,8 +19,9 @@ use super::exchange::{Answer, Failure, Hop, Question, Trail, hop};
 use super::limit::{Lane, Limits, Pause, Quota};
 pub use super::options::{Options, RegistryOptions, user_agent};
 use super::retry::{Backoff, Cause};
+use super::room::Room;
 use super::{Decoder, Fetch, Fetched, Origin, Request, clock, freshness};
-use crate::error::LookupError;
+use crate::error::{LookupError, Trouble};
 use crate::registry::RegistryId;
 use crate::release::ReleaseSet;
 
@@ -57,6 +58,7 @@ pub struct Client {
 struct Shared {
     options: Options,
     limits: Limits,
+    room: Room,
     cache: Option<Cache>,
     certificates: Vec<reqwest::Certificate>,
     /// Made on first use: reading the platform's certificates costs milliseconds that a fresh cache or `--offline` saves.
@@ -76,7 +78,14 @@ impl Client {
         let deadline = options.deadline.map(|time| Instant::now() + time);
         let paces = options.registries.iter().filter_map(|(&id, options)| Some((id, options.pace?))).collect();
         let cache = options.cache.as_deref().and_then(|directory| open_cache(directory, options.cache_size));
-        let shared = Shared { options, limits: Limits::new(paces), cache, certificates, http: OnceLock::new() };
+        let shared = Shared {
+            options,
+            limits: Limits::new(paces),
+            room: Room::default(),
+            cache,
+            certificates,
+            http: OnceLock::new(),
+        };
         Ok(Self { shared: Arc::new(shared), deadline })
     }
 
@@ -192,12 +201,15 @@ impl Client {
             validator: validator.as_ref(),
             credential: asker.credential,
             max_size: self.max_size(request),
+            room: &self.shared.room,
+            has_place: false,
             decoder: asker.decoder,
         };
         let lane = self.shared.limits.lane(request.registry, &request.url);
         lane.budget().deposit();
-        let mut earlier = None;
+        let (mut earlier, mut place) = (None, None);
         for attempt in 0.. {
+            question.has_place = place.is_some();
             let failure = match self.attempt(request.registry, question, attempt).await {
                 Ok(answer) => return Ok(answer),
                 // that the run ended is no news of the registry: what it said before tells more
@@ -214,6 +226,9 @@ impl Client {
             if !self.may_repeat(&lane, failure.cause, attempt).await {
                 return Err(failure);
             }
+            if failure.cause == Cause::Crowded {
+                place = self.shared.room.place(self.deadline).await;
+            }
             earlier = Some(failure);
         }
         unreachable!("every cause has a last attempt")
@@ -228,7 +243,8 @@ impl Client {
 
     /// One attempt, redirects included. The time limit counts from the moment that the pace allows the request.
     async fn attempt(&self, registry: RegistryId, question: Question<'_>, attempt: u32) -> Result<Answer, Failure> {
-        let http = self.http().map_err(|error| Failure::new(Cause::Unreached, question.url, error))?;
+        let http =
+            self.http().map_err(|error| Failure::new(Cause::Unreached(Trouble::NoClient), question.url, error))?;
         let mut trail = Trail::from(question.url);
         loop {
             let url = trail.here();

@@ -6,14 +6,17 @@
 
 use std::time::Instant;
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use url::Url;
 
 use super::credentials::Credential;
 use super::limit::{Pause, Place};
 use super::retry::Cause;
+use super::room::{Excess, Room, Scale};
+use super::trouble::{self, sources};
 use super::{Decode, Decoder, Head, clock, shown};
+use crate::error::Trouble;
 use crate::release::ReleaseSet;
 
 /// More hops than this are a loop, as [RFC 9110] leaves to clients; browsers and curl allow 20 to 50, registries need 2.
@@ -51,6 +54,10 @@ pub(super) struct Question<'a> {
     /// Goes along to addresses in its scope and of the question's own origin.
     pub(super) credential: Option<&'a Credential>,
     pub(super) max_size: u64,
+    /// Where a large answer finds a place.
+    pub(super) room: &'a Room,
+    /// Whether it has one already.
+    pub(super) has_place: bool,
     pub(super) decoder: Decoder<'a>,
 }
 
@@ -118,7 +125,7 @@ pub(super) async fn hop(
     place: Place,
 ) -> Result<Hop, Failure> {
     let started = Instant::now();
-    let response = http.execute(request(question, url)).await.map_err(|error| unreached(url, error))?;
+    let response = http.execute(request(question, url)).await.map_err(|error| unreached(url, &error))?;
     place.answered(response.headers());
     let status = response.status();
     tracing::debug!(address = shown(url), status = status.as_u16(), millis = millis(started), "answered");
@@ -198,38 +205,19 @@ fn cause(status: StatusCode, headers: &HeaderMap) -> Cause {
 }
 
 /// A request that brought no head: nobody there, or somebody who does not speak HTTP.
-fn unreached(url: &Url, error: reqwest::Error) -> Failure {
-    let cause = if error.is_timeout() {
-        Cause::TimedOut
-    } else if sources(&error).any(|error| error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse)) {
-        Cause::Malformed
-    } else {
-        Cause::Unreached
-    };
-    let what = match cause {
-        Cause::TimedOut => "did not answer in time".to_owned(),
-        Cause::Malformed => format!("does not answer in HTTP: {}", told(error)),
-        _ if error.is_connect() => format!("could not be reached: {}", told(error)),
-        _ => format!("gave no answer: {}", told(error)),
-    };
-    Failure::new(cause, url, what)
-}
-
-type Chain<'a> = &'a (dyn std::error::Error + 'static);
-
-/// An error and what caused it, outermost first.
-fn sources(error: Chain<'_>) -> impl Iterator<Item = Chain<'_>> {
-    std::iter::successors(Some(error), |&error| error.source())
-}
-
-/// An error of the client underneath as one line, without its address, which may hold a credential, and without the layers
-/// that only say that a request was sent.
-fn told(error: reqwest::Error) -> String {
-    let is_layer = |word: &String| word.starts_with("error sending request") || word.starts_with("client error (");
-    let error = error.without_url();
-    let mut words: Vec<String> = sources(&error).map(ToString::to_string).skip_while(is_layer).collect();
-    words.dedup();
-    words.join(": ")
+fn unreached(url: &Url, error: &reqwest::Error) -> Failure {
+    let is_parse = |error: &hyper::Error| error.is_parse();
+    if let Some(garbage) = sources(error).find(|error| error.downcast_ref().is_some_and(is_parse)) {
+        return Failure::new(Cause::Malformed, url, format!("does not answer in HTTP: {garbage}"));
+    }
+    let (trouble, words) = trouble::of(error);
+    match trouble {
+        Trouble::Silence => Failure::new(Cause::TimedOut, url, words),
+        _ if error.is_connect() => {
+            Failure::new(Cause::Unreached(trouble), url, format!("could not be reached: {words}"))
+        }
+        _ => Failure::new(Cause::Unreached(trouble), url, format!("gave no answer: {words}")),
+    }
 }
 
 async fn not_modified(mut response: reqwest::Response) -> Answer {
@@ -253,6 +241,9 @@ async fn read(question: Question<'_>, url: &Url, mut response: reqwest::Response
         discard(response).await;
         return Ok(Answer::NotModified(headers));
     }
+    if let Some(packing) = packing(&headers) {
+        return Err(Failure::new(Cause::Malformed, url, format!("packed its answer as `{packing}`, unasked")));
+    }
     let head = Head { status: response.status(), url: url.clone(), media_type: media_type(&headers) };
     let mut decode =
         (question.decoder)(&head).map_err(|malformed| Failure::new(Cause::Malformed, url, malformed.to_string()))?;
@@ -269,21 +260,38 @@ async fn fill(
     decode: &mut dyn Decode,
 ) -> Result<(), Failure> {
     let mut size = 0;
-    while let Some(chunk) = response.chunk().await.map_err(|error| cut_short(url, error))? {
+    let mut scale = Scale::new(question.room, question.has_place);
+    while let Some(chunk) = response.chunk().await.map_err(|error| cut_short(url, &error))? {
         size += chunk.len() as u64;
         if size > question.max_size {
             let what = format!("sent more than the {} bytes that are read", question.max_size);
             return Err(Failure::new(Cause::Malformed, url, what));
         }
         decode.chunk(&chunk).map_err(|malformed| Failure::new(Cause::Malformed, url, malformed.to_string()))?;
+        scale.weigh(size, || decode.held()).map_err(|excess| too_much(url, excess))?;
     }
     tracing::debug!(address = shown(url), bytes = size, "read");
     Ok(())
 }
 
-fn cut_short(url: &Url, error: reqwest::Error) -> Failure {
+fn too_much(url: &Url, excess: Excess) -> Failure {
+    match excess {
+        Excess::TooLarge => Failure::new(Cause::Malformed, url, "tells more than anybody has to tell of a package"),
+        Excess::NoPlace => {
+            Failure::new(Cause::Crowded, url, "sent a large answer, and it was not its turn before the run's deadline")
+        }
+    }
+}
+
+fn cut_short(url: &Url, error: &reqwest::Error) -> Failure {
     let cause = if error.is_timeout() { Cause::TimedOut } else { Cause::CutShort };
-    Failure::new(cause, url, format!("broke off: {}", told(error)))
+    Failure::new(cause, url, format!("broke off: {}", trouble::of(error).1))
+}
+
+/// The `Content-Encoding` that is left: the client underneath takes away what it undoes.
+fn packing(headers: &HeaderMap) -> Option<String> {
+    let packing = String::from_utf8_lossy(headers.get(CONTENT_ENCODING)?.as_bytes()).trim().to_ascii_lowercase();
+    (!packing.is_empty() && packing != "identity").then(|| packing.chars().take(40).collect())
 }
 
 /// The media type of `Content-Type`, lower case, without parameters.

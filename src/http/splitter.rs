@@ -179,6 +179,11 @@ impl<T: Copy> Splitter<T> {
         Ok(())
     }
 
+    /// The bytes that are kept until their member ends.
+    pub fn held(&self) -> usize {
+        self.held.capacity() + self.key.capacity()
+    }
+
     /// Ends the document.
     ///
     /// # Errors

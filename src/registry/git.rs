@@ -43,7 +43,7 @@ pub use self::forge::compare;
 pub use self::login::{Login, Logins};
 use self::memory::{Memory, Remembered};
 use super::{Query, Registry, RegistryId};
-use crate::error::LookupError;
+use crate::error::{LookupError, Trouble};
 use crate::http::{Fetch, Fetched, Origin};
 use crate::pin::Strategy;
 use crate::release::{Links, ReleaseSet};
@@ -258,20 +258,23 @@ impl Git {
 
     async fn ask_in_time(&self, remote: &Remote, talk: Talk) -> Result<ReleaseSet, Failure> {
         let Some(deadline) = self.deadline else { return self.ask_remote(remote, talk).await };
-        timeout_at(deadline, self.ask_remote(remote, talk))
-            .await
-            .unwrap_or_else(|_| Err(Failure::new(Cause::Unreachable, "there was no answer before the run's deadline")))
+        timeout_at(deadline, self.ask_remote(remote, talk)).await.unwrap_or_else(|_| {
+            Err(Failure::new(Cause::Unreachable(Trouble::Silence), "there was no answer before the run's deadline"))
+        })
     }
 
     /// Asks a remote, within the bounds of politeness, again where a moment may heal the failure.
     async fn ask_remote(&self, remote: &Remote, talk: Talk) -> Result<ReleaseSet, Failure> {
         if self.tools.options.offline && remote.way != Way::Local {
-            return Err(Failure::new(Cause::Unreachable, "it was not asked: offline, and not in the cache"));
+            return Err(Failure::new(
+                Cause::Unreachable(Trouble::Offline),
+                "it was not asked: offline, and not in the cache",
+            ));
         }
         let _turn = self.turn(&remote.host).await;
         for pause in self.tools.options.pauses {
             match self.attempt(remote, talk.clone()).await {
-                Err(failure) if failure.cause == Cause::Transient => {
+                Err(failure) if matches!(failure.cause, Cause::Transient(_)) => {
                     tracing::debug!(remote = remote.shown, %failure, ?pause, "asking again");
                     tokio::time::sleep(pause).await;
                 }

@@ -19,7 +19,7 @@ mod name;
 use futures_util::future::BoxFuture;
 use url::Url;
 
-use super::{Query, Registry, RegistryId, base_or_default, under};
+use super::{Query, Registry, RegistryId, base_or_default, dated, under};
 use crate::error::LookupError;
 use crate::http::{Fetch, Fetched, Head, Request};
 use crate::release::{Links, ReleaseSet};
@@ -134,7 +134,8 @@ impl Registry for PyPi {
     ) -> BoxFuture<'a, Result<ReleaseSet, LookupError>> {
         Box::pin(async move {
             let project = self.project(&name::normalised(&query.package)?, fetch).await?;
-            Ok(spelled(project.facts, wanted))
+            let facts = spelled(project.facts, wanted);
+            dated(query, wanted, self.id(), Fetched { facts, ..project })
         })
     }
 

@@ -83,6 +83,10 @@ impl Decode for IndexFile {
         self.lines.chunk(bytes, |line| self.entries.take(&self.name, line))
     }
 
+    fn held(&self) -> usize {
+        self.lines.held() + self.entries.facts.held()
+    }
+
     fn finish(mut self: Box<Self>) -> Result<ReleaseSet, Malformed> {
         self.lines.finish(|line| self.entries.take(&self.name, line))?;
         let facts = self.entries.facts;

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::failure::{Cause, Failure};
+use crate::error::Trouble;
 
 /// The bounds of one conversation, shared by all of its parts.
 #[derive(Debug, Clone)]
@@ -101,7 +102,7 @@ impl Bounds {
         } else {
             format!("nothing came for {:?}", self.silence)
         };
-        Failure::new(Cause::Unreachable, reason)
+        Failure::new(Cause::Unreachable(Trouble::Silence), reason)
     }
 
     /// Remembers why the conversation fails, for [`Bounds::failure`], since gix keeps only text.
@@ -118,7 +119,7 @@ impl Bounds {
 }
 
 fn given_up() -> Failure {
-    Failure::new(Cause::Unreachable, "the lookup was given up")
+    Failure::new(Cause::Unreachable(Trouble::Silence), "the lookup was given up")
 }
 
 /// A socket or pipe as gix wants it: blocking, and within the bounds.

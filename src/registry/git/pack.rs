@@ -86,6 +86,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::error::Trouble;
 
     #[test]
     fn garbage_is_an_error_and_never_a_panic() {
@@ -107,7 +108,10 @@ mod tests {
         let _entered = runtime.enter();
         let pack = b"PACK\0\0\0\x02\0\0\0\x01 and some twenty bytes more".to_vec();
         let (bounds, _interest) = Bounds::new(Duration::ZERO, Duration::ZERO);
-        assert_eq!(dated_objects(pack.clone(), Hash::Sha1, &bounds).unwrap_err().cause, Cause::Unreachable);
+        assert_eq!(
+            dated_objects(pack.clone(), Hash::Sha1, &bounds).unwrap_err().cause,
+            Cause::Unreachable(Trouble::Silence)
+        );
         let (bounds, _interest) = Bounds::new(Duration::from_mins(1), Duration::from_mins(1));
         assert_eq!(dated_objects(pack, Hash::Sha1, &bounds).unwrap_err().cause, Cause::BadResponse);
     }

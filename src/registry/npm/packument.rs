@@ -73,6 +73,10 @@ impl Decode for Packument {
         splitter.chunk(bytes, &mut |part| learned.take(part))
     }
 
+    fn held(&self) -> usize {
+        self.splitter.held() + self.learned.held()
+    }
+
     fn finish(self: Box<Self>) -> Result<ReleaseSet, Malformed> {
         self.splitter.finish()?;
         self.learned.into_facts()
@@ -80,6 +84,12 @@ impl Decode for Packument {
 }
 
 impl Learned {
+    /// Bytes of memory that it takes so far, roughly.
+    fn held(&self) -> usize {
+        let times = self.times.keys().map(|label| size_of::<(Box<str>, DateTime<Utc>)>() + label.len());
+        self.facts.held() + times.sum::<usize>()
+    }
+
     fn take(&mut self, part: Part<'_, Field>) -> Result<(), Malformed> {
         match part.name {
             Field::Name => self.check_name(&part.read::<Cow<'_, str>>()?)?,

@@ -80,6 +80,10 @@ impl Decode for Json {
         splitter.chunk(bytes, &mut |part| learned.take(part))
     }
 
+    fn held(&self) -> usize {
+        self.splitter.held() + self.learned.listing.held()
+    }
+
     fn finish(self: Box<Self>) -> Result<ReleaseSet, Malformed> {
         self.splitter.finish()?;
         self.learned.into_facts()

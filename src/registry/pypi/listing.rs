@@ -106,6 +106,21 @@ impl Listing {
         self.unreadable.push((entry.into(), reason.into()));
     }
 
+    /// Bytes of memory that it takes so far, roughly.
+    pub(super) fn held(&self) -> usize {
+        let versions = self.versions.iter().map(|label| size_of::<Box<str>>() + label.len());
+        // each label stands in two places
+        let files = self.files.iter().map(|(label, files)| {
+            size_of::<(Box<str>, Files)>() + 2 * (size_of::<Box<str>>() + label.len()) + length(files.yanked.as_deref())
+        });
+        let nameless = self.nameless.iter();
+        let nameless =
+            nameless.map(|(name, file)| size_of::<(Box<str>, File)>() + name.len() + length(file.yanked.as_deref()));
+        let unreadable =
+            self.unreadable.iter().map(|(entry, reason)| 2 * size_of::<Box<str>>() + entry.len() + reason.len());
+        versions.sum::<usize>() + files.sum::<usize>() + nameless.sum::<usize>() + unreadable.sum::<usize>()
+    }
+
     /// Everything that was told, joined.
     pub(super) fn into_facts(mut self) -> ReleaseSet {
         let mut labels: Labels = self.versions.iter().map(|label| &**label).collect();
@@ -138,6 +153,10 @@ impl Listing {
             }
         }
     }
+}
+
+fn length(text: Option<&str>) -> usize {
+    text.map_or(0, str::len)
 }
 
 fn release(version: Box<str>, files: Option<Files>) -> Release {

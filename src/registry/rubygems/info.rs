@@ -39,6 +39,10 @@ impl Decode for InfoFile {
         self.lines.chunk(bytes, |line| self.versions.take(line))
     }
 
+    fn held(&self) -> usize {
+        self.lines.held() + self.versions.folded.held()
+    }
+
     fn finish(mut self: Box<Self>) -> Result<ReleaseSet, Malformed> {
         self.lines.finish(|line| self.versions.take(line))?;
         if !self.versions.is_begun {
