@@ -60,8 +60,9 @@ pub(crate) fn title(finding: &Finding) -> String {
     let package = short(&finding.package);
     match finding.newest.as_ref().filter(|_| finding.status == Status::Behind) {
         Some(newest) => format!("{package} {pinned} is behind {}", short(&words::version(&newest.version))),
-        // current or ahead, and yet severe: yanked, removed or deprecated
-        None => format!("{package} {pinned} should be replaced"),
+        // yanked, removed or deprecated
+        None if finding.severity > Some(Severity::Info) => format!("{package} {pinned} should be replaced"),
+        None => format!("{package} {pinned} is {}", finding.status.as_str()),
     }
 }
 
