@@ -15,6 +15,7 @@ import traceback
 from datetime import UTC, datetime
 
 import faults
+import github
 import secrets_kept
 from harness import Failed, Scenario, expect, expect_behind, expect_status, expect_unknown, free_port, notices
 
@@ -357,7 +358,7 @@ def start_nginx(scenario, root, port):
     scenario.start("nginx", ["nginx", "-c", work / "nginx.conf"], f"http://127.0.0.1:{port}/garbage")
 
 
-SCENARIOS = {scenario.__name__: scenario for scenario in [npm, pypi, crates, rubygems, git, *faults.SCENARIOS, *secrets_kept.SCENARIOS]}
+SCENARIOS = {scenario.__name__: scenario for scenario in [npm, pypi, crates, rubygems, git, *faults.SCENARIOS, *secrets_kept.SCENARIOS, *github.SCENARIOS]}
 
 
 def main():
