@@ -9,6 +9,7 @@ mod decisions;
 mod doctor;
 mod git;
 mod github;
+mod hostile;
 mod http;
 mod issues;
 mod manifest;
