@@ -13,8 +13,8 @@ use crate::config::{Flags, Repository};
 use crate::error::ExitCode;
 use crate::http::options::Options;
 use crate::report::{Report, escape, file};
+use crate::tracker::Plan;
 use crate::tracker::github::{Access, DEFAULT_URL, Github, TrackerError};
-use crate::tracker::{Plan, plan};
 
 /// Arguments of `upmon issues`.
 #[derive(Debug, Args)]
@@ -62,8 +62,8 @@ async fn act(
     setup: &Setup,
 ) -> Result<Vec<TrackerError>, Failure> {
     let mut github = Github::new(access, options).map_err(|error| Failure::Usage(format!("error: {error}")))?;
-    let snapshot = github.snapshot().await.map_err(|error| nothing_done(&error))?;
-    let plan = plan(report, &snapshot, &setup.settings.issues, setup.now());
+    let planned = github.plan(report, &setup.settings.issues, setup.now()).await;
+    let plan = planned.map_err(|error| nothing_done(&error))?;
     if dry_run {
         let json = serde_json::to_string_pretty(&plan).expect("a plan is plain data");
         output::print(format!("{}\n", escape::json(json)).as_bytes())?;

@@ -38,6 +38,7 @@ impl Engine {
         };
         if learned.fetched.origin == Origin::Stale {
             finding.notices.push(stale(learned.fetched.confirmed_at));
+            finding.confirmed_at = learned.fetched.confirmed_at;
         }
         finding
     }
@@ -198,6 +199,7 @@ fn bare(pin: &Pin) -> Finding {
         }),
         upstream: (pin.upstream != pin.package).then(|| pin.upstream.clone()),
         requirement: pin.requirement.clone(),
+        confirmed_at: None,
     }
 }
 

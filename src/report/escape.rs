@@ -108,9 +108,10 @@ fn code_span(text: &str) -> Option<(&str, &str, &str)> {
     is_plain_code(code).then_some((before, code, after))
 }
 
-/// Whether a code span can hold this line without ending early, in a table too.
+/// Whether a code span can hold this line without ending early, in a table too, and without commanding a runner that
+/// prints it, as [`terminal`] tells.
 fn is_plain_code(line: &str) -> bool {
-    !line.trim().is_empty() && !line.contains(['`', '|', '\\'])
+    !line.trim().is_empty() && !line.contains(['`', '|', '\\']) && !line.contains("##[")
 }
 
 fn push_text(escaped: &mut String, text: &str) {
@@ -323,6 +324,7 @@ mod tests {
             ("a|b", "a&#124;b"),
             ("a\\", "a&#92;"),
             ("a\nb", "a&#92;nb"),
+            ("##[error]x", "&#35;&#35;&#91;error&#93;x"),
             ("", ""),
         ];
         for (text, shown) in table {

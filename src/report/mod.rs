@@ -230,6 +230,11 @@ pub struct Finding {
     /// The range of versions that the pin accepts, where it names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requirement: Option<String>,
+    /// When the registry last said so, for facts that are no longer fresh; missing for all others, and where nobody
+    /// knows.
+    #[serde(default, with = "optional_seconds", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<DateTime<Utc>>")]
+    pub confirmed_at: Option<DateTime<Utc>>,
 }
 
 /// The pinned release.

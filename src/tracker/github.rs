@@ -12,6 +12,7 @@ use http::header::{ACCEPT, AUTHORIZATION, HeaderMap, RETRY_AFTER};
 use http::{HeaderValue, Method, StatusCode, Uri};
 use octocrab::service::middleware::reqwest_connector::ReqwestConnector;
 use octocrab::{AuthState, FromResponse, Octocrab, OctocrabBuilder, Page};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -19,11 +20,11 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, sleep_until};
 use url::Url;
 
-use super::{Comment, Edit, Issue, IssueChange, LABEL, Label, NewIssue, Plan, Snapshot, has_label};
-use crate::config::Repository;
+use super::{Comment, Edit, Issue, IssueChange, LABEL, Label, NewIssue, Plan, Snapshot, has_label, plan};
+use crate::config::{IssueSettings, Repository};
 use crate::http::client::bare;
 use crate::http::options::Options;
-use crate::report::escape;
+use crate::report::{Report, escape};
 
 /// The public API.
 pub const DEFAULT_URL: &str = "https://api.github.com";
@@ -36,6 +37,12 @@ const MOST_PAGES: usize = 1_000;
 
 /// How often a read is attempted.
 const ATTEMPTS: u32 = 3;
+
+/// How many numbers in a row may be no issue before the last one is taken for reached: discussions take numbers too.
+const MOST_HOLES: u32 = 3;
+
+/// No list lags behind by more issues.
+const MOST_UNLISTED: u64 = 200;
 
 /// Of an error message, what a person reads.
 const LONGEST_MESSAGE: usize = 300;
@@ -132,6 +139,71 @@ impl Github {
         Ok(Snapshot { issues, labels: labels.into_iter().map(ListedLabel::name).collect() })
     }
 
+    /// What a run has to do. Where that is to create an issue, the lists were not all that was asked
+    /// ([`Self::unlisted`]): a list that lags would have it made twice.
+    ///
+    /// # Errors
+    /// When what is there cannot be told for certain. Then nothing may be done.
+    pub async fn plan(
+        &self,
+        report: &Report,
+        settings: &IssueSettings,
+        now: DateTime<Utc>,
+    ) -> Result<Plan, TrackerError> {
+        let mut snapshot = self.snapshot().await?;
+        let first = plan(report, &snapshot, settings, now);
+        if !first.changes.iter().any(|change| matches!(change, IssueChange::Create(_))) {
+            return Ok(first);
+        }
+        let unlisted = self.unlisted(&snapshot).await?;
+        if unlisted.is_empty() {
+            return Ok(first);
+        }
+        snapshot.issues.extend(unlisted);
+        Ok(plan(report, &snapshot, settings, now))
+    }
+
+    /// Issues of ours that the list by label does not show yet, as after a run that was killed a moment ago: among the
+    /// newest of the repository, and one by one under the numbers behind those.
+    async fn unlisted(&self, snapshot: &Snapshot) -> Result<Vec<Issue>, TrackerError> {
+        let what = "listing the newest issues";
+        let query = format!("issues?state=all&sort=created&direction=desc&per_page={PER_PAGE}");
+        let mut found = self.page::<ListedIssue>(&self.url(&query), what).await?.items;
+        let known: HashSet<u64> = snapshot.issues.iter().map(|issue| issue.number).collect();
+        let mut last = found.iter().map(|issue| issue.number).chain(known.iter().copied()).max().unwrap_or(0);
+        let end = last + MOST_UNLISTED;
+        let mut holes = 0;
+        while holes < MOST_HOLES {
+            last += 1;
+            if last > end {
+                return Err(TrackerError::last(format!("{what}: the list lacks more than {MOST_UNLISTED} of them")));
+            }
+            let issue = self.issue(last).await?;
+            holes = if issue.is_some() { 0 } else { holes + 1 };
+            found.extend(issue);
+        }
+        let is_ours = |issue: &Issue| has_label(&issue.labels, LABEL) && !known.contains(&issue.number);
+        Ok(found.into_iter().filter_map(ListedIssue::into_issue).filter(is_ours).collect())
+    }
+
+    /// An issue or a pull request by its number, if it is there.
+    async fn issue(&self, number: u64) -> Result<Option<ListedIssue>, TrackerError> {
+        let what = format!("asking for issue {number}");
+        let answer = self.ask(&self.url(&format!("issues/{number}")), &what).await?;
+        // moved to another repository, never there, deleted: https://docs.github.com/rest/issues/issues#get-an-issue
+        let is_gone =
+            matches!(answer.status(), StatusCode::MOVED_PERMANENTLY | StatusCode::NOT_FOUND | StatusCode::GONE);
+        if is_gone {
+            return Ok(None);
+        }
+        let answer = self.expect(answer, &what, true).await?;
+        let text = self.text(answer, &what).await?;
+        let issue = serde_json::from_str(&text).map_err(|error| {
+            TrackerError::last(format!("{what}: the answer cannot be read: {}", self.harmless(&error.to_string())))
+        })?;
+        Ok(Some(issue))
+    }
+
     /// Carries a plan out. `tell` hears of every change that was done; what could not be done is the answer.
     pub async fn carry_out(&mut self, plan: &Plan, tell: &mut dyn FnMut(&str)) -> Vec<TrackerError> {
         let mut failures = Vec::new();
@@ -165,17 +237,18 @@ impl Github {
         let body = json!({ "name": label.name, "color": label.color, "description": label.description });
         let what = format!("creating the label `{}`", label.name);
         let answer = self.write(Method::POST, "labels", &body, &what).await?;
-        // somebody else was faster: https://docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api
-        if answer.status() == StatusCode::UNPROCESSABLE_ENTITY {
-            let text = self.text(answer, &what).await?;
-            let value: Value = serde_json::from_str(&text).unwrap_or_default();
-            let is_there =
-                value["errors"].as_array().into_iter().flatten().any(|error| error["code"] == "already_exists");
-            let refused = || self.refused(StatusCode::UNPROCESSABLE_ENTITY, &HeaderMap::new(), &text, &what, true);
-            return if is_there { Ok(format!("the label {} is there", label.name)) } else { Err(refused()) };
+        // somebody else was faster, or something else is wrong with it: not every server says which
+        if answer.status() == StatusCode::UNPROCESSABLE_ENTITY && self.has_label(&label.name).await? {
+            return Ok(format!("the label {} is there", label.name));
         }
         self.expect(answer, &what, true).await?;
         Ok(format!("created the label {}", label.name))
+    }
+
+    async fn has_label(&self, name: &str) -> Result<bool, TrackerError> {
+        let path = format!("labels/{}", utf8_percent_encode(name, NON_ALPHANUMERIC));
+        let answer = self.ask(&self.url(&path), &format!("asking for the label `{name}`")).await?;
+        Ok(answer.status().is_success())
     }
 
     async fn create(&mut self, new: &NewIssue) -> Result<String, TrackerError> {
@@ -211,12 +284,25 @@ impl Github {
         Ok(format!("{done} #{} about {}", edit.number, shown(&edit.id)))
     }
 
-    /// Whether an earlier run, cut off before it could note so in the body, wrote the comment already.
+    /// Whether an earlier run, cut off before it could note so in the body, wrote the comment already. The list may lag
+    /// behind what the issue counts; it is asked again then, and taken for whole in the end: comments that GitHub hides
+    /// may be counted and never listed.
     async fn has_comment(&self, number: u64, comment: &Comment) -> Result<bool, TrackerError> {
         let path = format!("issues/{number}/comments?per_page={PER_PAGE}");
-        let comments: Vec<ListedComment> = self.all(&path, &format!("listing the comments of issue {number}")).await?;
-        let is_it = |listed: &ListedComment| listed.body.as_deref().is_some_and(|body| body.contains(&comment.key));
-        Ok(comments.iter().any(is_it))
+        let counted = self.issue(number).await?.map_or(0, |issue| issue.comments);
+        for attempt in 1..=ATTEMPTS {
+            let comments: Vec<ListedComment> =
+                self.all(&path, &format!("listing the comments of issue {number}")).await?;
+            let is_it = |listed: &ListedComment| listed.body.as_deref().is_some_and(|body| body.contains(&comment.key));
+            if comments.iter().any(is_it) {
+                return Ok(true);
+            }
+            if comments.len() >= counted || attempt == ATTEMPTS {
+                break;
+            }
+            sleep(self.access.pace * attempt).await;
+        }
+        Ok(false)
     }
 
     /// Every page of a list.
@@ -240,14 +326,20 @@ impl Github {
     }
 
     async fn page<T: DeserializeOwned>(&self, url: &str, what: &str) -> Result<Page<T>, TrackerError> {
+        let answer = self.ask(url, what).await?;
+        let answer = self.expect(answer, what, true).await?;
+        self.read(answer, what).await
+    }
+
+    /// The answer to a question, whatever its status; one that may be another in a moment is asked again.
+    async fn ask(&self, url: &str, what: &str) -> Result<Answer, TrackerError> {
         let mut attempt = 1;
         loop {
             let call = Call { method: Method::GET, url: url.to_owned(), body: None, what: what.to_owned() };
             let answer = self.call(&call).await;
             let may_pass = answer.as_ref().map_or(true, |answer| answer.status().is_server_error());
             if !may_pass || attempt == ATTEMPTS {
-                let answer = self.expect(answer?, what, true).await?;
-                return self.read(answer, what).await;
+                return answer;
             }
             sleep(self.access.pace * attempt).await;
             attempt += 1;
@@ -396,6 +488,9 @@ struct ListedIssue {
     state: IssueState,
     body: Option<String>,
     labels: Vec<ListedLabel>,
+    /// How many comments it has.
+    #[serde(default)]
+    comments: usize,
     /// Pull requests are issues too: <https://docs.github.com/rest/issues/issues#list-repository-issues>.
     pull_request: Option<Value>,
 }

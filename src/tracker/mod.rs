@@ -301,7 +301,7 @@ impl Planner<'_> {
     }
 
     fn note_size(&mut self, subject: &Subject<'_>) {
-        let id = subject.id();
+        let id = words::label(subject.id());
         self.plan
             .notes
             .push(format!("the text about `{id}` does not fit into an issue beside what people wrote there"));
@@ -312,7 +312,8 @@ impl Planner<'_> {
         for issue in self.tracker.issues.iter().filter(|issue| issue.is_open) {
             let Some(section) = Section::find(&issue.body) else { continue };
             if section.id != ROLLUP && !report.findings.iter().any(|finding| finding.id == section.id) {
-                let note = format!("issue {} is about `{}`, which is not in the report", issue.number, section.id);
+                let id = words::label(&section.id);
+                let note = format!("issue {} is about `{id}`, which is not in the report", issue.number);
                 self.plan.notes.push(note);
             }
         }

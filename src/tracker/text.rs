@@ -60,8 +60,9 @@ pub(crate) fn title(finding: &Finding) -> String {
     let package = short(&finding.package);
     match finding.newest.as_ref().filter(|_| finding.status == Status::Behind) {
         Some(newest) => format!("{package} {pinned} is behind {}", short(&words::version(&newest.version))),
-        // current or ahead, and yet severe: yanked, removed or deprecated
-        None => format!("{package} {pinned} should be replaced"),
+        // yanked, removed or deprecated
+        None if finding.severity > Some(Severity::Info) => format!("{package} {pinned} should be replaced"),
+        None => format!("{package} {pinned} is {}", finding.status.as_str()),
     }
 }
 
@@ -78,6 +79,7 @@ fn cut(text: &str, most: usize) -> String {
 /// A text in a title: visible characters, and nothing that GitHub or its mails would make a mention or a reference of.
 fn in_title(text: &str) -> String {
     let shown = escape::terminal(text).replace('@', "@\u{200b}").replace('#', "#\u{200b}");
+    let shown = shown.replace("://", ":\u{200b}//").replace("www.", "www\u{200b}.");
     let starts: Vec<usize> = shown.to_ascii_lowercase().match_indices("gh-").map(|(at, _)| at + 2).collect();
     starts.into_iter().rev().fold(shown, |mut text, at| {
         text.insert(at, '\u{200b}');

@@ -8,6 +8,8 @@ mod crates_io;
 mod decisions;
 mod doctor;
 mod git;
+mod github;
+mod hostile;
 mod http;
 mod issues;
 mod manifest;

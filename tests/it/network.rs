@@ -247,6 +247,7 @@ fn what_a_git_remote_last_said_is_shown_as_stale_only_to_those_who_ask() {
         assert_eq!(only(&report).0, "current", "{flag}: {}", ended.printed());
         let notices = &report["findings"][0]["notices"];
         assert!(notices.as_array().unwrap().iter().any(|notice| notice["kind"] == "stale"), "{flag}: {notices}");
+        assert!(report["findings"][0]["confirmed_at"].is_string(), "{flag}: {report}");
         assert_eq!(stand.requests().len() > asked, is_asked, "{flag}");
     }
 }
