@@ -25,4 +25,5 @@ mod report;
 mod rubygems;
 mod sarif;
 mod schema;
+mod serve;
 mod support;
