@@ -43,6 +43,10 @@ table! {
         /// How long checks and changes are remembered: hours (h), days (d) or weeks (w). What holds now is never dropped.
         #[schemars(extend("default" = "365d"), example = &"90d")]
         keep = "keep": Term,
+        /// The file that holds the token of those who may ask for a check; a relative path is meant from the settings
+        /// file. `UPMON_SERVER_TOKEN` beats it. Default: none, and nobody may.
+        #[schemars(example = &"/run/secrets/upmon-token")]
+        token_file = "token-file": FilePath,
         /// When pins are checked. Default: all of them every hour.
         #[schemars(extend("examples" = [[{ "cron": "0 6 * * MON-FRI", "time-zone": "Europe/Vienna" }]]))]
         #[schemars(extend("default" = [{ "cron": "17 * * * *", "jitter": "5m" }]))]
@@ -178,6 +182,8 @@ pub struct ServerSettings {
     pub stale_after: TimeDelta,
     /// How long checks and changes are remembered.
     pub keep: TimeDelta,
+    /// The file that holds the token of those who may ask for a check.
+    pub token_file: Option<PathBuf>,
     /// When pins are checked.
     pub schedules: Vec<ScheduleSettings>,
 }
@@ -205,6 +211,7 @@ impl Default for ServerSettings {
             drain: Duration::from_secs(10),
             stale_after: TimeDelta::hours(24),
             keep: TimeDelta::days(365),
+            token_file: None,
             schedules: vec![ScheduleSettings::hourly()],
         }
     }
@@ -221,6 +228,7 @@ impl ServerTable {
     /// `file` is the settings file, beside which its relative paths lie.
     pub(super) fn merge(mut self, file: &Path, environment: &mut Environment<'_>) -> ServerSettings {
         self.database = self.database.map(|path| path.beside(file));
+        self.token_file = self.token_file.map(|path| path.beside(file));
         self.overlay(super::SERVER, environment);
         let defaults = ServerSettings::default();
         let schedules = self.schedules.cloned().map(|schedules| schedules.into_iter().filter_map(schedule).collect());
@@ -232,6 +240,7 @@ impl ServerTable {
             drain: self.drain.cloned().map_or(defaults.drain, |Lapse(time)| time),
             stale_after: self.stale_after.cloned().map_or(defaults.stale_after, |Term(term)| term),
             keep: self.keep.cloned().map_or(defaults.keep, |Term(term)| term),
+            token_file: self.token_file.cloned().map(|FilePath(path)| path),
             schedules: schedules.unwrap_or(defaults.schedules),
         }
     }

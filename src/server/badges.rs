@@ -7,15 +7,11 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
+use axum::http::{HeaderMap, Response, StatusCode, Uri};
 use percent_encoding::percent_decode_str;
-use url::form_urlencoded;
 
-use super::clock::now;
-use super::routes::{answer, refusal};
-use super::view::Age;
-use super::{Service, fingerprint};
+use super::Service;
+use super::routes::{asked, kept, refusal, tagged};
 use crate::badge::svg::Style;
 use crate::badge::{Badge, shields, svg};
 
@@ -59,12 +55,8 @@ enum Form {
     Svg,
 }
 
-fn age(service: &Service) -> Age {
-    Age { now: now(), stale_after: service.settings.stale_after }
-}
-
 fn whole(service: &Service) -> Badge {
-    match service.view().report(age(service)) {
+    match service.view().report(service.age()) {
         Some(report) => Badge::of_report(WHOLE, &report),
         None => Badge::unknown(WHOLE, NOT_CHECKED),
     }
@@ -74,7 +66,7 @@ const NOT_CHECKED: &str = "not checked yet";
 const NOT_PINNED: &str = "not pinned";
 
 fn of_group(service: &Service, group: &str) -> Badge {
-    let (view, age) = (service.view(), age(service));
+    let (view, age) = (service.view(), service.age());
     let findings: Vec<_> = view.of_group(group).map(|known| age.present(known)).collect();
     if findings.is_empty() {
         return Badge::unknown(group, if view.last_good_check().is_some() { NOT_PINNED } else { NOT_CHECKED });
@@ -83,7 +75,7 @@ fn of_group(service: &Service, group: &str) -> Badge {
 }
 
 fn of_pin(service: &Service, id: &str, package: &str) -> Badge {
-    let (view, age) = (service.view(), age(service));
+    let (view, age) = (service.view(), service.age());
     match view.of(id) {
         Some(known) => Badge::of_finding(&age.present(known), age.now),
         None => Badge::unknown(package, if view.last_good_check().is_some() { NOT_PINNED } else { NOT_CHECKED }),
@@ -93,45 +85,13 @@ fn of_pin(service: &Service, id: &str, package: &str) -> Badge {
 /// The badge in the style and with the label that the address asks for, as Shields takes them. What it does not know is
 /// ignored, the colour is nobody's to choose.
 fn shown(badge: &Badge, form: Form, uri: &Uri, headers: &HeaderMap) -> Response<Body> {
-    let asked = |name: &str| {
-        let mut pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
-        pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned()).filter(|value| !value.is_empty())
-    };
-    let style = asked("style").and_then(|word| Style::ALL.into_iter().find(|style| style.as_str() == word));
+    let style = asked(uri, "style").and_then(|word| Style::ALL.into_iter().find(|style| style.as_str() == word));
     let style = style.unwrap_or_default();
-    let labelled = asked("label").map(|label| badge.clone().with_label(&label));
+    let labelled = asked(uri, "label").map(|label| badge.clone().with_label(&label));
     let badge = labelled.as_ref().unwrap_or(badge);
     let (media_type, body) = match form {
         Form::Json => ("application/json", shields::render(badge, style)),
         Form::Svg => ("image/svg+xml", svg::render(badge, style)),
     };
-    kept(answer_tagged(media_type, body, headers), if badge.is_error { UNKNOWN } else { KNOWN })
-}
-
-fn kept(mut response: Response<Body>, how: &'static str) -> Response<Body> {
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(how));
-    response
-}
-
-/// A body with its `ETag`, or 304 for who has it.
-pub(super) fn answer_tagged(media_type: &'static str, body: String, headers: &HeaderMap) -> Response<Body> {
-    let tag = format!("\"{}\"", fingerprint(body.as_bytes()));
-    let mut response = if has(headers, &tag) {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-        response
-    } else {
-        answer(StatusCode::OK, media_type, body)
-    };
-    let tag = HeaderValue::from_str(&tag).expect("hexadecimal digits in quotes are a header");
-    response.headers_mut().insert(ETAG, tag);
-    response
-}
-
-/// Whether one of [`If-None-Match`](https://www.rfc-editor.org/rfc/rfc9110.html#name-if-none-match) is this tag, which a
-/// proxy may have made weak.
-fn has(headers: &HeaderMap, tag: &str) -> bool {
-    let values = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let mut tags = values.flat_map(|value| value.split(',')).map(str::trim);
-    tags.any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
+    kept(tagged(media_type, body, headers), if badge.is_error { UNKNOWN } else { KNOWN })
 }

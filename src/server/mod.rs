@@ -5,12 +5,16 @@
 //! memory, and `routes` show it. Whatever is asked for stands in the queue of the store until it is done, so the service
 //! may be ended at any moment; and every replica at the same store does its part.
 
+mod api;
 mod badges;
 mod clock;
 mod health;
 mod http;
+mod metrics;
+mod openapi;
 mod routes;
 mod schedule;
+mod secrets;
 pub mod store;
 mod view;
 mod worker;
@@ -29,7 +33,9 @@ use tokio_util::task::TaskTracker;
 use crate::config::ServerSettings;
 use crate::report::escape;
 use store::{Database, Lane, Learned, Scope, Store, StoreError};
-use view::View;
+use view::{Age, View};
+
+pub use secrets::Secrets;
 
 /// The engine as the service sees it. The command line makes one from pins and settings.
 pub trait Check: Send + Sync {
@@ -39,11 +45,11 @@ pub trait Check: Send + Sync {
     /// With what is wrong with the file.
     fn pins(&self) -> Result<Vec<String>, String>;
 
-    /// Checks the pins of a scope that there are.
+    /// Checks the pins of a scope that there are. An urgent check asks upstream also what it asked a moment ago.
     ///
     /// # Errors
     /// With why nothing could be checked at all; what is unknown of a single pin is a finding.
-    fn check<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Learned, String>>;
+    fn check<'a>(&'a self, scope: &'a Scope, is_urgent: bool) -> BoxFuture<'a, Result<Learned, String>>;
 }
 
 /// Why the service ended, or did not begin.
@@ -62,9 +68,22 @@ pub enum ServeError {
     Store(#[from] StoreError),
 }
 
+/// How the service is run.
+#[derive(Debug)]
+pub struct Options {
+    /// The settings.
+    pub settings: ServerSettings,
+    /// Where it remembers things.
+    pub database: Database,
+    /// What strangers have to prove that they know.
+    pub secrets: Secrets,
+}
+
 /// What every part of the service shares.
 struct Service {
     settings: ServerSettings,
+    secrets: Secrets,
+    counts: metrics::Counts,
     store: Store,
     checker: Arc<dyn Check>,
     view: RwLock<Arc<View>>,
@@ -77,6 +96,10 @@ struct Service {
 impl Service {
     fn view(&self) -> Arc<View> {
         Arc::clone(&self.view.read().expect("nobody panics while it swaps a pointer"))
+    }
+
+    fn age(&self) -> Age {
+        Age { now: clock::now(), stale_after: self.settings.stale_after }
     }
 
     /// Reads what is known from the store.
@@ -102,17 +125,18 @@ const UPKEEP: Duration = Duration::from_hours(6);
 /// # Errors
 /// When it cannot begin. What goes wrong later is logged, and told by its health.
 pub async fn serve(
-    settings: ServerSettings,
-    database: &Database,
+    options: Options,
     checker: Arc<dyn Check>,
     announce: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
+    let Options { settings, database, secrets } = options;
     let address = settings.listen;
     let listener = TcpListener::bind(address).await.map_err(|error| ServeError::Listen { address, error })?;
-    let store = Store::open(database).await?;
+    let store = Store::open(&database).await?;
     let view = RwLock::new(Arc::new(View::load(&store).await?));
     let stop = CancellationToken::new();
-    let service = Arc::new(Service { settings, store, checker, view, wake: Notify::new(), stop: stop.clone() });
+    let (counts, wake) = (metrics::Counts::default(), Notify::new());
+    let service = Arc::new(Service { settings, secrets, counts, store, checker, view, wake, stop: stop.clone() });
     let tasks = TaskTracker::new();
     tasks.spawn(signals(stop.clone()));
     for lane in Lane::BOTH {

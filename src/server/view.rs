@@ -45,6 +45,11 @@ impl View {
         self.places.get(id).map(|&place| &self.known[place])
     }
 
+    /// What is known of every pin, in the order of their file.
+    pub(super) fn all(&self) -> &[Known] {
+        &self.known
+    }
+
     /// What is known of the pins of a group.
     pub(super) fn of_group<'a>(&'a self, group: &'a str) -> impl Iterator<Item = &'a Known> {
         self.known.iter().filter(move |known| known.finding.group == group)

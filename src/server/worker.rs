@@ -61,19 +61,21 @@ impl Worker<'_> {
 
     async fn work(&self, jobs: &[Job], scope: Scope) -> Result<(), StoreError> {
         let started_at = now();
-        let Some(learned) = self.check(&scope).await? else {
+        let is_urgent = jobs.iter().any(|job| job.cause.is_urgent());
+        let Some(learned) = self.check(&scope, is_urgent).await? else {
             tracing::info!("a check was cut off; its jobs go back to the queue");
             return self.service.store.release(&self.name).await;
         };
         let outcome = Outcome { started_at, ended_at: now(), scope, learned };
         tell(&outcome, jobs);
+        self.service.counts.add(&outcome, jobs);
         self.service.store.record(&outcome, jobs, &self.name).await
     }
 
     /// What a check learned; `None` where the service ended before it did.
-    async fn check(&self, scope: &Scope) -> Result<Option<Result<Learned, String>>, StoreError> {
+    async fn check(&self, scope: &Scope, is_urgent: bool) -> Result<Option<Result<Learned, String>>, StoreError> {
         let checker = &self.service.checker;
-        let check = AssertUnwindSafe(async move { checker.check(scope).await }).catch_unwind();
+        let check = AssertUnwindSafe(async move { checker.check(scope, is_urgent).await }).catch_unwind();
         let drained = async {
             self.service.stop.cancelled().await;
             tokio::time::sleep(self.service.settings.drain).await;

@@ -14,6 +14,8 @@ use super::{Attempted as _, Engine, Store, StoreError, millis, new_id};
 pub enum Cause {
     /// Its time had come.
     Schedule,
+    /// Somebody with the token asked for it.
+    Api,
 }
 
 impl Cause {
@@ -21,11 +23,17 @@ impl Cause {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Schedule => "schedule",
+            Self::Api => "api",
         }
     }
 
+    /// Whether upstream is asked also what it was asked a moment ago.
+    pub const fn is_urgent(self) -> bool {
+        !matches!(self, Self::Schedule)
+    }
+
     fn parse(word: &str) -> Option<Self> {
-        [Self::Schedule].into_iter().find(|cause| cause.as_str() == word)
+        [Self::Schedule, Self::Api].into_iter().find(|cause| cause.as_str() == word)
     }
 }
 

@@ -8,7 +8,7 @@ use upmon::registry::RegistryId;
 use crate::support::runner::World;
 
 /// Pins at every severity but `notice`, and one that nobody knows.
-pub(super) const PINS: &str = r#"{
+pub(crate) const PINS: &str = r#"{
   "rust": { "steady": "1.0.0", "drift": { "version": "1.0.0", "requirement": "~1.1" } },
   "ruby": { "gemmy": "1.0.0" },
   "python": { "serpent": "1.0" },

@@ -85,6 +85,13 @@ impl Service {
         self.get_with(path, "")
     }
 
+    /// What it answers to a `POST`, with further header lines.
+    pub(super) fn post(&self, path: &str, headers: &str, body: &str) -> Answer {
+        let length = body.len();
+        let head = format!("POST {path} HTTP/1.1\r\nHost: upmon\r\nConnection: close\r\nContent-Length: {length}\r\n");
+        self.send(format!("{head}{headers}\r\n{body}").as_bytes())
+    }
+
     /// Sends it a signal, by its name.
     pub(super) fn signal(&self, name: &str) {
         let sent = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
