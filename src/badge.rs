@@ -68,6 +68,19 @@ impl Badge {
     }
 }
 
+impl Badge {
+    /// About something of which nothing is known, for a reason of our own words.
+    pub fn unknown(label: &str, reason: &'static str) -> Self {
+        Self { label: shown(label), message: format!("unknown: {reason}"), color: Color::Unknown, is_error: true }
+    }
+
+    /// The same under another label.
+    #[must_use]
+    pub fn with_label(self, label: &str) -> Self {
+        Self { label: shown(label), ..self }
+    }
+}
+
 /// A name without what moves, hides or reorders text, and cut where a badge would no longer be one.
 fn shown(name: &str) -> String {
     let visible = escape::terminal(name);

@@ -7,6 +7,7 @@ mod issues;
 mod network;
 mod policy;
 mod registries;
+mod server;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -19,10 +20,12 @@ use issues::IssuesTable;
 use network::{CacheTable, NetworkTable};
 use policy::{NamedPolicies, PolicyTable, RuleTable};
 use registries::RegistriesTable;
+use server::ServerTable;
 
 pub use issues::{IssueSettings, Mode, Repository};
 pub use network::{CacheSettings, NetworkSettings};
 pub use registries::{Base, BaseUrl, CredentialFile, Registries, RegistrySettings};
+pub use server::{ScheduleSettings, ServerSettings};
 
 /// The settings file that is looked for beside the pins file.
 pub const DEFAULT_NAME: &str = "upmon.toml";
@@ -30,7 +33,7 @@ pub const DEFAULT_NAME: &str = "upmon.toml";
 table! {
     /// The settings of upmon, in an optional `upmon.toml` beside the pins.
     #[schemars(rename = "settings", title = "upmon settings")]
-    struct SettingsTable later ["badges", "dispatch", "server"] {
+    struct SettingsTable later ["badges", "dispatch"] {
         /// The policy of every pin that nothing sends elsewhere.
         #[schemars(extend("default" = {}), extend("examples" = [{ "minor": "notice", "due-after": "30d" }]))]
         policy = "policy": PolicyTable,
@@ -55,6 +58,9 @@ table! {
         /// Issues on GitHub that `upmon issues` keeps true.
         #[schemars(extend("default" = {}), extend("examples" = [{ "threshold": "error", "mode": "rollup" }]))]
         issues = "issues": IssuesTable,
+        /// How `upmon serve` runs.
+        #[schemars(extend("default" = {}), extend("examples" = [{ "listen": "0.0.0.0:8080", "stale-after": "8d" }]))]
+        server = "server": ServerTable,
     }
 }
 
@@ -81,6 +87,7 @@ pub(crate) fn variables() -> Vec<(&'static str, &'static str, String)> {
         .chain(of("cache", CacheTable::variables(CACHE)))
         .chain(of("check", CheckTable::variables(CHECK)))
         .chain(of("issues", IssuesTable::variables(ISSUES)))
+        .chain(of("server", ServerTable::variables(SERVER)))
         .collect()
 }
 
@@ -89,6 +96,7 @@ const NETWORK: &str = "UPMON_NETWORK";
 const CACHE: &str = "UPMON_CACHE";
 const CHECK: &str = "UPMON_CHECK";
 const ISSUES: &str = "UPMON_ISSUES";
+const SERVER: &str = "UPMON_SERVER";
 
 /// What the command line says about settings.
 #[derive(Debug, Clone, Copy, Default)]
@@ -116,6 +124,8 @@ pub struct Settings {
     pub allow_unknown: bool,
     /// Which findings get an issue, and where.
     pub issues: IssueSettings,
+    /// How the service runs.
+    pub server: ServerSettings,
     /// The file and where each rule's globs stand in it, in the order of `policies.rules`.
     rules: Option<(Arc<Source>, Vec<Range<usize>>)>,
 }
@@ -209,6 +219,7 @@ fn merge(
     let network = table.network.cloned().unwrap_or_default().merge(file, environment);
     let cache = table.cache.cloned().unwrap_or_default().merge(file, environment);
     let issues = table.issues.cloned().unwrap_or_default().merge(environment);
+    let server = table.server.cloned().unwrap_or_default().merge(file, environment);
     let named = table.policies.cloned().unwrap_or_default();
     let rules = table.rules.cloned().unwrap_or_default();
     let (policies, places) = policy::policies(&policy, &named, &rules, problems);
@@ -220,6 +231,7 @@ fn merge(
         fail_on: check.fail_on.cloned(),
         allow_unknown: check.allow_unknown.cloned().unwrap_or_default(),
         issues,
+        server,
         rules: Some((Arc::clone(source), places)),
     }
 }

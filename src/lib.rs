@@ -29,5 +29,6 @@ pub mod replace;
 pub mod report;
 pub mod schema;
 pub mod select;
+pub mod server;
 pub mod tracker;
 pub mod version;

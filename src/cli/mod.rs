@@ -7,6 +7,7 @@
 mod badge;
 mod check;
 mod completions;
+mod db;
 mod doctor;
 mod explain;
 mod github;
@@ -15,6 +16,7 @@ mod man;
 mod network;
 mod output;
 mod schema;
+mod serve;
 mod setup;
 
 use std::ffi::OsString;
@@ -101,6 +103,10 @@ enum Command {
     Badge(badge::BadgeArgs),
     /// Open, update and close issues on GitHub, so that they say what the report says
     Issues(issues::IssuesArgs),
+    /// Check on a schedule, remember what was found, and serve badges of it over HTTP
+    Serve(serve::ServeArgs),
+    /// Look after the database of `serve`
+    Db(db::DbArgs),
     /// Ask every registry once, and show what stands in the way: addresses, credentials, proxies, certificates, cache
     Doctor(doctor::DoctorArgs),
     /// Print the JSON Schema of the pins, the settings or the report
@@ -146,12 +152,15 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(app) => app,
         Err(error) => return usage(&error),
     };
-    output::start_tracing(app.global.verbose);
+    let is_service = matches!(app.command, Command::Serve(_));
+    output::start_tracing(app.global.verbose, is_service && !app.global.quiet);
     let outcome = match app.command {
         Command::Check(arguments) => check::run(&app.global, &arguments),
         Command::Explain(arguments) => explain::run(&app.global, &arguments),
         Command::Badge(arguments) => badge::run(&app.global, &arguments),
         Command::Issues(arguments) => issues::run(&app.global, &arguments),
+        Command::Serve(arguments) => serve::run(&app.global, &arguments),
+        Command::Db(arguments) => db::run(&app.global, &arguments),
         Command::Doctor(arguments) => doctor::run(&app.global, &arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),

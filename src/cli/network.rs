@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use clap::builder::FalseyValueParser;
@@ -36,7 +37,7 @@ pub(super) struct NetworkArgs {
 }
 
 /// How the network is used, and where registries are.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Network {
     pub(super) options: Options,
     pub(super) git: GitOptions,
@@ -99,6 +100,14 @@ impl Network {
     pub(super) fn go_offline(&mut self) {
         self.options.offline = true;
         self.git.offline = true;
+    }
+
+    /// Takes nothing for fresh that was asked before: somebody says that it has changed.
+    pub(super) fn ask_anew(&mut self) {
+        for &id in RegistryId::ALL {
+            self.options.registries.entry(id).or_default().fresh_for = Some(Duration::ZERO);
+        }
+        self.git.fresh_for = Duration::ZERO;
     }
 
     /// Shows what is stale rather than nothing.

@@ -8,9 +8,11 @@ use tracing_subscriber::EnvFilter;
 
 use super::{Color, Failure, Global};
 
-/// Logs to standard error: warnings by default, more with `--verbose`; `UPMON_LOG` takes a filter of its own.
-pub(super) fn start_tracing(verbose: u8) {
+/// Logs to standard error: warnings by default, more with `--verbose`, and of a service what it does; `UPMON_LOG` takes a
+/// filter of its own.
+pub(super) fn start_tracing(verbose: u8, is_service: bool) {
     let default = match verbose {
+        0 if is_service => "upmon=info,warn",
         0 => "warn",
         1 => "upmon=debug,warn",
         _ => "upmon=trace,debug",

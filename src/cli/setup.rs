@@ -115,17 +115,16 @@ impl Setup {
 
     /// Everything that lookups need. Nothing is sent yet; the run's deadline starts here.
     pub(super) fn engine(&self) -> Result<Engine, Failure> {
-        install_crypto();
-        let client =
-            Client::new(self.network.options.clone()).map_err(|error| Failure::Usage(format!("error: {error}")))?;
-        Ok(Engine {
-            registries: Arc::new(RegistryId::ALL.iter().map(|&id| (id, self.network.open(id))).collect()),
-            fetch: Arc::new(client) as Arc<dyn Fetch>,
-            policies: Arc::new(self.settings.policies.clone()),
-            now: self.now,
-            as_of: self.as_of,
-            links: self.links && !self.network.options.offline,
-        })
+        engine(&self.network, &self.settings, self.now, self.as_of, self.links).map_err(Failure::Usage)
+    }
+
+    /// What makes engines, for who runs more than once.
+    pub(super) fn into_engines(self) -> (Settings, Engines) {
+        let Self { settings, network, links, .. } = self;
+        let mut asking_anew = network.clone();
+        asking_anew.ask_anew();
+        let as_of = self.as_of.then_some(self.now);
+        (settings, Engines { network, asking_anew, as_of, links })
     }
 
     /// The report over these pins, with progress on a terminal.
@@ -151,6 +150,50 @@ impl Setup {
     pub(super) fn wait<T>(&self, lookups: impl Future<Output = T>) -> Result<T, Failure> {
         wait(&self.runtime, lookups)
     }
+}
+
+/// Makes an engine for each run of a process that runs many: the deadline of a client starts when it is made.
+#[derive(Debug)]
+pub(super) struct Engines {
+    network: Network,
+    /// The same, but for what was asked lately.
+    asking_anew: Network,
+    /// The instant that was set by hand.
+    as_of: Option<DateTime<Utc>>,
+    links: bool,
+}
+
+impl Engines {
+    /// An engine that judges as of now, or as of the instant that was set by hand. An urgent one asks also what was
+    /// asked lately.
+    ///
+    /// # Errors
+    /// When the client cannot be made; the text is ready to print.
+    pub(super) fn engine(&self, settings: &Settings, is_urgent: bool) -> Result<Engine, String> {
+        let network = if is_urgent { &self.asking_anew } else { &self.network };
+        let now = self.as_of.unwrap_or_else(now);
+        engine(network, settings, now, self.as_of.is_some(), self.links)
+    }
+}
+
+fn engine(
+    network: &Network,
+    settings: &Settings,
+    now: DateTime<Utc>,
+    as_of: bool,
+    links: bool,
+) -> Result<Engine, String> {
+    install_crypto();
+    let links = links && !network.options.offline;
+    let client = Client::new(network.options.clone()).map_err(|error| format!("error: {error}"))?;
+    Ok(Engine {
+        registries: Arc::new(RegistryId::ALL.iter().map(|&id| (id, network.open(id))).collect()),
+        fetch: Arc::new(client) as Arc<dyn Fetch>,
+        policies: Arc::new(settings.policies.clone()),
+        now,
+        as_of,
+        links,
+    })
 }
 
 /// Runs something to its end, or to Ctrl-C.

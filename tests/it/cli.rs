@@ -8,4 +8,4 @@ mod explain;
 mod git;
 mod help;
 mod input;
-mod world;
+pub(crate) mod world;

@@ -27,4 +27,5 @@ mod report;
 mod rubygems;
 mod sarif;
 mod schema;
+mod serve;
 mod support;

@@ -163,6 +163,8 @@ fn reader_and_schema_know_the_same_keys_of_settings() {
         ("[network]", "network"),
         ("[cache]", "cache"),
         ("[check]", "check"),
+        ("[server]", "server"),
+        ("[[server.schedules]]", "schedule"),
     ] {
         places.push((place, schema["$defs"][definition]["properties"].clone()));
     }

@@ -8,7 +8,7 @@ use upmon::registry::RegistryId;
 use crate::support::runner::World;
 
 /// Pins at every severity but `notice`, and one that nobody knows.
-pub(super) const PINS: &str = r#"{
+pub(crate) const PINS: &str = r#"{
   "rust": { "steady": "1.0.0", "drift": { "version": "1.0.0", "requirement": "~1.1" } },
   "ruby": { "gemmy": "1.0.0" },
   "python": { "serpent": "1.0" },
@@ -24,12 +24,12 @@ pub(super) const KNOWN_PINS: &str = r#"{
 "#;
 
 /// The small world with [`PINS`].
-pub(super) async fn small() -> World {
+pub(crate) async fn small() -> World {
     small_with(PINS).await
 }
 
 /// The small world with other pins.
-pub(super) async fn small_with(pins: &str) -> World {
+pub(crate) async fn small_with(pins: &str) -> World {
     let world = World::new(pins).await;
     add_crate(&world, "steady", &[("0.9.0", "2023-01-01", false), ("1.0.0", "2024-01-01", false)]).await;
     let drift = [

@@ -14,7 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 use upmon::config::{IssueSettings, Repository};
-use upmon::error::LookupError;
+use upmon::error::{LookupError, Trouble};
 use upmon::http::options::Options;
 use upmon::http::{Fetch, Fetched, Origin};
 use upmon::lookup::Engine;
@@ -98,7 +98,10 @@ impl Registry for Shelf {
 
     fn releases<'a>(&'a self, query: &'a Query, _: &'a dyn Fetch) -> BoxFuture<'a, Result<Fetched, LookupError>> {
         let answer = if self.is_down {
-            Err(LookupError::Unreachable { message: "the registry is down tonight".to_owned() })
+            Err(LookupError::Unreachable {
+                message: "the registry is down tonight".to_owned(),
+                trouble: Trouble::Server,
+            })
         } else {
             let facts = self.packages[&query.package].clone();
             Ok(Fetched { facts, origin: Origin::Network, confirmed_at: None, address: "shelf".to_owned() })
