@@ -4,7 +4,7 @@
 //! text or as a tree of values, would cost its size many times over for every package in hand. So a decoder names the
 //! paths it wants ([`Wanted`]), feeds the chunks as they come off the wire, and gets exactly those members, each as
 //! the raw JSON that `serde_json` then reads into a typed struct. Of everything else only strings and brackets are
-//! followed, with `memchr` inside strings, so skipping runs at about the speed of reading memory.
+//! followed, many bytes at a time ([`block`]), so skipping runs at about the speed of reading memory.
 //!
 //! Why own code: the streaming readers at hand pull (`serde_json::from_reader`, `struson`), which for a body that is
 //! pushed needs a thread and a pipe a request, or visit every token (`actson`), which costs more than the whole
@@ -14,7 +14,10 @@
 //! the way to a wanted path is well-formed; brackets match everywhere; nothing is nested deeper than 127 levels within a
 //! member; a wanted member is no larger than the cap. What is not: the inside of a skipped member beyond its strings and brackets.
 
+mod block;
 mod scan;
+
+use std::borrow::Cow;
 
 use serde::Deserialize;
 
@@ -74,6 +77,21 @@ impl<'doc, T> Part<'doc, T> {
             .map_err(|error| Malformed::new(format!("cannot read {}: {error}", self.label())))
     }
 
+    /// The text, where the member is a string in which every byte means itself: neither escapes nor anything beyond ASCII.
+    pub fn plain(&self) -> Option<&'doc str> {
+        let inner = self.json.strip_prefix(b"\"")?;
+        let end = block::plain_text(inner)?;
+        std::str::from_utf8(&inner[..end]).ok()
+    }
+
+    /// The text, where the member is a string.
+    ///
+    /// # Errors
+    /// When it is something else, or no right string.
+    pub fn text(&self) -> Result<Cow<'doc, str>, Malformed> {
+        self.plain().map_or_else(|| self.read(), |text| Ok(Cow::Borrowed(text)))
+    }
+
     /// Whether the member is an object.
     pub fn is_object(&self) -> bool {
         self.json.first() == Some(&b'{')
@@ -104,9 +122,13 @@ pub struct Splitter<T: 'static> {
     wanted: &'static [Wanted<T>],
     cap: usize,
     state: State,
+    /// How far the key or value is read of which the beginning was in an earlier chunk.
+    scan: Scan,
     /// The containers around the current place, outermost first.
     frames: Vec<Frame>,
-    /// The key of the member being read.
+    /// The wanted paths that go on with the member being read, a bit each.
+    hits: u32,
+    /// The key of the member being read, if any path goes on with it.
     key: String,
     /// The beginning of a key or a wanted member whose end is in a later chunk.
     held: Vec<u8>,
@@ -118,11 +140,13 @@ pub struct Splitter<T: 'static> {
 #[derive(Debug, Clone, Copy)]
 struct Frame {
     is_array: bool,
-    /// The wanted paths that lead here, a bit each.
-    alive: u32,
+    /// The wanted paths that lead here and go on with any member, a bit each.
+    any: u32,
+    /// Those that go on with a member of one name.
+    named: u32,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// Before the document's opening brace.
     Document,
@@ -130,14 +154,15 @@ enum State {
     FirstKey,
     /// After a comma in an object.
     Key,
-    InKey(Scan),
+    /// Inside a key.
+    InKey,
     Colon,
     /// After an opening bracket: an element or the closing bracket.
     FirstElement,
     /// After a colon, or after a comma in an array.
     Value,
     /// Inside a member that is skipped or, with the index of who wants it, kept.
-    InValue(Scan, Option<usize>),
+    InValue(Option<usize>),
     AfterValue,
     End,
 }
@@ -150,7 +175,9 @@ impl<T: Copy> Splitter<T> {
             wanted,
             cap: MEMBER_CAP,
             state: State::Document,
+            scan: Scan::default(),
             frames: Vec::new(),
+            hits: 0,
             key: String::new(),
             held: Vec::new(),
             offset: 0,
@@ -169,11 +196,15 @@ impl<T: Copy> Splitter<T> {
     /// When the bytes cannot be part of a right document, and whatever `sink` says.
     pub fn chunk(&mut self, chunk: &[u8], sink: Sink<'_, T>) -> Result<(), Malformed> {
         let mut rest = chunk;
-        while !rest.is_empty() {
+        while let Some(&byte) = rest.first() {
             let used = match self.state {
-                State::InKey(scan) => self.key_bytes(scan, rest)?,
-                State::InValue(scan, wanted_by) => self.value_bytes(scan, wanted_by, rest, sink)?,
-                _ => self.structure(rest, sink)?,
+                State::InKey => self.key_bytes(rest)?,
+                State::InValue(wanted_by) => self.value_bytes(wanted_by, rest, sink)?,
+                _ if is_blank(byte) => rest.iter().take_while(|byte| is_blank(**byte)).count(),
+                State::Key | State::FirstKey if byte == b'"' => self.begin_key(rest)?,
+                State::Value => self.begin_value(byte, rest, sink)?,
+                State::FirstElement if byte != b']' => self.begin_value(byte, rest, sink)?,
+                _ => self.punctuation(byte, rest)?,
             };
             rest = &rest[used..];
             self.offset += used as u64;
@@ -193,48 +224,55 @@ impl<T: Copy> Splitter<T> {
         }
     }
 
-    /// Blanks and one byte of punctuation. A byte that starts a key or a value that is not entered is left in place.
-    fn structure(&mut self, rest: &[u8], sink: Sink<'_, T>) -> Result<usize, Malformed> {
-        let blanks = rest.iter().take_while(|byte| is_blank(**byte)).count();
-        let Some(&byte) = rest.get(blanks) else { return Ok(blanks) };
-        let is_used = self.punctuation(byte, sink).map_err(|expected| match expected {
-            Refusal::Expected(what) => {
-                let (at, got) = (self.offset + blanks as u64, excerpt(&rest[blanks..]));
-                Malformed::new(format!("expected {what} at byte {at}, got `{got}`"))
-            }
-            Refusal::Malformed(malformed) => malformed,
-        })?;
-        Ok(blanks + usize::from(is_used))
+    /// Whether nothing but blanks came so far.
+    pub fn is_blank(&self) -> bool {
+        self.state == State::Document
     }
 
-    /// Whether the byte was used up.
-    fn punctuation(&mut self, byte: u8, sink: Sink<'_, T>) -> Result<bool, Refusal> {
-        let frame = self.frames.last().copied();
-        let is_array = frame.is_some_and(|frame| frame.is_array);
+    /// Makes ready for the next document, in a body that holds several.
+    pub fn restart(&mut self) {
+        self.state = State::Document;
+        self.frames.clear();
+        self.held.clear();
+        self.offset = 0;
+    }
+
+    /// Everything that is neither blank, key nor value.
+    fn punctuation(&mut self, byte: u8, rest: &[u8]) -> Result<usize, Malformed> {
+        let is_array = self.frames.last().is_some_and(|frame| frame.is_array);
         match (self.state, byte) {
             (State::Document, b'{') => self.enter(byte, u32::MAX),
-            (State::FirstKey | State::Key, b'"') => {
-                self.state = State::InKey(Scan::of(byte).ok_or(Refusal::Expected("a key"))?);
-                return Ok(false);
-            }
             (State::Colon, b':') => self.state = State::Value,
             (State::FirstKey, b'}') | (State::FirstElement, b']') => self.leave(),
             (State::AfterValue, b'}') if !is_array => self.leave(),
             (State::AfterValue, b']') if is_array => self.leave(),
             (State::AfterValue, b',') => self.state = if is_array { State::Value } else { State::Key },
-            (State::FirstElement | State::Value, _) => return self.begin_value(byte, sink),
-            (State::Document, _) => return Err(Refusal::Expected("a JSON object")),
-            (State::End, _) => return Err(Refusal::Expected("the end of the document")),
-            (State::Colon, _) => return Err(Refusal::Expected("a colon")),
-            (State::AfterValue, _) => return Err(Refusal::Expected("a comma or a closing bracket")),
-            _ => return Err(Refusal::Expected("a key")),
+            (State::Document, _) => return Err(self.expected("a JSON object", rest)),
+            (State::End, _) => return Err(self.expected("the end of the document", rest)),
+            (State::Colon, _) => return Err(self.expected("a colon", rest)),
+            (State::AfterValue, _) => return Err(self.expected("a comma or a closing bracket", rest)),
+            _ => return Err(self.expected("a key", rest)),
         }
-        Ok(true)
+        Ok(1)
     }
 
+    fn expected(&self, what: &str, rest: &[u8]) -> Malformed {
+        Malformed::new(format!("expected {what} at byte {}, got `{}`", self.offset, excerpt(rest)))
+    }
+
+    /// Enters a container; `alive` are the wanted paths that lead into it.
     fn enter(&mut self, byte: u8, alive: u32) {
         let is_array = byte == b'[';
-        self.frames.push(Frame { is_array, alive });
+        let depth = self.frames.len();
+        let mut frame = Frame { is_array, any: 0, named: 0 };
+        for index in block::places(alive.into()).take_while(|index| *index < self.wanted.len()) {
+            match self.wanted[index].path.get(depth) {
+                Some(&"*") => frame.any |= 1 << index,
+                Some(_) if !is_array => frame.named |= 1 << index,
+                _ => {}
+            }
+        }
+        self.frames.push(frame);
         self.state = if is_array { State::FirstElement } else { State::FirstKey };
     }
 
@@ -243,59 +281,76 @@ impl<T: Copy> Splitter<T> {
         self.state = if self.frames.is_empty() { State::End } else { State::AfterValue };
     }
 
+    /// Reads a key that lies within the chunk and is plain, with its colon if that follows at once; of any other only the
+    /// first byte is looked at.
+    fn begin_key(&mut self, rest: &[u8]) -> Result<usize, Malformed> {
+        let Some(length) = block::plain_text(&rest[1..]) else {
+            self.scan = Scan::of(b'"').expect("a quote starts a string");
+            self.state = State::InKey;
+            return self.key_bytes(rest);
+        };
+        let key = std::str::from_utf8(&rest[1..=length]).expect("plain text is ASCII");
+        self.meet(key);
+        let end = length + 2;
+        let has_colon = rest.get(end) == Some(&b':');
+        self.state = if has_colon { State::Value } else { State::Colon };
+        Ok(end + usize::from(has_colon))
+    }
+
+    fn key_bytes(&mut self, rest: &[u8]) -> Result<usize, Malformed> {
+        let end = self.scan.end(rest)?;
+        let used = end.unwrap_or(rest.len());
+        self.hold(&rest[..used])?;
+        if end.is_some() {
+            let key: String = serde_json::from_slice(&self.held)
+                .map_err(|error| Malformed::new(format!("cannot read a key: {error}")))?;
+            self.held.clear();
+            self.meet(&key);
+            self.state = State::Colon;
+        }
+        Ok(used)
+    }
+
+    /// Notes which wanted paths go on with the member of this key.
+    fn meet(&mut self, key: &str) {
+        let frame = self.frames.last().expect("a key stands in an object");
+        let depth = self.frames.len() - 1;
+        let named = block::places(frame.named.into()).filter(|index| self.wanted[*index].path[depth] == key);
+        self.hits = named.fold(frame.any, |hits, index| hits | 1 << index);
+        if self.hits != 0 {
+            self.key.clear();
+            self.key.push_str(key);
+        }
+    }
+
     /// Decides what to do with the member that starts with `byte`: enter, keep or skip.
-    fn begin_value(&mut self, byte: u8, sink: Sink<'_, T>) -> Result<bool, Refusal> {
-        let scan = Scan::of(byte).ok_or(Refusal::Expected("a value"))?;
+    fn begin_value(&mut self, byte: u8, rest: &[u8], sink: Sink<'_, T>) -> Result<usize, Malformed> {
+        self.scan = Scan::of(byte).ok_or_else(|| self.expected("a value", rest))?;
         let frame = *self.frames.last().expect("a value stands in a container");
         if frame.is_array {
             self.key.clear();
+            self.hits = frame.any;
         }
-        let depth = self.frames.len();
         let (mut deeper, mut wanted_by) = (0, None);
-        for index in bits(frame.alive).take_while(|index| *index < self.wanted.len()) {
+        for index in block::places(self.hits.into()) {
             let wanted = &self.wanted[index];
-            if !wanted.path.get(depth - 1).is_some_and(|segment| *segment == "*" || *segment == self.key) {
-                continue;
-            }
             match wanted.take {
-                _ if wanted.path.len() > depth => deeper |= 1 << index,
+                _ if wanted.path.len() > self.frames.len() => deeper |= 1 << index,
                 Take::Whole => wanted_by = Some(index),
                 Take::Start => sink(Part { name: wanted.name, key: &self.key, json: &[byte] })?,
             }
         }
         if deeper != 0 && wanted_by.is_none() && matches!(byte, b'{' | b'[') {
             self.enter(byte, deeper);
-            return Ok(true);
+            return Ok(1);
         }
-        self.state = State::InValue(scan, wanted_by);
-        Ok(false)
+        self.value_bytes(wanted_by, rest, sink)
     }
 
-    fn key_bytes(&mut self, mut scan: Scan, rest: &[u8]) -> Result<usize, Malformed> {
-        let end = scan.end(rest)?;
+    fn value_bytes(&mut self, wanted_by: Option<usize>, rest: &[u8], sink: Sink<'_, T>) -> Result<usize, Malformed> {
+        let end = self.scan.end(rest)?;
         let used = end.unwrap_or(rest.len());
-        self.state = if end.is_some() { State::Colon } else { State::InKey(scan) };
-        let is_whole = end.is_some() && self.held.is_empty();
-        if !is_whole {
-            self.hold(&rest[..used])?;
-        }
-        if end.is_some() {
-            read_key(if is_whole { &rest[..used] } else { &self.held }, &mut self.key)?;
-            self.held.clear();
-        }
-        Ok(used)
-    }
-
-    fn value_bytes(
-        &mut self,
-        mut scan: Scan,
-        wanted_by: Option<usize>,
-        rest: &[u8],
-        sink: Sink<'_, T>,
-    ) -> Result<usize, Malformed> {
-        let end = scan.end(rest)?;
-        let used = end.unwrap_or(rest.len());
-        self.state = if end.is_some() { State::AfterValue } else { State::InValue(scan, wanted_by) };
+        self.state = if end.is_some() { State::AfterValue } else { State::InValue(wanted_by) };
         let Some(index) = wanted_by else { return Ok(used) };
         let is_whole = end.is_some() && self.held.is_empty() && used <= self.cap;
         if !is_whole {
@@ -318,43 +373,6 @@ impl<T: Copy> Splitter<T> {
         self.held.extend_from_slice(bytes);
         Ok(())
     }
-}
-
-/// Why a byte cannot stand where it does.
-enum Refusal {
-    Expected(&'static str),
-    Malformed(Malformed),
-}
-
-impl From<Malformed> for Refusal {
-    fn from(malformed: Malformed) -> Self {
-        Self::Malformed(malformed)
-    }
-}
-
-/// The numbers of the bits that are set, lowest first.
-fn bits(mut set: u32) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let lowest = set.trailing_zeros();
-        set &= set.wrapping_sub(1);
-        (lowest < u32::BITS).then_some(lowest as usize)
-    })
-}
-
-/// Decodes a key, quotes and all; most have nothing to decode.
-fn read_key(json: &[u8], key: &mut String) -> Result<(), Malformed> {
-    key.clear();
-    let inner = &json[1..json.len() - 1];
-    let is_plain = !inner.iter().any(|byte| *byte == b'\\' || *byte < b' ');
-    match std::str::from_utf8(inner) {
-        Ok(text) if is_plain => key.push_str(text),
-        _ => key.push_str(&read_escaped_key(json)?),
-    }
-    Ok(())
-}
-
-fn read_escaped_key(json: &[u8]) -> Result<String, Malformed> {
-    serde_json::from_slice(json).map_err(|error| Malformed::new(format!("cannot read a key: {error}")))
 }
 
 /// The first few characters of what came, fit for a message.

@@ -1,11 +1,10 @@
 //! Where a key or a value ends, however many chunks it spans.
 
-use memchr::memchr2;
-
 use super::Malformed;
+use super::block::{self, Block, SIZE};
 
 /// Where one key or value ends, however many chunks it spans.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Scan {
     kind: Kind,
     is_in_string: bool,
@@ -14,9 +13,10 @@ pub(super) struct Scan {
     nesting: Nesting,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Kind {
     /// A number, `true`, `false` or `null`: ends before the next punctuation.
+    #[default]
     Scalar,
     String,
     Container,
@@ -31,7 +31,7 @@ impl Scan {
             b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => Kind::Scalar,
             _ => return None,
         };
-        Some(Self { kind, is_in_string: false, is_escaped: false, nesting: Nesting::default() })
+        Some(Self { kind, ..Self::default() })
     }
 
     /// How many of `bytes` still belong to the value, if it ends in them.
@@ -48,34 +48,68 @@ impl Scan {
     }
 
     fn container_end(&mut self, bytes: &[u8]) -> Result<Option<usize>, Malformed> {
-        let mut at = 0;
-        loop {
-            if self.is_in_string {
-                let Some(end) = self.string_end(&bytes[at..]) else { return Ok(None) };
-                at += end;
+        let (blocks, rest) = bytes.as_chunks::<SIZE>();
+        for (index, block) in blocks.iter().enumerate() {
+            if let Some(end) = self.block(*block, SIZE)? {
+                return Ok(Some(index * SIZE + end));
             }
-            let Some(next) = bytes[at..].iter().position(|byte| IS_BRACKET_OR_QUOTE[usize::from(*byte)]) else {
-                return Ok(None);
-            };
-            at += next + 1;
-            match bytes[at - 1] {
-                b'"' => self.is_in_string = true,
+        }
+        if rest.is_empty() {
+            return Ok(None);
+        }
+        let mut last = [b' '; SIZE];
+        last[..rest.len()].copy_from_slice(rest);
+        Ok(self.block(last, rest.len())?.map(|end| blocks.len() * SIZE + end))
+    }
+
+    /// Where the container ends within a block of which `length` bytes are its own and the rest are blanks.
+    #[inline]
+    fn block(&mut self, bytes: [u8; SIZE], length: usize) -> Result<Option<usize>, Malformed> {
+        let block = Block::of(bytes);
+        let quotes = block.quotes & !self.escaped(block.backslashes, length);
+        let in_string = block::between(quotes) ^ if self.is_in_string { u64::MAX } else { 0 };
+        let end = self.nest(bytes, block.brackets & !in_string)?;
+        let stray = block.backslashes & !in_string;
+        if stray != 0 && end.is_none_or(|end| (stray.trailing_zeros() as usize) < end) {
+            return Err(Malformed::new("the JSON document has a backslash outside of its strings"));
+        }
+        self.is_in_string = in_string >> (SIZE - 1) == 1;
+        Ok(end)
+    }
+
+    /// Just behind the bracket that closes the container, if it is one of these.
+    #[inline]
+    fn nest(&mut self, bytes: [u8; SIZE], brackets: u64) -> Result<Option<usize>, Malformed> {
+        for place in block::places(brackets) {
+            match bytes[place] {
                 opening @ (b'{' | b'[') => self.nesting.open(opening)?,
                 closing => {
                     self.nesting.close(closing)?;
                     if self.nesting.depth == 0 {
-                        return Ok(Some(at));
+                        return Ok(Some(place + 1));
                     }
                 }
             }
         }
+        Ok(None)
+    }
+
+    /// The escaped places of a block, and a note of whether the byte behind its own bytes is escaped.
+    #[inline]
+    fn escaped(&mut self, backslashes: u64, length: usize) -> u64 {
+        if backslashes == 0 && !self.is_escaped {
+            return 0;
+        }
+        let (escaped, is_next) = block::escaped(backslashes, self.is_escaped);
+        self.is_escaped = if length < SIZE { escaped >> length & 1 == 1 } else { is_next };
+        escaped
     }
 
     /// Just behind the closing quote of the string that `bytes` continue.
     fn string_end(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = usize::from(std::mem::take(&mut self.is_escaped));
         loop {
-            let found = at + memchr2(b'"', b'\\', bytes.get(at..)?)?;
+            let found = at + block::quote_or_backslash(bytes.get(at..)?)?;
             if bytes[found] == b'"' {
                 self.is_in_string = false;
                 return Some(found + 1);
@@ -112,16 +146,6 @@ impl Nesting {
         Ok(())
     }
 }
-
-const IS_BRACKET_OR_QUOTE: [bool; 256] = {
-    let mut table = [false; 256];
-    table[b'"' as usize] = true;
-    table[b'{' as usize] = true;
-    table[b'}' as usize] = true;
-    table[b'[' as usize] = true;
-    table[b']' as usize] = true;
-    table
-};
 
 pub(super) const fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')

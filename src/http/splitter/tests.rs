@@ -197,6 +197,9 @@ fn value() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::from),
         any::<String>().prop_map(Value::from),
         Just(json!("]}\\\"")),
+        // longer than the blocks that are looked at at once, with everything that a scanner follows
+        prop::collection::vec(prop::sample::select(vec!['a', '"', '\\', '{', ']', '\u{e9}']), 0..200)
+            .prop_map(|letters| letters.into_iter().collect::<String>().into()),
     ];
     leaf.prop_recursive(4, 48, 5, |inner| {
         prop_oneof![prop::collection::vec(inner.clone(), 0..5).prop_map(Value::Array), object(inner)]
@@ -220,7 +223,7 @@ proptest! {
     #[test]
     fn any_document_in_any_chunks_gives_what_the_tree_gives(
         document in object(value()),
-        sizes in prop::collection::vec(1usize..12, 1..8),
+        sizes in prop::collection::vec(prop_oneof![1usize..12, 1usize..300], 1..8),
         is_pretty in any::<bool>(),
     ) {
         let text = if is_pretty { serde_json::to_string_pretty(&document) } else { serde_json::to_string(&document) };
