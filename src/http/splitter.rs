@@ -144,6 +144,13 @@ struct Frame {
     any: u32,
     /// Those that go on with a member of one name.
     named: u32,
+    /// The lengths of these names, a bit each, so that most keys need not be compared with any.
+    lengths: u64,
+}
+
+/// The bit of a name's length; those of 64 bytes and more share the bits of shorter ones.
+const fn length_bit(name: &[u8]) -> u64 {
+    1 << (name.len() % 64)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,7 +208,7 @@ impl<T: Copy> Splitter<T> {
                 State::InKey => self.key_bytes(rest)?,
                 State::InValue(wanted_by) => self.value_bytes(wanted_by, rest, sink)?,
                 _ if is_blank(byte) => rest.iter().take_while(|byte| is_blank(**byte)).count(),
-                State::Key | State::FirstKey if byte == b'"' => self.begin_key(rest)?,
+                State::Key | State::FirstKey if byte == b'"' => self.begin_key(rest, sink)?,
                 State::Value => self.begin_value(byte, rest, sink)?,
                 State::FirstElement if byte != b']' => self.begin_value(byte, rest, sink)?,
                 _ => self.punctuation(byte, rest)?,
@@ -246,7 +253,7 @@ impl<T: Copy> Splitter<T> {
             (State::FirstKey, b'}') | (State::FirstElement, b']') => self.leave(),
             (State::AfterValue, b'}') if !is_array => self.leave(),
             (State::AfterValue, b']') if is_array => self.leave(),
-            (State::AfterValue, b',') => self.state = if is_array { State::Value } else { State::Key },
+            (State::AfterValue, b',') => self.state = self.after_comma(),
             (State::Document, _) => return Err(self.expected("a JSON object", rest)),
             (State::End, _) => return Err(self.expected("the end of the document", rest)),
             (State::Colon, _) => return Err(self.expected("a colon", rest)),
@@ -264,11 +271,14 @@ impl<T: Copy> Splitter<T> {
     fn enter(&mut self, byte: u8, alive: u32) {
         let is_array = byte == b'[';
         let depth = self.frames.len();
-        let mut frame = Frame { is_array, any: 0, named: 0 };
+        let mut frame = Frame { is_array, any: 0, named: 0, lengths: 0 };
         for index in block::places(alive.into()).take_while(|index| *index < self.wanted.len()) {
             match self.wanted[index].path.get(depth) {
                 Some(&"*") => frame.any |= 1 << index,
-                Some(_) if !is_array => frame.named |= 1 << index,
+                Some(name) if !is_array => {
+                    frame.named |= 1 << index;
+                    frame.lengths |= length_bit(name.as_bytes());
+                }
                 _ => {}
             }
         }
@@ -276,25 +286,41 @@ impl<T: Copy> Splitter<T> {
         self.state = if is_array { State::FirstElement } else { State::FirstKey };
     }
 
+    fn after_comma(&self) -> State {
+        if self.frames.last().is_some_and(|frame| frame.is_array) { State::Value } else { State::Key }
+    }
+
     fn leave(&mut self) {
         self.frames.pop();
         self.state = if self.frames.is_empty() { State::End } else { State::AfterValue };
     }
 
-    /// Reads a key that lies within the chunk and is plain, with its colon if that follows at once; of any other only the
-    /// first byte is looked at.
-    fn begin_key(&mut self, rest: &[u8]) -> Result<usize, Malformed> {
+    /// Reads a key that lies within the chunk and is plain, with its colon if that follows at once, and goes on with the
+    /// value if that follows at once too.
+    fn begin_key(&mut self, rest: &[u8], sink: Sink<'_, T>) -> Result<usize, Malformed> {
         let Some(length) = block::plain_text(&rest[1..]) else {
             self.scan = Scan::of(b'"').expect("a quote starts a string");
             self.state = State::InKey;
             return self.key_bytes(rest);
         };
-        let key = std::str::from_utf8(&rest[1..=length]).expect("plain text is ASCII");
-        self.meet(key);
-        let end = length + 2;
-        let has_colon = rest.get(end) == Some(&b':');
-        self.state = if has_colon { State::Value } else { State::Colon };
-        Ok(end + usize::from(has_colon))
+        self.meet(&rest[1..=length]);
+        match rest[length + 2..] {
+            [b':', byte, ..] if !is_blank(byte) => {
+                let before = length + 3;
+                self.offset += before as u64;
+                let used = self.begin_value(byte, &rest[before..], sink)?;
+                self.offset -= before as u64;
+                Ok(before + used)
+            }
+            [b':', ..] => {
+                self.state = State::Value;
+                Ok(length + 3)
+            }
+            _ => {
+                self.state = State::Colon;
+                Ok(length + 2)
+            }
+        }
     }
 
     fn key_bytes(&mut self, rest: &[u8]) -> Result<usize, Malformed> {
@@ -305,21 +331,25 @@ impl<T: Copy> Splitter<T> {
             let key: String = serde_json::from_slice(&self.held)
                 .map_err(|error| Malformed::new(format!("cannot read a key: {error}")))?;
             self.held.clear();
-            self.meet(&key);
+            self.meet(key.as_bytes());
             self.state = State::Colon;
         }
         Ok(used)
     }
 
-    /// Notes which wanted paths go on with the member of this key.
-    fn meet(&mut self, key: &str) {
-        let frame = self.frames.last().expect("a key stands in an object");
+    /// Notes which wanted paths go on with the member of this key, which is UTF-8.
+    fn meet(&mut self, key: &[u8]) {
         let depth = self.frames.len() - 1;
-        let named = block::places(frame.named.into()).filter(|index| self.wanted[*index].path[depth] == key);
-        self.hits = named.fold(frame.any, |hits, index| hits | 1 << index);
+        let frame = &self.frames[depth];
+        self.hits = frame.any;
+        if frame.lengths & length_bit(key) != 0 {
+            let named = block::places(frame.named.into());
+            let is_met = |index: &usize| self.wanted[*index].path[depth].as_bytes() == key;
+            self.hits = named.filter(is_met).fold(frame.any, |hits, index| hits | 1 << index);
+        }
         if self.hits != 0 {
             self.key.clear();
-            self.key.push_str(key);
+            self.key.push_str(std::str::from_utf8(key).expect("the key was read"));
         }
     }
 
@@ -348,20 +378,30 @@ impl<T: Copy> Splitter<T> {
     }
 
     fn value_bytes(&mut self, wanted_by: Option<usize>, rest: &[u8], sink: Sink<'_, T>) -> Result<usize, Malformed> {
-        let end = self.scan.end(rest)?;
-        let used = end.unwrap_or(rest.len());
-        self.state = if end.is_some() { State::AfterValue } else { State::InValue(wanted_by) };
-        let Some(index) = wanted_by else { return Ok(used) };
-        let is_whole = end.is_some() && self.held.is_empty() && used <= self.cap;
-        if !is_whole {
-            self.hold(&rest[..used])?;
+        let Some(end) = self.scan.end(rest)? else {
+            self.state = State::InValue(wanted_by);
+            if wanted_by.is_some() {
+                self.hold(rest)?;
+            }
+            return Ok(rest.len());
+        };
+        if let Some(index) = wanted_by {
+            self.hand_over(index, &rest[..end], sink)?;
         }
-        if end.is_some() {
-            let json = if is_whole { &rest[..used] } else { &self.held };
-            sink(Part { name: self.wanted[index].name, key: &self.key, json })?;
-            self.held.clear();
+        let has_comma = rest.get(end) == Some(&b',');
+        self.state = if has_comma { self.after_comma() } else { State::AfterValue };
+        Ok(end + usize::from(has_comma))
+    }
+
+    fn hand_over(&mut self, index: usize, last: &[u8], sink: Sink<'_, T>) -> Result<(), Malformed> {
+        let name = self.wanted[index].name;
+        if self.held.is_empty() && last.len() <= self.cap {
+            return sink(Part { name, key: &self.key, json: last });
         }
-        Ok(used)
+        self.hold(last)?;
+        sink(Part { name, key: &self.key, json: &self.held })?;
+        self.held.clear();
+        Ok(())
     }
 
     /// Keeps the beginning of a member until the rest of it comes.

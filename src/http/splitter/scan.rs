@@ -35,6 +35,7 @@ impl Scan {
     }
 
     /// How many of `bytes` still belong to the value, if it ends in them.
+    #[inline]
     pub(super) fn end(&mut self, bytes: &[u8]) -> Result<Option<usize>, Malformed> {
         match self.kind {
             Kind::Scalar => Ok(bytes.iter().position(|byte| ends_scalar(*byte))),
@@ -50,7 +51,7 @@ impl Scan {
     fn container_end(&mut self, bytes: &[u8]) -> Result<Option<usize>, Malformed> {
         let (blocks, rest) = bytes.as_chunks::<SIZE>();
         for (index, block) in blocks.iter().enumerate() {
-            if let Some(end) = self.block(*block, SIZE)? {
+            if let Some(end) = self.block(block, SIZE)? {
                 return Ok(Some(index * SIZE + end));
             }
         }
@@ -59,13 +60,13 @@ impl Scan {
         }
         let mut last = [b' '; SIZE];
         last[..rest.len()].copy_from_slice(rest);
-        Ok(self.block(last, rest.len())?.map(|end| blocks.len() * SIZE + end))
+        Ok(self.block(&last, rest.len())?.map(|end| blocks.len() * SIZE + end))
     }
 
     /// Where the container ends within a block of which `length` bytes are its own and the rest are blanks.
     #[inline]
-    fn block(&mut self, bytes: [u8; SIZE], length: usize) -> Result<Option<usize>, Malformed> {
-        let block = Block::of(bytes);
+    fn block(&mut self, bytes: &[u8; SIZE], length: usize) -> Result<Option<usize>, Malformed> {
+        let block = Block::of(*bytes);
         let quotes = block.quotes & !self.escaped(block.backslashes, length);
         let in_string = block::between(quotes) ^ if self.is_in_string { u64::MAX } else { 0 };
         let end = self.nest(bytes, block.brackets & !in_string)?;
@@ -79,9 +80,9 @@ impl Scan {
 
     /// Just behind the bracket that closes the container, if it is one of these.
     #[inline]
-    fn nest(&mut self, bytes: [u8; SIZE], brackets: u64) -> Result<Option<usize>, Malformed> {
+    fn nest(&mut self, bytes: &[u8; SIZE], brackets: u64) -> Result<Option<usize>, Malformed> {
         for place in block::places(brackets) {
-            match bytes[place] {
+            match bytes[place % SIZE] {
                 opening @ (b'{' | b'[') => self.nesting.open(opening)?,
                 closing => {
                     self.nesting.close(closing)?;
@@ -106,6 +107,7 @@ impl Scan {
     }
 
     /// Just behind the closing quote of the string that `bytes` continue.
+    #[inline]
     fn string_end(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = usize::from(std::mem::take(&mut self.is_escaped));
         loop {
