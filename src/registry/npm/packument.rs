@@ -1,8 +1,7 @@
 //! What a packument says, in whatever form it came.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
+use foldhash::HashMap;
 use serde::Deserialize;
 
 use super::repository::Repository;
