@@ -102,15 +102,12 @@ impl<'facts> Selection<'facts> {
 
     /// The listed release that the pin names: the same label, else the same version in another spelling.
     pub fn listed(&self) -> Option<&'facts Release> {
-        let same = |candidate: &&Candidate<'facts>| {
-            candidate.version.as_ref().is_some_and(|version| version.precedence(&self.pinned) == Ordering::Equal)
+        let by = |is_it: &dyn Fn(&Version) -> bool| {
+            self.candidates.iter().find(|candidate| candidate.version.as_ref().is_some_and(is_it))
         };
-        let mut equal = self.candidates.iter().filter(same);
-        let first = equal.next()?;
-        let exact = std::iter::once(first).chain(equal).find(|candidate| {
-            candidate.version.as_ref().is_some_and(|version| version.as_str() == self.pinned.as_str())
-        });
-        Some(exact.unwrap_or(first).release)
+        let exact = by(&|version| version.as_str() == self.pinned.as_str());
+        let listed = exact.or_else(|| by(&|version| version.precedence(&self.pinned) == Ordering::Equal));
+        listed.map(|candidate| candidate.release)
     }
 }
 

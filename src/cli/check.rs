@@ -10,7 +10,7 @@ use crate::config::{Flags, Settings};
 use crate::error::ExitCode;
 use crate::policy::Severity;
 use crate::replace::replace;
-use crate::report::{Format, Options, Report, render};
+use crate::report::{Format, Options, Report, render, write};
 
 /// Arguments of `upmon check`.
 #[derive(Debug, Args)]
@@ -45,7 +45,7 @@ pub(super) fn run(global: &Global, arguments: &CheckArgs) -> Result<ExitCode, Fa
     let written = arguments.write_report.as_deref().map_or(Ok(()), |path| write_report(path, &report));
     let format = if arguments.json { Format::Json } else { arguments.format };
     let options = Options { width: output::width(), colour: output::uses_color(global.color), ..Options::default() };
-    output::print(render(&report, format, &options).as_bytes())?;
+    output::print_by(|out| write(&report, format, &options, out))?;
     let path = arguments.write_report.as_deref().filter(|_| written.is_ok());
     let told = if format == Format::Github { github::tell(&report, path) } else { Ok(()) };
     written.and(told)?;

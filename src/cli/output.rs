@@ -27,10 +27,15 @@ pub(super) fn start_tracing(verbose: u8, is_service: bool) {
         .try_init();
 }
 
-/// Writes to standard output. A reader that has gone away is not an error: it has seen what it wanted.
+/// Writes to standard output.
 pub(super) fn print(bytes: &[u8]) -> Result<(), Failure> {
+    print_by(|out| out.write_all(bytes))
+}
+
+/// Has something written to standard output. A reader that has gone away is not an error: it has seen what it wanted.
+pub(super) fn print_by(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+    match write(&mut stdout).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Failure::Action(format!("error: cannot write to standard output: {error}")))
         }

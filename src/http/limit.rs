@@ -55,8 +55,9 @@ impl Pace {
             // "No rate limiting at the edge": <https://docs.pypi.org/api/>; 50 is what uv has by default:
             // <https://docs.astral.sh/uv/reference/settings/#concurrent-downloads>
             (RegistryId::PyPi, _) => Self::files(50),
-            // No published number; pnpm has 16 to 64 by default: <https://pnpm.io/settings#networkconcurrency>
-            (RegistryId::Npm, _) => Self::files(64),
+            // No published number; pnpm has 64 to 96 by default, depending on the machine:
+            // <https://github.com/pnpm/pnpm/pull/12329>
+            (RegistryId::Npm, _) => Self::files(96),
             // Git asks nothing through this client; its conversations keep the same pace in `registry::git`.
             (RegistryId::Git, _) => Self::files(crate::registry::git::PER_HOST),
         }

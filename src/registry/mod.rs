@@ -8,6 +8,7 @@
 
 mod instant;
 mod loose;
+mod members;
 
 use std::fmt;
 

@@ -6,9 +6,8 @@
 mod api;
 mod info;
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
+use foldhash::HashMap;
 use futures_util::future::{BoxFuture, FutureExt};
 use url::Url;
 

@@ -5,6 +5,7 @@
 //! shown as it is shows as an escape (`\u{202e}`), so that a reader sees that something is there.
 
 use std::fmt::Write as _;
+use std::io::{self, Write};
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use url::Url;
@@ -54,9 +55,16 @@ fn is_wide_space(character: char) -> bool {
 /// their strings; those are escaped too, and `##[` is taken apart as in [`terminal`]. Outside of strings JSON has none of
 /// them, so no string has to be told from the rest. Most documents need none of it and come back as they are.
 pub fn json(document: String) -> String {
+    escaped_json(&document).unwrap_or(document)
+}
+
+/// `None` where nothing has to be escaped.
+fn escaped_json(document: &str) -> Option<String> {
     const MARK: &str = "##[";
-    if document.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n')) && !document.contains(MARK) {
-        return document;
+    // without an early end, so that many bytes are looked at at once
+    let is_plain = document.bytes().fold(true, |all, byte| all & matches!(byte, b' '..=b'~' | b'\n'));
+    if is_plain && !document.contains(MARK) {
+        return None;
     }
     let mut escaped = String::with_capacity(document.len());
     let mut units = [0; 2];
@@ -71,7 +79,53 @@ pub fn json(document: String) -> String {
             }
         }
     }
-    escaped.replace(MARK, "##\\u005b")
+    Some(escaped.replace(MARK, "##\\u005b"))
+}
+
+/// Escapes a JSON document of many lines as [`json`] does, on its way out, so that the whole of it never stands in memory.
+/// What is written has to be UTF-8 in the end; [`Write::flush`] hands on what is left.
+#[derive(Debug)]
+pub struct JsonWriter<W> {
+    out: W,
+    held: Vec<u8>,
+}
+
+impl<W: Write> JsonWriter<W> {
+    /// What is handed on at once, in bytes.
+    const BLOCK: usize = 1 << 16;
+
+    /// In front of `out`.
+    pub fn new(out: W) -> Self {
+        Self { out, held: Vec::new() }
+    }
+
+    /// Hands on what stands before `end`, where a line ends.
+    fn hand_on(&mut self, end: usize) -> io::Result<()> {
+        let lines = str::from_utf8(&self.held[..end]).map_err(io::Error::other)?;
+        match escaped_json(lines) {
+            Some(escaped) => self.out.write_all(escaped.as_bytes())?,
+            None => self.out.write_all(lines.as_bytes())?,
+        }
+        self.held.drain(..end);
+        Ok(())
+    }
+}
+
+impl<W: Write> Write for JsonWriter<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.held.extend_from_slice(bytes);
+        if self.held.len() >= Self::BLOCK
+            && let Some(end) = memchr::memrchr(b'\n', &self.held)
+        {
+            self.hand_on(end + 1)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.hand_on(self.held.len())?;
+        self.out.flush()
+    }
 }
 
 /// An invisible break, which ends whatever GitHub would have recognised across it.

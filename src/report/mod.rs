@@ -16,6 +16,8 @@ mod sarif;
 mod table;
 pub(crate) mod words;
 
+use std::io::{self, Write};
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -65,10 +67,26 @@ impl Default for Options {
 }
 
 /// Writes a report in a format; what is not empty ends with a newline.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write(report: &Report, format: Format, options: &Options, out: &mut dyn Write) -> io::Result<()> {
+    match format {
+        // by far the longest, and what machines with ten thousand pins ask for
+        Format::Json => json::write(report, out),
+        _ => out.write_all(render(report, format, options).as_bytes()),
+    }
+}
+
+/// The same as text.
 pub fn render(report: &Report, format: Format, options: &Options) -> String {
     match format {
         Format::Table => table::render(report, options),
-        Format::Json => json::render(report),
+        Format::Json => {
+            let mut bytes = Vec::new();
+            json::write(report, &mut bytes).expect("a vector takes every write, and a report serialises");
+            String::from_utf8(bytes).expect("JSON is written as text")
+        }
         Format::Ndjson => ndjson::render(report),
         Format::Markdown => markdown::render(report),
         Format::Github => github::render(report, options),
