@@ -57,7 +57,7 @@ impl Holdings {
         for entry in &manifest.from {
             for (format, file) in chosen(&manifest, &entry.value, files)? {
                 let Some(source) = files.read(&file)? else { return Err(missing(&manifest, &entry.value)) };
-                let found = format.read(source, files)?;
+                let found = format.read(&source, files)?;
                 gathering.take(&entry.value, format, found);
             }
         }

@@ -84,6 +84,11 @@ fn python_projects_hold_what_uv_poetry_and_pip_list() {
 }
 
 #[test]
+fn ruby_projects_hold_what_bundler_reads() {
+    check("ruby", 3);
+}
+
+#[test]
 fn every_format_is_told() {
     let told = std::fs::read_to_string(manifest::root().join("docs/sources.md")).expect("docs/sources.md is there");
     for format in Format::ALL {
@@ -150,6 +155,8 @@ const KNOWN_NAMES: &[&str] = &[
     "poetry.lock",
     "pyproject.toml",
     "requirements.txt",
+    "Gemfile.lock",
+    "app.gemspec",
 ];
 
 #[test]

@@ -21,8 +21,8 @@ const CRATES_IO: [&str; 2] =
     ["registry+https://github.com/rust-lang/crates.io-index", "sparse+https://index.crates.io/"];
 
 /// Reads `Cargo.lock` and the manifests of its workspace.
-pub(super) fn lock(file: Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
-    let lock = Lock::read(file)?;
+pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
+    let lock = Lock::read(Arc::clone(file))?;
     let name = beside(&lock.document.source, "Cargo.toml");
     let Some(root) = files.read(&name)? else {
         let message =
@@ -46,8 +46,8 @@ pub(super) fn lock(file: Arc<Source>, files: &dyn Files) -> Result<Vec<Dependenc
 }
 
 /// Reads `Cargo.toml` without a lock file.
-pub(super) fn manifest(file: Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
-    let workspace = Workspace::read(Document::toml(file)?, files)?;
+pub(super) fn manifest(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
+    let workspace = Workspace::read(Document::toml(Arc::clone(file))?, files)?;
     Ok(workspace
         .members
         .iter()

@@ -12,6 +12,7 @@ mod cargo;
 pub(crate) mod files;
 mod npm;
 mod python;
+mod ruby;
 mod text;
 
 use std::sync::Arc;
@@ -81,7 +82,7 @@ impl Dependency {
 }
 
 /// What a format's function takes and gives.
-type Reader = fn(Arc<Source>, &dyn Files) -> Result<Vec<Dependency>, FileError>;
+type Reader = fn(&Arc<Source>, &dyn Files) -> Result<Vec<Dependency>, FileError>;
 
 /// Declares every format once: its name, the group of its pins, how its files are called, and what reads them.
 macro_rules! formats {
@@ -127,6 +128,8 @@ formats! {
     PoetryLock = "poetry-lock", "python", &["poetry.lock"], python::poetry_lock, "Poetry's lock file; the `pyproject.toml` beside it says what is direct.";
     Pyproject = "pyproject", "python", &["pyproject.toml"], python::manifest, "A Python project's manifest alone: it pins what it requires exactly.";
     Requirements = "requirements", "python", &["*requirements*.txt", "*requirements*.in"], python::requirements, "A requirements file of pip: it pins what it requires exactly.";
+    GemfileLock = "gemfile-lock", "ruby", &["Gemfile.lock", "gems.locked"], ruby::lock, "Bundler's lock file; the gemspecs beside it say what is required.";
+    Gemspec = "gemspec", "ruby", &["*.gemspec"], ruby::gemspec, "A gemspec alone: it pins what it requires exactly.";
 }
 
 impl Format {
@@ -143,7 +146,7 @@ impl Format {
     ///
     /// # Errors
     /// When the file, or one that belongs to it, cannot be read or is not of the format.
-    pub fn read(self, file: Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
+    pub fn read(self, file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
         self.reader()(file, files)
     }
 }

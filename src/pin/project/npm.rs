@@ -20,8 +20,8 @@ use crate::version::SchemeId;
 const KINDS: [&str; 4] = ["dependencies", "devDependencies", "optionalDependencies", "peerDependencies"];
 
 /// Reads a lock file and the manifests beside it.
-pub(super) fn lock(file: Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
-    let lock = Lock::read(file)?;
+pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
+    let lock = Lock::read(Arc::clone(file))?;
     let mut found = Vec::new();
     let mut seen = HashSet::new();
     for (directory, copy) in lock.projects() {
@@ -44,8 +44,8 @@ pub(super) fn lock(file: Arc<Source>, files: &dyn Files) -> Result<Vec<Dependenc
 }
 
 /// Reads `package.json` without a lock file.
-pub(super) fn manifest(file: Arc<Source>, _files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
-    let document = Document::json(file)?;
+pub(super) fn manifest(file: &Arc<Source>, _files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
+    let document = Document::json(Arc::clone(file))?;
     Ok(declared(&document, &document.root).map(|declared| declared.alone()).collect())
 }
 

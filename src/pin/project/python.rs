@@ -27,8 +27,8 @@ pub(super) use self::requirements::read as requirements;
 pub(super) use self::uv::lock as uv_lock;
 
 /// Reads `pyproject.toml` without a lock file: what is required exactly is a pin.
-pub(super) fn manifest(file: Arc<Source>, _files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
-    let document = Document::toml(file)?;
+pub(super) fn manifest(file: &Arc<Source>, _files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
+    let document = Document::toml(Arc::clone(file))?;
     Ok(declared::of(&document).into_iter().map(Declared::alone).collect())
 }
 

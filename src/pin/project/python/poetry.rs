@@ -13,8 +13,8 @@ use crate::pin::Written;
 use crate::version::SchemeId;
 
 /// Reads the lock file; `pyproject.toml` beside it says what is direct.
-pub(in crate::pin::project) fn lock(file: Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
-    let document = Document::toml(file)?;
+pub(in crate::pin::project) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
+    let document = Document::toml(Arc::clone(file))?;
     let name = beside(&document.source, "pyproject.toml");
     let Some(manifest) = files.read(&name)? else {
         let message =

@@ -19,10 +19,10 @@ use crate::pin::{Place, Written};
 use crate::registry::RegistryId;
 
 /// Reads a file and those that it includes.
-pub(in crate::pin::project) fn read(file: Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
+pub(in crate::pin::project) fn read(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
     let mut found = Vec::new();
     let mut seen = HashSet::from([file.name().to_owned()]);
-    let mut waiting: Vec<Arc<Source>> = vec![file];
+    let mut waiting: Vec<Arc<Source>> = vec![Arc::clone(file)];
     while let Some(file) = waiting.pop() {
         let mut included = Vec::new();
         for line in lines(file.text()) {
@@ -155,7 +155,7 @@ mod tests {
                 .trim_end()
                 .to_owned()
         };
-        read(file, &memory).unwrap_or_else(|error| panic!("{}", error.render(false))).into_iter().map(told).collect()
+        read(&file, &memory).unwrap_or_else(|error| panic!("{}", error.render(false))).into_iter().map(told).collect()
     }
 
     #[test]
@@ -194,7 +194,7 @@ mod tests {
         ];
         assert_eq!(found(&files), ["a 1@2", "b 1@2", "c 1@1"]);
         let missing = Memory::of(&[("a.txt", "\n-r none.txt")]);
-        let error = read(missing.read("a.txt".as_ref()).unwrap().unwrap(), &missing).unwrap_err();
+        let error = read(&missing.read("a.txt".as_ref()).unwrap().unwrap(), &missing).unwrap_err();
         assert_eq!(error.to_string(), "a.txt:2:1: there is no file `none.txt`");
     }
 }

@@ -12,8 +12,8 @@ use super::{FROM_ADDRESS, FROM_GIT, OTHER_INDEX, OURS, Package, is_pypi, is_same
 use crate::document::{FileError, Node, Source};
 
 /// Reads the lock file and the manifests of its projects.
-pub(in crate::pin::project) fn lock(file: Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
-    let lock = Lock::read(file)?;
+pub(in crate::pin::project) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
+    let lock = Lock::read(Arc::clone(file))?;
     let mut found = Vec::new();
     let mut seen = HashSet::new();
     for (node, directory) in lock.projects() {
