@@ -12,6 +12,7 @@ mod doctor;
 mod explain;
 mod github;
 mod issues;
+mod list;
 mod man;
 mod network;
 mod output;
@@ -99,6 +100,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Show how one pin was judged: every release, how it parsed, why it was taken or rejected
     Explain(explain::ExplainArgs),
+    /// Show every pin and where it stands, and what files hold that is no pin, with the reason; asks nobody
+    List(list::ListArgs),
     /// Keep badges in a directory true: the whole report, each group and each package, as Shields JSON and as SVG
     Badge(badge::BadgeArgs),
     /// Open, update and close issues on GitHub, so that they say what the report says
@@ -157,6 +160,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome = match app.command {
         Command::Check(arguments) => check::run(&app.global, &arguments),
         Command::Explain(arguments) => explain::run(&app.global, &arguments),
+        Command::List(arguments) => list::run(&app.global, &arguments),
         Command::Badge(arguments) => badge::run(&app.global, &arguments),
         Command::Issues(arguments) => issues::run(&app.global, &arguments),
         Command::Serve(arguments) => serve::run(&app.global, &arguments),

@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tracing_subscriber::EnvFilter;
 
 use super::{Color, Failure, Global};
+use crate::pin::holdings::Unpinned;
 
 /// Logs to standard error: warnings by default, more with `--verbose`, and of a service what it does; `UPMON_LOG` takes a
 /// filter of its own.
@@ -46,6 +47,15 @@ pub(super) fn print_by(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>
 /// Writes a line to standard error, where nobody may listen either.
 pub(super) fn complain(line: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{}", line.trim_end());
+}
+
+/// Says that files hold what is not checked: what nobody asks for is not current.
+pub(super) fn tell_unpinned(unpinned: &[Unpinned], global: &Global) {
+    if unpinned.is_empty() || global.quiet {
+        return;
+    }
+    let what = if unpinned.len() == 1 { "dependency is" } else { "dependencies are" };
+    complain(&format!("note: {} {what} not checked, `upmon list` says which and why", unpinned.len()));
 }
 
 /// Whether standard output gets colour.

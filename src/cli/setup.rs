@@ -16,6 +16,7 @@ use crate::http::client::{Client, install_crypto};
 use crate::http::options::Options;
 use crate::lookup::Engine;
 use crate::pin::Pin;
+use crate::pin::holdings::Holdings;
 use crate::pin::manifest::Manifest;
 use crate::registry::RegistryId;
 use crate::report::Report;
@@ -56,8 +57,9 @@ impl Setup {
     /// Reads everything that can be wrong before anything is asked.
     pub(super) fn new(global: &Global, arguments: &SetupArgs, flags: Flags) -> Result<Self, Failure> {
         let color = output::uses_color_on_stderr(global.color);
-        let manifest = Manifest::read(&global.pins).map_err(|error| Failure::Usage(error.render(color)))?;
-        Self::with(global, arguments, flags, Some(manifest))
+        let holdings = Holdings::read(&global.pins).map_err(|error| Failure::Usage(error.render(color)))?;
+        output::tell_unpinned(&holdings.unpinned, global);
+        Self::with(global, arguments, flags, Some(holdings.manifest))
     }
 
     /// The same for who works from a report, and so needs no pins.

@@ -8,18 +8,22 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::entry::{EntryTable, refused, text};
-use super::{Pin, Place, names};
+use super::from::FromEntry;
+use super::{Pin, Place, Written, names};
 use crate::document::{
-    Entry, FileError, HttpUrl, Node, Problem, Read as _, Source, Text, Value, Wrong, nearest, read_json, repeated_keys,
-    unknown_key, wrong_kind,
+    Entry, FileError, HttpUrl, Node, Placed, Problem, Read as _, Source, Text, Value, Wrong, nearest, read_json,
+    repeated_keys, unknown_key, wrong_kind,
 };
 use crate::registry::RegistryId;
 
 /// The pins file that is read when none is named.
 pub const DEFAULT_PATH: &str = "upstream-versions.json";
 
-/// The one key at the top that is not a group: where the JSON Schema of the file is.
+/// The one key at the top that is never a group: where the JSON Schema of the file is.
 pub(crate) const SCHEMA_KEY: &str = "$schema";
+
+/// The key at the top that lists files with more pins. An object under it is a group that happens to have this name.
+pub(crate) const FROM_KEY: &str = "from";
 
 const MISSING: &str = "create it, such as { \"rust\": { \"serde\": \"1.0.200\" } }, or name another file with --pins";
 
@@ -28,6 +32,8 @@ const MISSING: &str = "create it, such as { \"rust\": { \"serde\": \"1.0.200\" }
 pub struct Manifest {
     /// The pins.
     pub pins: Vec<Pin>,
+    /// The files of the project that hold more pins.
+    pub(super) from: Vec<Placed<FromEntry>>,
     source: Arc<Source>,
     /// Where pins name a policy, each with the name: the settings say which ones there are.
     policies: Vec<(String, Range<usize>)>,
@@ -48,13 +54,19 @@ impl Manifest {
     /// With everything that is wrong in it.
     pub fn parse(source: Source) -> Result<Self, Wrong> {
         let source = Arc::new(source);
-        let mut reader = Reader { source: &source, pins: Vec::new(), policies: Vec::new(), problems: Vec::new() };
+        let mut reader =
+            Reader { source: &source, pins: Vec::new(), from: Vec::new(), policies: Vec::new(), problems: Vec::new() };
         match read_json(&source) {
             Ok(root) => reader.root(&root),
             Err(problems) => reader.problems = problems,
         }
-        let Reader { pins, policies, problems, .. } = reader;
-        if problems.is_empty() { Ok(Self { pins, source, policies }) } else { Err(Wrong::new(source, problems)) }
+        let Reader { pins, from, policies, problems, .. } = reader;
+        if problems.is_empty() { Ok(Self { pins, from, source, policies }) } else { Err(Wrong::new(source, problems)) }
+    }
+
+    /// The file, for what is wrong about it beyond its own text.
+    pub(super) const fn source(&self) -> &Arc<Source> {
+        &self.source
     }
 
     /// Checks that every policy that a pin names is one of those known.
@@ -79,6 +91,7 @@ impl Manifest {
 struct Reader<'a> {
     source: &'a Source,
     pins: Vec<Pin>,
+    from: Vec<Placed<FromEntry>>,
     policies: Vec<(String, Range<usize>)>,
     problems: Vec<Problem>,
 }
@@ -93,6 +106,9 @@ impl Reader<'_> {
         for entry in entries {
             match entry.key.as_str() {
                 SCHEMA_KEY => _ = Text::read(&entry.node, SCHEMA_KEY, &mut self.problems),
+                FROM_KEY if matches!(entry.node.value, Value::List(_)) => {
+                    self.from = Vec::read(&entry.node, FROM_KEY, &mut self.problems).unwrap_or_default();
+                }
                 key if key.starts_with('$') => self.problems.push(unknown_key(entry, &[SCHEMA_KEY], &[])),
                 _ => self.group(entry),
             }
@@ -147,7 +163,9 @@ impl Reader<'_> {
             policy: text(&table.policy),
             changelog: table.changelog.get().map(address),
             migration_guide: table.migration_guide.get().map(address),
-            place: self.place(&version.span),
+            requirements: table.requirement.placed().map(|requirement| self.written(requirement)).into_iter().collect(),
+            elsewhere: Vec::new(),
+            place: Place::of(self.source, &version.span),
         })
     }
 
@@ -195,9 +213,9 @@ impl Reader<'_> {
         }
     }
 
-    fn place(&self, span: &Range<usize>) -> Place {
-        let (line, column) = self.source.line_and_column(span.start);
-        Place { file: self.source.name().to_owned(), line, column, span: self.source.in_file(span) }
+    /// A text of the file with its place.
+    fn written(&self, text: &Placed<Text>) -> Written {
+        Written { text: text.value.0.clone(), place: Place::of(self.source, &text.span) }
     }
 }
 

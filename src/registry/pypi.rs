@@ -16,6 +16,8 @@ mod json;
 mod listing;
 mod name;
 
+pub(crate) use name::fold;
+
 use futures_util::future::BoxFuture;
 use url::Url;
 

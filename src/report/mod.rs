@@ -316,8 +316,10 @@ pub enum NoticeKind {
     IgnoreExpired,
     /// A newer release is held by the policy's minimum age.
     HeldByAge,
-    /// The requirement accepts no eligible release, or not the pin.
+    /// The requirement accepts no eligible release.
     Requirement,
+    /// Files disagree: the pin is outside of a requirement, or another file pins another version.
+    Drift,
     /// The facts are kept from an earlier run and are no longer fresh.
     Stale,
     /// Dates could not be had; `behind_since`, `days` and `libyears` may be missing.
@@ -341,6 +343,7 @@ impl NoticeKind {
             Self::IgnoreExpired => "ignore-expired",
             Self::HeldByAge => "held-by-age",
             Self::Requirement => "requirement",
+            Self::Drift => "drift",
             Self::Stale => "stale",
             Self::DatesUnknown => "dates-unknown",
             Self::OtherTags => "other-tags",

@@ -182,6 +182,10 @@ impl Scheme for Gem {
     fn accepts(requirement: &Self::Requirement, version: &Self::Version) -> bool {
         requirement.iter().all(|clause| clause.accepts(version))
     }
+
+    fn all_of(requirements: &[&str]) -> Option<String> {
+        Some(requirements.join(", "))
+    }
 }
 
 #[cfg(test)]

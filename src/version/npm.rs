@@ -193,6 +193,12 @@ impl Scheme for Npm {
     fn accepts(requirement: &Self::Requirement, version: &Self::Version) -> bool {
         requirement.accepts(version)
     }
+
+    /// A space means that both hold, but an alternative and a span take the whole range.
+    fn all_of(requirements: &[&str]) -> Option<String> {
+        let is_plain = |text: &&str| !text.contains("||") && !text.contains(" - ");
+        requirements.iter().all(is_plain).then(|| requirements.join(" "))
+    }
 }
 
 #[cfg(test)]

@@ -277,6 +277,11 @@ impl Scheme for Pep440 {
         requirement.iter().all(|specifier| specifier.accepts(version))
     }
 
+    fn all_of(requirements: &[&str]) -> Option<String> {
+        let narrowing: Vec<&str> = requirements.iter().copied().filter(|text| !text.trim().is_empty()).collect();
+        Some(narrowing.join(","))
+    }
+
     fn accepts_unparsable(requirement: &Self::Requirement, text: &str) -> bool {
         requirement.iter().all(|specifier| specifier.accepts_text(text))
     }

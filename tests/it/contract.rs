@@ -56,6 +56,8 @@ fn pin(registry: RegistryId, version: &str, base: &Url) -> Pin {
         strategy: Strategy::Tags,
         tag: None,
         requirement: None,
+        requirements: Vec::new(),
+        elsewhere: Vec::new(),
         prereleases: None,
         channel: None,
         ignore: Vec::new(),

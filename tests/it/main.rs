@@ -20,6 +20,7 @@ mod oracle_lag;
 mod oracle_tags;
 mod oracles;
 mod pins;
+mod projects;
 mod properties;
 mod pypi;
 mod readme;

@@ -18,6 +18,13 @@ pub(crate) const VALID: &[(&str, usize)] = &[
     (r#"{ "rust": { "tokio": "1.40.0", "serde": { "version": "1.0.200", "requirement": "^1.0" } } }"#, 2),
     (r#"{ "ruby": { "rails": "7.1.0" }, "python": { "requests": "2.31.0" }, "node": { "@types/node": "20.1.0" } }"#, 3),
     (r#"{ "crates-io": { "a": "1" }, "rubygems": { "a": "1" }, "pypi": { "a": "1" }, "npm": { "a": "1" } }"#, 4),
+    (r#"{ "from": [] }"#, 0),
+    (
+        r#"{ "from": ["Cargo.lock", { "file": "web/*/package-lock.json", "format": "package-lock", "group": "web",
+            "include": ["@a/*"], "exclude": ["b"], "all": true }], "rust": { "a": "1" } }"#,
+        1,
+    ),
+    (r#"{ "from": { "a": { "version": "1", "registry": "npm" } } }"#, 1),
     (r#"{ "tools": { "tokio": { "version": "1.40.0", "registry": "crates-io" } } }"#, 1),
     (r#"{ "javascript": { "x": { "version": "v1", "registry": "git", "url": "https://host/x" } } }"#, 1),
     (r#"{ "git": { "x": { "version": "v1", "url": "git@host:x", "strategy": "tags", "tag": "x/v{version}" } } }"#, 1),

@@ -16,6 +16,8 @@ pub(crate) fn pin(registry: RegistryId, package: &str, version: &str) -> Pin {
         strategy: Strategy::Tags,
         tag: None,
         requirement: None,
+        requirements: Vec::new(),
+        elsewhere: Vec::new(),
         prereleases: None,
         channel: None,
         ignore: Vec::new(),
