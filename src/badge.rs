@@ -48,7 +48,7 @@ impl Badge {
 
     fn of_findings(label: &str, findings: &[&Finding]) -> Self {
         let summary = Summary::of(findings.iter().copied());
-        let stale = findings.iter().filter(|finding| is_stale(finding)).count();
+        let stale = findings.iter().filter(|finding| finding.is_stale()).count();
         Self {
             label: shown(label),
             message: totals(&summary, stale),
@@ -134,15 +134,10 @@ fn distance(finding: &Finding) -> Vec<String> {
     parts
 }
 
-/// Whether what is known of a pin is no longer fresh; what is unknown is neither.
-fn is_stale(finding: &Finding) -> bool {
-    finding.status != Status::Unknown && finding.notices.iter().any(|notice| notice.kind == NoticeKind::Stale)
-}
-
 /// `stale 3 d`, where the notice tells since when: with that instant it ends.
 fn stale(finding: &Finding, now: DateTime<Utc>) -> Option<String> {
     let is_kind = |notice: &&Notice| notice.kind == NoticeKind::Stale;
-    let notice = finding.notices.iter().find(is_kind).filter(|_| is_stale(finding))?;
+    let notice = finding.notices.iter().find(is_kind).filter(|_| finding.is_stale())?;
     let since = notice.message.rsplit(' ').next().and_then(|word| DateTime::parse_from_rfc3339(word).ok());
     let days = since.map(|since| (now - since.to_utc()).num_days().max(0));
     Some(days.map_or_else(|| "stale".to_owned(), |days| format!("stale {days} d")))

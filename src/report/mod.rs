@@ -379,6 +379,13 @@ impl Report {
     }
 }
 
+impl Finding {
+    /// Whether what is known of the pin is no longer fresh; what is unknown is neither.
+    pub fn is_stale(&self) -> bool {
+        self.status != Status::Unknown && self.notices.iter().any(|notice| notice.kind == NoticeKind::Stale)
+    }
+}
+
 impl Summary {
     /// Counts findings.
     pub fn of<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Self {
