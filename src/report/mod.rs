@@ -9,6 +9,7 @@
 pub mod escape;
 pub mod file;
 mod github;
+pub mod html;
 mod json;
 pub(crate) mod markdown;
 mod ndjson;
@@ -44,6 +45,8 @@ pub enum Format {
     Github,
     /// SARIF 2.1.0, for code scanning
     Sarif,
+    /// One HTML page that needs nothing else: no script, no file, no network
+    Html,
 }
 
 /// What a format has to know of the place where it is shown.
@@ -73,6 +76,7 @@ pub fn render(report: &Report, format: Format, options: &Options) -> String {
         Format::Markdown => markdown::render(report),
         Format::Github => github::render(report, options),
         Format::Sarif => sarif::render(report),
+        Format::Html => html::render(report),
     }
 }
 

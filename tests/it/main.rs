@@ -8,6 +8,7 @@ mod crates_io;
 mod decisions;
 mod doctor;
 mod git;
+mod html;
 mod http;
 mod issues;
 mod manifest;
