@@ -48,7 +48,7 @@ impl Badge {
 
     fn of_findings(label: &str, findings: &[&Finding]) -> Self {
         let summary = Summary::of(findings.iter().copied());
-        let stale = findings.iter().filter(|finding| is_stale(finding)).count();
+        let stale = findings.iter().filter(|finding| finding.is_stale()).count();
         Self {
             label: shown(label),
             message: totals(&summary, stale),
@@ -147,15 +147,10 @@ fn distance(finding: &Finding) -> Vec<String> {
     parts
 }
 
-/// Whether what is known of a pin is no longer fresh; what is unknown is neither.
-fn is_stale(finding: &Finding) -> bool {
-    finding.status != Status::Unknown && finding.notices.iter().any(|notice| notice.kind == NoticeKind::Stale)
-}
-
 /// `stale 3 d`, where it is known since when.
 fn stale(finding: &Finding, now: DateTime<Utc>) -> Option<String> {
     let days = finding.confirmed_at.map(|since| (now - since).num_days().max(0));
-    is_stale(finding).then(|| days.map_or_else(|| "stale".to_owned(), |days| format!("stale {days} d")))
+    finding.is_stale().then(|| days.map_or_else(|| "stale".to_owned(), |days| format!("stale {days} d")))
 }
 
 #[cfg(test)]

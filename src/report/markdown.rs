@@ -179,7 +179,7 @@ impl<'a> Page<'a> {
         };
         let left_out = report.findings.len() - findings.len();
         Self {
-            headline: headline(report),
+            headline: words::headline(report),
             totals: words::totals(&report.summary),
             behind: rows(asks_something),
             unknown: findings.iter().filter_map(|finding| Unknown::of(finding, report)).collect(),
@@ -199,21 +199,6 @@ impl<'a> Page<'a> {
 
 fn asks_something(finding: &Finding) -> bool {
     finding.severity > Some(Severity::None)
-}
-
-/// The worst first: what a person has to know who reads no further.
-fn headline(report: &Report) -> String {
-    let summary = &report.summary;
-    match (summary.packages, summary.worst, summary.unknown) {
-        (0, ..) => "no pins".to_owned(),
-        (packages, Some(Severity::None), 0) => {
-            format!("nothing to do for {}", words::counted(packages as u64, "package"))
-        }
-        (packages, worst, unknown) => {
-            let worst = worst.map_or("unknown", Severity::as_str);
-            format!("{worst}, {} of {packages} behind, {unknown} unknown", summary.behind)
-        }
-    }
 }
 
 impl<'a> Row<'a> {
@@ -262,16 +247,8 @@ impl<'a> Noted<'a> {
 
 impl<'a> Linked<'a> {
     fn of(finding: &'a Finding) -> Option<Self> {
-        let links = &finding.links;
-        let named = [
-            ("changelog", &links.changelog),
-            ("compare", &links.compare),
-            ("migration guide", &links.migration_guide),
-            ("repository", &links.repository),
-        ];
-        let links: Vec<Link<'a>> = named
-            .into_iter()
-            .filter_map(|(name, url)| Some(Link { name, url: url.as_deref()? }))
+        let links: Vec<Link<'a>> = words::links(&finding.links)
+            .map(|(name, url)| Link { name, url })
             .filter(|link| escape::markdown_address(link.url).is_some())
             .collect();
         let is_useful = finding.status == Status::Behind && !links.is_empty();

@@ -9,6 +9,7 @@
 pub mod escape;
 pub mod file;
 mod github;
+pub mod html;
 mod json;
 pub(crate) mod markdown;
 mod ndjson;
@@ -46,6 +47,8 @@ pub enum Format {
     Github,
     /// SARIF 2.1.0, for code scanning
     Sarif,
+    /// One HTML page that needs nothing else: no script, no file, no network
+    Html,
 }
 
 /// What a format has to know of the place where it is shown.
@@ -91,6 +94,7 @@ pub fn render(report: &Report, format: Format, options: &Options) -> String {
         Format::Markdown => markdown::render(report),
         Format::Github => github::render(report, options),
         Format::Sarif => sarif::render(report),
+        Format::Html => html::render(report),
     }
 }
 
@@ -402,6 +406,13 @@ impl Report {
     /// Whether a known finding is at or above the severity.
     pub fn reaches(&self, severity: Severity) -> bool {
         self.summary.worst.is_some_and(|worst| worst >= severity)
+    }
+}
+
+impl Finding {
+    /// Whether what is known of the pin is no longer fresh; what is unknown is neither.
+    pub fn is_stale(&self) -> bool {
+        self.status != Status::Unknown && self.notices.iter().any(|notice| notice.kind == NoticeKind::Stale)
     }
 }
 

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 
-use super::{Finding, NoticeKind, Report, Summary, Target};
+use super::{Finding, FindingLinks, NoticeKind, Report, Summary, Target};
 use crate::error::ErrorKind;
 use crate::lag::Status;
 use crate::pin::TagTemplate;
@@ -254,6 +254,32 @@ pub(super) fn totals(summary: &Summary) -> String {
 /// The worst severity; `unknown` where no severity is known.
 pub(crate) fn worst(summary: &Summary) -> &'static str {
     summary.worst.map_or("unknown", Severity::as_str)
+}
+
+/// The worst first: what a person has to know who reads no further.
+pub(super) fn headline(report: &Report) -> String {
+    let summary = &report.summary;
+    match (summary.packages, summary.worst, summary.unknown) {
+        (0, ..) => "no pins".to_owned(),
+        (packages, Some(Severity::None), 0) => {
+            format!("nothing to do for {}", counted(packages as u64, "package"))
+        }
+        (packages, worst, unknown) => {
+            let worst = worst.map_or("unknown", Severity::as_str);
+            format!("{worst}, {} of {packages} behind, {unknown} unknown", summary.behind)
+        }
+    }
+}
+
+/// The addresses that help to decide, each with what it is called.
+pub(super) fn links(links: &FindingLinks) -> impl Iterator<Item = (&'static str, &str)> {
+    let named = [
+        ("changelog", &links.changelog),
+        ("compare", &links.compare),
+        ("migration guide", &links.migration_guide),
+        ("repository", &links.repository),
+    ];
+    named.into_iter().filter_map(|(name, address)| Some((name, address.as_deref()?)))
 }
 
 #[cfg(test)]

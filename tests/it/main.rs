@@ -10,6 +10,7 @@ mod doctor;
 mod git;
 mod github;
 mod hostile;
+mod html;
 mod http;
 mod issues;
 mod manifest;

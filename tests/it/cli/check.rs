@@ -7,7 +7,7 @@ use upmon::schema::{Which, schema};
 use super::world::{KNOWN_PINS, PINS, small, small_with};
 use crate::support::runner::{AS_OF, Run, World};
 
-const FORMATS: [&str; 6] = ["table", "json", "ndjson", "markdown", "github", "sarif"];
+const FORMATS: [&str; 7] = ["table", "json", "ndjson", "markdown", "github", "sarif", "html"];
 
 #[tokio::test]
 async fn the_table_shows_every_pin_and_what_to_do() {
