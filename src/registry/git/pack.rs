@@ -86,8 +86,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::http::room::{Room, Scale};
     use crate::error::Trouble;
+    use crate::http::room::{Room, Scale};
 
     #[test]
     fn garbage_is_an_error_and_never_a_panic() {
@@ -113,7 +113,8 @@ mod tests {
             dated_objects(pack.clone(), Hash::Sha1, &bounds).unwrap_err().cause,
             Cause::Unreachable(Trouble::Silence)
         );
-        let (bounds, _interest) = Bounds::new(Duration::from_mins(1), Duration::from_mins(1), Scale::new(&Room::default(), true));
+        let (bounds, _interest) =
+            Bounds::new(Duration::from_mins(1), Duration::from_mins(1), Scale::new(&Room::default(), true));
         assert_eq!(dated_objects(pack, Hash::Sha1, &bounds).unwrap_err().cause, Cause::BadResponse);
     }
 
