@@ -16,7 +16,7 @@ pub mod limit;
 pub(crate) mod lines;
 pub mod options;
 mod retry;
-mod room;
+pub(crate) mod room;
 pub mod splitter;
 pub(crate) mod trouble;
 

@@ -31,13 +31,13 @@ const LARGE_BODY: u64 = 4 << 20;
 /// How often an answer is weighed: after every so many bytes, and less often the larger it is, since that walks its facts.
 const STEP: u64 = 128 << 10;
 
-/// The places of a run.
-#[derive(Debug)]
-pub(super) struct Room(Arc<Semaphore>);
+/// The places of a run. Clones share them.
+#[derive(Debug, Clone)]
+pub(crate) struct Room(Arc<Semaphore>);
 
 /// A place for a large answer.
 #[derive(Debug)]
-pub(super) struct Place(#[expect(dead_code, reason = "freed when it is dropped")] OwnedSemaphorePermit);
+pub(crate) struct Place(#[expect(dead_code, reason = "freed when it is dropped")] OwnedSemaphorePermit);
 
 impl Default for Room {
     fn default() -> Self {
@@ -47,7 +47,7 @@ impl Default for Room {
 
 impl Room {
     /// Waits for a place; `None` when there is none before the deadline.
-    pub(super) async fn place(&self, deadline: Option<Instant>) -> Option<Place> {
+    pub(crate) async fn place(&self, deadline: Option<Instant>) -> Option<Place> {
         by(deadline, Arc::clone(&self.0).acquire_owned()).await?.ok().map(Place)
     }
 
@@ -58,7 +58,7 @@ impl Room {
 
 /// Why an answer may not be read on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Excess {
+pub(crate) enum Excess {
     /// It takes more than any may.
     TooLarge,
     /// It needs a place, and none is free.
@@ -67,21 +67,21 @@ pub(super) enum Excess {
 
 /// What one answer takes.
 #[derive(Debug)]
-pub(super) struct Scale<'a> {
-    room: &'a Room,
+pub(crate) struct Scale {
+    room: Room,
     has_place: bool,
     taken: Option<Place>,
     next: u64,
 }
 
-impl<'a> Scale<'a> {
+impl Scale {
     /// For an answer of which nothing is read; `has_place` if a place is held for it already.
-    pub(super) fn new(room: &'a Room, has_place: bool) -> Self {
-        Self { room, has_place, taken: None, next: STEP }
+    pub(crate) fn new(room: &Room, has_place: bool) -> Self {
+        Self { room: room.clone(), has_place, taken: None, next: STEP }
     }
 
     /// Weighs an answer of which `size` bytes are read, and of which `held` says how many it takes.
-    pub(super) fn weigh(&mut self, size: u64, held: impl FnOnce() -> usize) -> Result<(), Excess> {
+    pub(crate) fn weigh(&mut self, size: u64, held: impl FnOnce() -> usize) -> Result<(), Excess> {
         if size < self.next {
             return Ok(());
         }
@@ -105,11 +105,11 @@ mod tests {
     #[test]
     fn only_large_answers_need_a_place_and_places_are_few() {
         let room = Room::default();
-        let mut small: Vec<Scale<'_>> = (0..100).map(|_| Scale::new(&room, false)).collect();
+        let mut small: Vec<Scale> = (0..100).map(|_| Scale::new(&room, false)).collect();
         for scale in &mut small {
             assert_eq!(scale.weigh(LARGE_BODY, || 512 << 10), Ok(()));
         }
-        let mut large: Vec<Scale<'_>> = (0..=PLACES).map(|_| Scale::new(&room, false)).collect();
+        let mut large: Vec<Scale> = (0..=PLACES).map(|_| Scale::new(&room, false)).collect();
         let weighed: Vec<_> = large.iter_mut().map(|scale| scale.weigh(STEP, || 1 << 20)).collect();
         assert_eq!(weighed.iter().filter(|weighed| weighed.is_ok()).count(), PLACES);
         assert_eq!(weighed.last(), Some(&Err(Excess::NoPlace)));

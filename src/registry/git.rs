@@ -44,6 +44,7 @@ pub use self::login::{Login, Logins};
 use self::memory::{Memory, Remembered};
 use super::{Query, Registry, RegistryId};
 use crate::error::{LookupError, Trouble};
+use crate::http::room::{Room, Scale};
 use crate::http::{Fetch, Fetched, Origin};
 use crate::pin::Strategy;
 use crate::release::{Links, ReleaseSet};
@@ -131,6 +132,7 @@ impl fmt::Debug for GitOptions {
 struct Tools {
     options: GitOptions,
     own_client: OnceLock<Result<reqwest::Client, String>>,
+    room: Room,
 }
 
 impl Tools {
@@ -210,7 +212,7 @@ impl Git {
     pub fn with_options(options: GitOptions) -> Self {
         let in_all = Arc::new(Semaphore::new(options.in_all.max(1)));
         let deadline = options.deadline.map(|time| Instant::now() + time);
-        let tools = Arc::new(Tools { options, own_client: OnceLock::new() });
+        let tools = Arc::new(Tools { options, own_client: OnceLock::new(), room: Room::default() });
         Self { tools, in_all, by_host: Mutex::default(), deadline }
     }
 
@@ -296,9 +298,21 @@ impl Git {
         (at_host, self.in_all.clone().acquire_owned().await.expect(never_closed))
     }
 
-    /// One conversation on a blocking thread. Dropping the future makes the thread give up.
+    /// One conversation, and where its answer is too large to be read at once, another when it is its turn.
     async fn attempt(&self, remote: &Remote, talk: Talk) -> Result<ReleaseSet, Failure> {
-        let (bounds, _interest) = Bounds::new(self.tools.options.silence, self.tools.options.total);
+        let room = &self.tools.room;
+        match self.converse(remote, talk.clone(), Scale::new(room, false)).await {
+            Err(failure) if failure.cause == Cause::Crowded => {
+                let Some(_place) = room.place(self.deadline).await else { return Err(failure) };
+                self.converse(remote, talk, Scale::new(room, true)).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// One conversation on a blocking thread. Dropping the future makes the thread give up.
+    async fn converse(&self, remote: &Remote, talk: Talk, scale: Scale) -> Result<ReleaseSet, Failure> {
+        let (bounds, _interest) = Bounds::new(self.tools.options.silence, self.tools.options.total, scale);
         let (remote, tools) = (remote.clone(), self.tools.clone());
         let conversation = move || talk(&mut Conversation::open(&remote, &tools, bounds)?);
         tokio::task::spawn_blocking(conversation).await.unwrap_or_else(|error| {

@@ -171,6 +171,23 @@ async fn a_hundred_thousand_tags_are_all_there() {
     assert_eq!(facts.releases.len(), 100_000);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn many_large_remotes_at_once_take_turns_and_are_all_read() {
+    let root = Root::new();
+    let path = root.import("tool.git", &history(), false);
+    let head = root.in_repository("tool.git", &["rev-parse", "main"]);
+    let packed: String = (0..20_000).fold(format!("{head} refs/heads/main\n"), |text, number| {
+        text + &format!("{head} refs/tags/bulk/{number:06}\n")
+    });
+    std::fs::write(path.join("packed-refs"), packed).unwrap();
+    let git = Git::with_options(options());
+    let query = query(path.to_str().unwrap());
+    let ended = futures_util::future::join_all((0..12).map(|_| git.releases(&query, &NoFetch))).await;
+    for answer in ended {
+        assert!(answer.unwrap().facts.releases.len() >= 20_000);
+    }
+}
+
 #[tokio::test]
 async fn dates_of_wanted_tags_cost_one_fetch() {
     let root = Root::new();

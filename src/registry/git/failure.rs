@@ -23,6 +23,8 @@ pub(super) enum Cause {
     BadResponse,
     /// The answer is larger than what was allowed for it.
     TooLarge,
+    /// The answer is large, and others as large are being read: given up, to be asked for again in turn.
+    Crowded,
     /// Nobody answered, and asking again at once would not change that.
     Unreachable(Trouble),
     /// Nobody answered, but a second try may well succeed: a reset, a refused connection, a server error.
@@ -77,6 +79,7 @@ impl Failure {
             Cause::Unauthorized => LookupError::Unauthorized { message },
             Cause::RateLimited(until) => LookupError::RateLimited { message, until },
             Cause::BadResponse | Cause::TooLarge => LookupError::BadResponse { message },
+            Cause::Crowded => LookupError::Unreachable { message, trouble: Trouble::Other },
             Cause::Unreachable(trouble) | Cause::Transient(trouble) => LookupError::Unreachable { message, trouble },
         }
     }

@@ -188,11 +188,13 @@ impl Drop for Running {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::room::{Room, Scale};
 
     fn line(address: &str, ssh: Option<&str>) -> Result<String, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let _entered = runtime.enter();
-        let (bounds, _interest) = Bounds::new(Duration::from_secs(7), Duration::from_secs(7));
+        let (bounds, _interest) =
+            Bounds::new(Duration::from_secs(7), Duration::from_secs(7), Scale::new(&Room::default(), true));
         let command = over_ssh(&Remote::parse(address)?, ssh.map(OsStr::new), &bounds)?;
         let command = command.as_std();
         let words = std::iter::once(command.get_program()).chain(command.get_args());
