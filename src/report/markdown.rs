@@ -205,10 +205,10 @@ impl<'a> Row<'a> {
     fn of(finding: &'a Finding, report: &Report) -> Self {
         Self {
             severity: words::severity(finding),
-            id: words::label(&finding.id).into_owned(),
-            pinned: words::version(&finding.pinned.version).into_owned(),
+            id: words::cell(&finding.id).into_owned(),
+            pinned: words::version_cell(&finding.pinned.version).into_owned(),
             newest: Newest {
-                version: words::newest(finding).into_owned(),
+                version: words::version_cell(&words::newest(finding)).into_owned(),
                 url: finding.newest.as_ref().and_then(|newest: &Target| newest.url.as_deref()),
             },
             behind: words::behind(finding).join(", "),
@@ -273,8 +273,9 @@ mod tests {
             let page = within(&report, budget);
             assert!(page.len() <= budget, "{} bytes for a budget of {budget}", page.len());
             let findings = words::worst_first(&report.findings);
-            let shown =
-                findings.iter().take_while(|finding| page.contains(&escape::markdown_code(&words::label(&finding.id))));
+            let has = |id: &str| page.contains(&escape::markdown_code(id));
+            let is_shown = |finding: &&&Finding| has(&words::cell(&finding.id)) || has(&words::label(&finding.id));
+            let shown = findings.iter().take_while(is_shown);
             let left_out = findings.len() - shown.count();
             assert!(
                 page.contains(&format!("{} that are no worse", words::counted(left_out as u64, "package"))),

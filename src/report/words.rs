@@ -17,6 +17,12 @@ use crate::version::{Step, Version};
 /// The most characters that are shown of a name or a version; real ones are shorter, npm's names end at 214.
 const LABEL: usize = 256;
 
+/// The most characters of a name in a table of Markdown.
+const CELL: usize = 64;
+
+/// The same for a version: those of Go's modules without one have 34.
+const VERSION_CELL: usize = 36;
+
 /// The most characters that are shown of upstream's sentences; the JSON formats hold them whole.
 const SENTENCE: usize = 400;
 
@@ -77,6 +83,16 @@ pub(super) const fn severity(finding: &Finding) -> &'static str {
 /// A name, cut where no real one is that long.
 pub(crate) fn label(text: &str) -> Cow<'_, str> {
     shorten(text, LABEL)
+}
+
+/// A name in a table, cut where it would push its neighbours out of sight.
+pub(crate) fn cell(text: &str) -> Cow<'_, str> {
+    shorten(text, CELL)
+}
+
+/// The same for a version; of a commit id, as much as people read.
+pub(crate) fn version_cell(text: &str) -> Cow<'_, str> {
+    if is_commit(text) { version(text) } else { shorten(text, VERSION_CELL) }
 }
 
 /// A sentence from upstream, cut to what a person reads.

@@ -96,6 +96,8 @@ struct Page<'a> {
     pinned_on: String,
     newest: String,
     newest_on: String,
+    /// Whether either day is known.
+    dated: bool,
     url: &'a str,
     behind: String,
     since: String,
@@ -159,6 +161,7 @@ impl<'a> Page<'a> {
             pinned_on: on(finding.pinned.published_at),
             newest: newest.map(|newest| words::version(&newest.version).into_owned()).unwrap_or_default(),
             newest_on: on(newest.and_then(|newest| newest.published_at)),
+            dated: newest.and_then(|newest| newest.published_at).or(finding.pinned.published_at).is_some(),
             url: newest.and_then(address).unwrap_or_default(),
             behind: words::behind(finding).join(", "),
             since: on(finding.behind_since),
@@ -199,7 +202,8 @@ fn address(target: &Target) -> Option<&str> {
 fn links(finding: &Finding) -> Vec<Link<'_>> {
     let links = &finding.links;
     let named = [
-        ("release", finding.newest.as_ref().and_then(address)),
+        // of a pin that is ahead the newest release is no way to go
+        ("release", finding.newest.as_ref().filter(|_| finding.status != Status::Ahead).and_then(address)),
         ("changelog", links.changelog.as_deref()),
         ("compare", links.compare.as_deref()),
         ("migration guide", links.migration_guide.as_deref()),
@@ -241,6 +245,8 @@ pub(crate) struct Rollup<'a> {
 #[derive(Serialize)]
 struct RollupPage<'a> {
     headline: String,
+    /// Whether a row has a due date.
+    terms: bool,
     rows: Vec<Row<'a>>,
     unknown: Vec<Unknown>,
     left_out: String,
@@ -310,6 +316,7 @@ impl Rollup<'_> {
         let packages = state.packages.iter().filter(is_shown).cloned().collect();
         let page = RollupPage {
             headline: self.headline(),
+            terms: asking.iter().any(|finding| finding.due.is_some()),
             rows: asking.iter().map(|finding| Row::of(finding)).collect(),
             unknown: unknown.iter().map(|finding| Unknown::of(finding, state)).collect(),
             left_out: counted(self.asking.len() + self.unknown.len() - shown),
@@ -345,9 +352,9 @@ impl<'a> Row<'a> {
         let overdue = if finding.overdue { ", overdue" } else { "" };
         Self {
             severity: finding.severity.map_or("unknown", Severity::as_str),
-            id: words::label(&finding.id).into_owned(),
-            pinned: words::version(&finding.pinned.version).into_owned(),
-            newest: newest.map(|newest| words::version(&newest.version).into_owned()).unwrap_or_default(),
+            id: words::cell(&finding.id).into_owned(),
+            pinned: words::version_cell(&finding.pinned.version).into_owned(),
+            newest: newest.map(|newest| words::version_cell(&newest.version).into_owned()).unwrap_or_default(),
             url: newest.and_then(address).unwrap_or_default(),
             behind: words::behind(finding).join(", "),
             due: finding.due.map(|due| format!("{}{overdue}", day(due))).unwrap_or_default(),
@@ -359,7 +366,7 @@ impl Unknown {
     fn of(finding: &Finding, state: &State) -> Self {
         let known = state.packages.iter().find(|known| known.id == finding.id);
         Self {
-            id: words::label(&finding.id).into_owned(),
+            id: words::cell(&finding.id).into_owned(),
             kind: finding.error.as_ref().map_or("unknown", |error| error.kind.as_str()),
             severity: known.map_or("", |known| known.severity.as_str()),
             pinned: known.map(|known| known.pinned.clone()).unwrap_or_default(),
