@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 
 import badges
 import faults
+import pages
 import release
 import secrets_kept
 import workflows
@@ -360,7 +361,7 @@ def start_nginx(scenario, root, port):
     scenario.start("nginx", ["nginx", "-c", work / "nginx.conf"], f"http://127.0.0.1:{port}/garbage")
 
 
-MODULES = [faults, secrets_kept, release, badges, workflows]
+MODULES = [faults, secrets_kept, release, badges, pages, workflows]
 REGISTRIES = [npm, pypi, crates, rubygems, git]
 SCENARIOS = {scenario.__name__: scenario for scenario in REGISTRIES + [each for module in MODULES for each in module.SCENARIOS]}
 
