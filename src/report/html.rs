@@ -192,7 +192,7 @@ impl<'a> Page<'a> {
         let stale = findings.iter().filter(|finding| finding.is_stale()).count();
         Self {
             title: frame.title,
-            headline: words::headline(report),
+            headline: headline(report, stale),
             generated_at: report.generated_at.to_rfc3339_opts(SecondsFormat::Secs, true),
             as_of: report.generated_at.format("%Y-%m-%d %H:%M UTC").to_string(),
             age: age(report.generated_at, frame.now),
@@ -208,6 +208,12 @@ impl<'a> Page<'a> {
             total: words::counted(report.findings.len() as u64, "package"),
         }
     }
+}
+
+/// The headline of every format, and what a page must not leave to a row: what is stale.
+fn headline(report: &Report, stale: usize) -> String {
+    let headline = words::headline(report);
+    if stale == 0 { headline } else { format!("{headline}, {stale} stale") }
 }
 
 /// `3 packages`; empty for none.
@@ -338,9 +344,11 @@ fn said(finding: &Finding) -> Vec<Said<'_>> {
     error.chain(notices).map(|(kind, message)| Said { kind, message: words::sentence(message) }).collect()
 }
 
-/// The addresses that may be followed.
+/// The addresses that may be followed; the newest release has its own here too, since a narrow screen shows no other.
 fn links(finding: &Finding) -> Vec<NamedLink> {
-    words::links(&finding.links)
+    let newest = finding.newest.iter().filter_map(|newest| Some(("newest release", newest.url.as_deref()?)));
+    newest
+        .chain(words::links(&finding.links))
         .filter_map(|(name, address)| Some(NamedLink { name, url: escape::web_address(address)? }))
         .collect()
 }

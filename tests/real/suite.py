@@ -15,6 +15,7 @@ import traceback
 import badges
 import faults
 import github
+import pages
 import release
 import secrets_kept
 import ssh
@@ -333,7 +334,7 @@ def start_nginx(scenario, root, port):
     scenario.start("nginx", ["nginx", "-c", work / "nginx.conf"], f"http://127.0.0.1:{port}/garbage")
 
 
-MODULES = [faults, secrets_kept, ssh, github, release, badges, workflows]
+MODULES = [faults, secrets_kept, ssh, github, release, badges, pages, workflows]
 REGISTRIES = [npm, pypi, crates, rubygems, git]
 SCENARIOS = {scenario.__name__: scenario for scenario in REGISTRIES + [each for module in MODULES for each in module.SCENARIOS]}
 
