@@ -5,14 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
-use super::network::variable;
 use super::setup::{Setup, SetupArgs};
 use super::{Failure, Global, output};
 use crate::badge::plan::{Fault, Plan, files};
 use crate::badge::svg::Style;
-use crate::config::{Flags, Settings};
+use crate::config::Flags;
 use crate::error::ExitCode;
-use crate::report::{Report, file};
 
 /// Arguments of `upmon badge`.
 #[derive(Debug, Args)]
@@ -21,7 +19,7 @@ pub(super) struct BadgeArgs {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Work from this report, made by `check --write-report`, and ask nobody
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["offline", "stale", "cache_dir", "no_cache"])]
+    #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Only print what would be done
     #[arg(long)]
@@ -40,7 +38,9 @@ pub(super) struct BadgeArgs {
 }
 
 pub(super) fn run(global: &Global, arguments: &BadgeArgs) -> Result<ExitCode, Failure> {
-    let (report, settings) = report(global, arguments)?;
+    let flags = Flags { fail_on: None, allow_unknown: arguments.allow_unknown };
+    let setup = Setup::for_report(global, &arguments.setup, flags, arguments.report.as_deref())?;
+    let report = setup.report(arguments.report.as_deref(), global)?;
     let files = files(&report, &arguments.label, arguments.style);
     let plan = Plan::new(&arguments.out, files).map_err(|fault| failure(&[fault]))?;
     let faults = if arguments.dry_run { Vec::new() } else { plan.carry_out() };
@@ -48,21 +48,8 @@ pub(super) fn run(global: &Global, arguments: &BadgeArgs) -> Result<ExitCode, Fa
     if !faults.is_empty() {
         return Err(failure(&faults));
     }
-    let is_unknown = report.summary.unknown > 0 && !settings.allow_unknown;
+    let is_unknown = report.summary.unknown > 0 && !setup.settings.allow_unknown;
     Ok(if is_unknown { ExitCode::Unknown } else { ExitCode::Success })
-}
-
-/// The report that was made before, or a new one.
-fn report(global: &Global, arguments: &BadgeArgs) -> Result<(Report, Settings), Failure> {
-    let flags = Flags { fail_on: None, allow_unknown: arguments.allow_unknown };
-    let Some(path) = &arguments.report else {
-        let setup = Setup::new(global, &arguments.setup, flags)?;
-        return Ok((setup.check(&setup.chosen(&[])?, global)?, setup.settings));
-    };
-    let settings = Settings::load(global.config.as_deref(), &global.pins, &variable, flags)
-        .map_err(|error| Failure::Usage(error.render(output::uses_color_on_stderr(global.color))))?;
-    let report = file::read(path).map_err(|error| Failure::Usage(format!("error: {error}\nhint: {}", error.hint())))?;
-    Ok((report, settings))
 }
 
 /// Everything that was not done; the rest was.

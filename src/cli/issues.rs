@@ -3,18 +3,16 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use secrecy::SecretString;
-use url::Url;
 
-use super::network::variable;
 use super::setup::{Setup, SetupArgs};
-use super::{Failure, Global, output};
+use super::{Failure, Global, forge, output};
 use crate::config::{Flags, Repository};
+use crate::dispatch;
 use crate::error::ExitCode;
 use crate::http::options::Options;
-use crate::report::{Report, escape, file};
-use crate::tracker::github::{Access, DEFAULT_URL, Github, TrackerError};
-use crate::tracker::{Plan, plan};
+use crate::report::{Report, escape};
+use crate::tracker::github::{Access, Github, TrackerError};
+use crate::tracker::{Plan, plan_with};
 
 /// Arguments of `upmon issues`.
 #[derive(Debug, Args)]
@@ -37,12 +35,11 @@ pub(super) struct IssuesArgs {
 
 pub(super) fn run(global: &Global, arguments: &IssuesArgs) -> Result<ExitCode, Failure> {
     let flags = Flags { allow_unknown: arguments.allow_unknown, ..Flags::default() };
-    let setup = match arguments.report {
-        Some(_) => Setup::without_pins(global, &arguments.setup, flags)?,
-        None => Setup::new(global, &arguments.setup, flags)?,
-    };
-    let access = access(arguments, &setup)?;
-    let report = report(global, arguments, &setup)?;
+    let setup = Setup::for_report(global, &arguments.setup, flags, arguments.report.as_deref())?;
+    let settings = &setup.settings;
+    let repository = forge::repository(arguments.repository.as_ref(), settings)?;
+    let access = forge::access(repository, settings.issues.pace)?;
+    let report = setup.report(arguments.report.as_deref(), global)?;
     let options = setup.http_options();
     let failures = setup.wait(act(&report, access, options, arguments.dry_run, &setup))??;
     if !failures.is_empty() {
@@ -63,7 +60,8 @@ async fn act(
 ) -> Result<Vec<TrackerError>, Failure> {
     let mut github = Github::new(access, options).map_err(|error| Failure::Usage(format!("error: {error}")))?;
     let snapshot = github.snapshot().await.map_err(|error| nothing_done(&error))?;
-    let plan = plan(report, &snapshot, &setup.settings.issues, setup.now());
+    let approvals = dispatch::approvals(report, &setup.settings.dispatch);
+    let plan = plan_with(report, &snapshot, &setup.settings.issues, &approvals, setup.now());
     if dry_run {
         let json = serde_json::to_string_pretty(&plan).expect("a plan is plain data");
         output::print(format!("{}\n", escape::json(json)).as_bytes())?;
@@ -85,57 +83,4 @@ fn beside(plan: &Plan) -> String {
     let notes = plan.notes.iter().map(|note| format!("note: {}\n", escape::terminal(note)));
     let nothing = plan.changes.is_empty().then(|| "nothing to change\n".to_owned());
     nothing.into_iter().chain(waiting).chain(notes).collect()
-}
-
-fn report(global: &Global, arguments: &IssuesArgs, setup: &Setup) -> Result<Report, Failure> {
-    if let Some(path) = &arguments.report {
-        return file::read(path).map_err(|error| Failure::Usage(format!("error: {error}\nhint: {}", error.hint())));
-    }
-    setup.check(&setup.chosen(&[])?, global)
-}
-
-fn access(arguments: &IssuesArgs, setup: &Setup) -> Result<Access, Failure> {
-    let usage = |message: String| Failure::Usage(format!("error: {message}"));
-    let settings = &setup.settings.issues;
-    let set = arguments.repository.clone().or_else(|| settings.repository.clone());
-    let repository = match (set, value("GITHUB_REPOSITORY")) {
-        (Some(repository), _) => repository,
-        (None, Some(text)) => {
-            Repository::parse(&text).map_err(|reason| usage(format!("`GITHUB_REPOSITORY` {reason}")))?
-        }
-        (None, None) => {
-            let hint = "say `--repository owner/name`, or `repository` in `[issues]` of upmon.toml";
-            return Err(usage(format!("no repository is named for the issues\nhint: {hint}")));
-        }
-    };
-    let url = ["UPMON_GITHUB_API_URL", "GITHUB_API_URL"].into_iter().find_map(|name| Some((name, value(name)?)));
-    let (name, url) = url.unwrap_or(("the default", DEFAULT_URL.to_owned()));
-    let url = Url::parse(&url).map_err(|error| usage(format!("`{name}` is not an address: {error}")))?;
-    Ok(Access { url, repository, token: token()?, pace: settings.pace })
-}
-
-/// The token: of each variable, the file that its twin names comes second.
-fn token() -> Result<SecretString, Failure> {
-    for name in ["UPMON_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"] {
-        if let Some(token) = value(name) {
-            return Ok(token.trim().into());
-        }
-        let twin = format!("{name}_FILE");
-        if let Some(path) = value(&twin) {
-            let text = std::fs::read_to_string(&path).map_err(|error| {
-                Failure::Usage(format!(
-                    "error: `{twin}` names `{}`, which cannot be read: {error}",
-                    escape::terminal(&path)
-                ))
-            })?;
-            return Ok(text.trim().into());
-        }
-    }
-    let hint = "set `UPMON_GITHUB_TOKEN`; in GitHub Actions, `permissions: issues: write` and `GITHUB_TOKEN: ${{ github.token }}`";
-    Err(Failure::Usage(format!("error: there is no token for GitHub\nhint: {hint}")))
-}
-
-/// A variable that is set and not empty, as shells and CI leave them.
-fn value(name: &str) -> Option<String> {
-    variable(name).filter(|text| !text.trim().is_empty())
 }

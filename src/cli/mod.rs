@@ -7,8 +7,10 @@
 mod badge;
 mod check;
 mod completions;
+mod dispatch;
 mod doctor;
 mod explain;
+mod forge;
 mod github;
 mod issues;
 mod man;
@@ -20,7 +22,7 @@ mod setup;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::error::ExitCode;
 
@@ -101,6 +103,8 @@ enum Command {
     Badge(badge::BadgeArgs),
     /// Open, update and close issues on GitHub, so that they say what the report says
     Issues(issues::IssuesArgs),
+    /// Start rebuilds on GitHub for packages that are behind, each version once
+    Dispatch(dispatch::DispatchArgs),
     /// Ask every registry once, and show what stands in the way: addresses, credentials, proxies, certificates, cache
     Doctor(doctor::DoctorArgs),
     /// Print the JSON Schema of the pins, the settings or the report
@@ -142,7 +146,11 @@ pub fn command() -> clap::Command {
 
 /// Runs a command line to its end.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let app = match App::try_parse_from(arguments) {
+    let parsed = App::command().try_get_matches_from(arguments).and_then(|matches| {
+        useless(&matches)?;
+        App::from_arg_matches(&matches)
+    });
+    let app = match parsed {
         Ok(app) => app,
         Err(error) => return usage(&error),
     };
@@ -152,6 +160,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Explain(arguments) => explain::run(&app.global, &arguments),
         Command::Badge(arguments) => badge::run(&app.global, &arguments),
         Command::Issues(arguments) => issues::run(&app.global, &arguments),
+        Command::Dispatch(arguments) => dispatch::run(&app.global, &arguments),
         Command::Doctor(arguments) => doctor::run(&app.global, &arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
@@ -161,6 +170,27 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         output::complain(&failure.to_string());
         failure.exit_code()
     })
+}
+
+/// Flags that say how registries are asked, beside a report that was made before. Their variables are for every command
+/// of a job, so they may stand.
+fn useless(matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+    const ASKING: [&str; 7] = ["as_of", "offline", "stale", "links", "cache_dir", "no_cache", "use_client_config"];
+    let Some((name, matches)) = matches.subcommand() else { return Ok(()) };
+    let is_said = |id: &str| {
+        matches.try_contains_id(id).is_ok() && matches.value_source(id) == Some(clap::parser::ValueSource::CommandLine)
+    };
+    // for issues it also tells which snoozes are over
+    let has_effect = |id: &str| id == "as_of" && name == "issues";
+    let Some(flag) = ASKING.into_iter().find(|id| is_said("report") && is_said(id) && !has_effect(id)) else {
+        return Ok(());
+    };
+    let flag = flag.replace('_', "-");
+    let message = format!("the argument '--report <FILE>' cannot be used with '--{flag}': nobody is asked");
+    let mut command = App::command();
+    command.build();
+    let of_command = command.find_subcommand_mut(name).expect("the command was found before");
+    Err(of_command.error(clap::error::ErrorKind::ArgumentConflict, message))
 }
 
 /// Help and version are no failure; a wrong command line is exit code 2.

@@ -230,6 +230,9 @@ pub struct Finding {
     /// The range of versions that the pin accepts, where it names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requirement: Option<String>,
+    /// The dispatch targets that the pin names, where it names any: then no others are started for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dispatch: Option<Vec<String>>,
 }
 
 /// The pinned release.

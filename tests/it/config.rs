@@ -23,6 +23,10 @@ pub(crate) const VALID: &[&str] = &[
     "policy.patch = \"none\"",
     "[policies.calendar]\nby-age = []\n",
     "[[rules]]\npins = \"**\"\npolicy = \"default\"\n",
+    "[dispatch]\napproval = \"always\"\nrecord = \"issue\"\n[dispatch.targets.a]\nrepository = \"a/b\"\n\
+     event-type = \"x\"\npackages = \"rust/*\"\npayload = { a = [1, { b = \"{{to}}\" }] }\n",
+    "[dispatch.targets.a]\nrepository = \"a/b\"\nworkflow = \"x.yml\"\nref = \"main\"\nneeds = [\"b\"]\n\
+     [dispatch.targets.b]\nrepository = \"a/b\"\nworkflow = \"17\"\nref = \"main\"\nupdate = \"minor\"\n",
     "[registries.crates-io]\nurl = \"sparse+http://user:pw@127.0.0.1:8080/prefix\"\n",
 ];
 

@@ -6,6 +6,7 @@ mod config;
 mod contract;
 mod crates_io;
 mod decisions;
+mod dispatch;
 mod doctor;
 mod git;
 mod http;

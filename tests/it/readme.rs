@@ -200,7 +200,8 @@ fn every_sample_of_settings_is_right_and_every_key_is_told() {
         settings(block);
     }
     let known = schema(Which::Settings);
-    for definition in ["check", "network", "cache", "issues", "registry", "git-remotes"] {
+    for definition in ["check", "network", "cache", "issues", "dispatch", "dispatch-target", "registry", "git-remotes"]
+    {
         for key in known["$defs"][definition]["properties"].as_object().unwrap().keys() {
             let is_told = all.contains(&format!("{key} = ")) || readme().contains(&format!("`{key}`"));
             assert!(is_told, "`{key}` of `{definition}`");
@@ -220,8 +221,15 @@ fn every_variable_is_told() {
     // those of settings, which their descriptions name
     let text = schema(Which::Settings).to_string();
     for variable in quoted(&text).into_iter().filter(|word| word.starts_with("UPMON_")) {
-        let of_section =
-            ["UPMON_POLICY_", "UPMON_NETWORK_", "UPMON_CACHE_", "UPMON_ISSUES_", "UPMON_<ID>_", "UPMON_GIT_"];
+        let of_section = [
+            "UPMON_POLICY_",
+            "UPMON_NETWORK_",
+            "UPMON_CACHE_",
+            "UPMON_ISSUES_",
+            "UPMON_DISPATCH_",
+            "UPMON_<ID>_",
+            "UPMON_GIT_",
+        ];
         let is_told = told.contains(&variable)
             || of_section.iter().any(|start| variable.starts_with(start) && told.contains(start));
         assert!(is_told, "{variable}");

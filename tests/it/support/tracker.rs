@@ -109,7 +109,8 @@ impl Answers {
         let parts: Vec<&str> = path.split('/').collect();
         match (request.method.as_str(), parts.as_slice()) {
             ("GET", ["issues"]) => {
-                let is_asked = |issue: &&Value| has_label(issue, "upmon");
+                let by_label = request.url.query_pairs().any(|(name, _)| name == "labels");
+                let is_asked = |issue: &&Value| !by_label || has_label(issue, "upmon");
                 let listed = memory.issues.iter().filter(is_asked).cloned().collect();
                 let response = self.page(request, listed);
                 match &memory.link {
@@ -147,13 +148,14 @@ impl Answers {
             }
             ("PATCH", ["issues", number]) => {
                 let index: usize = number.parse::<usize>().expect("a number") - 1;
+                let drops_labels = memory.drops_labels;
                 let issue = &mut memory.issues[index];
                 for key in ["title", "body", "state"] {
                     if let Some(value) = body.get(key) {
                         issue[key] = value.clone();
                     }
                 }
-                if let Some(names) = body["labels"].as_array() {
+                if let Some(names) = body["labels"].as_array().filter(|_| !drops_labels) {
                     issue["labels"] = names.iter().map(|name| json!({ "name": name })).collect();
                 }
                 ResponseTemplate::new(200).set_body_json(issue.clone())
