@@ -3,6 +3,7 @@
 //! Everything works without a file. A section is one table in `config/`, one line in `SettingsTable` and one in
 //! [`Settings`]; its environment variables and its JSON Schema follow from the table.
 
+mod badges;
 mod dispatch;
 mod issues;
 mod network;
@@ -17,12 +18,14 @@ use std::sync::Arc;
 use crate::document::{Environment, FileError, Placed, Problem, Source, Table, Wrong, read_table, read_toml, table};
 use crate::pin::manifest::Manifest;
 use crate::policy::{Policies, Severity};
+use badges::BadgesTable;
 use dispatch::DispatchTable;
 use issues::IssuesTable;
 use network::{CacheTable, NetworkTable};
 use policy::{NamedPolicies, PolicyTable, RuleTable};
 use registries::RegistriesTable;
 
+pub use badges::BadgeSettings;
 pub use dispatch::{Approval, DispatchSettings, Kind, RecordPlace, Target};
 pub use issues::{IssueSettings, Mode, Repository};
 pub use network::{CacheSettings, NetworkSettings};
@@ -35,7 +38,7 @@ pub const DEFAULT_NAME: &str = "upmon.toml";
 table! {
     /// The settings of upmon, in an optional `upmon.toml` beside the pins.
     #[schemars(rename = "settings", title = "upmon settings")]
-    struct SettingsTable later ["badges", "server"] {
+    struct SettingsTable later ["server"] {
         /// The policy of every pin that nothing sends elsewhere.
         #[schemars(extend("default" = {}), extend("examples" = [{ "minor": "notice", "due-after": "30d" }]))]
         policy = "policy": PolicyTable,
@@ -60,6 +63,9 @@ table! {
         /// Issues on GitHub that `upmon issues` keeps true.
         #[schemars(extend("default" = {}), extend("examples" = [{ "threshold": "error", "mode": "rollup" }]))]
         issues = "issues": IssuesTable,
+        /// Badges that `upmon badge` keeps true.
+        #[schemars(extend("default" = {}), extend("examples" = [{ "out": "badges" }]))]
+        badges = "badges": BadgesTable,
         /// What `upmon dispatch` starts.
         #[schemars(extend("default" = {}), extend("examples" = [{ "approval": "always" }]))]
         dispatch = "dispatch": DispatchTable,
@@ -89,6 +95,7 @@ pub(crate) fn variables() -> Vec<(&'static str, &'static str, String)> {
         .chain(of("cache", CacheTable::variables(CACHE)))
         .chain(of("check", CheckTable::variables(CHECK)))
         .chain(of("issues", IssuesTable::variables(ISSUES)))
+        .chain(of("badges", BadgesTable::variables(BADGES)))
         .chain(of("dispatch", DispatchTable::variables(DISPATCH)))
         .collect()
 }
@@ -98,6 +105,7 @@ const NETWORK: &str = "UPMON_NETWORK";
 const CACHE: &str = "UPMON_CACHE";
 const CHECK: &str = "UPMON_CHECK";
 const ISSUES: &str = "UPMON_ISSUES";
+const BADGES: &str = "UPMON_BADGES";
 const DISPATCH: &str = "UPMON_DISPATCH";
 
 /// What the command line says about settings.
@@ -126,6 +134,10 @@ pub struct Settings {
     pub allow_unknown: bool,
     /// Which findings get an issue, and where.
     pub issues: IssueSettings,
+    /// Whether the file has the section for issues, so that `run` keeps them.
+    pub has_issues: bool,
+    /// Where badges are kept, and how they look.
+    pub badges: BadgeSettings,
     /// What is started, by what, and in which order.
     pub dispatch: DispatchSettings,
     /// The file and where each rule's globs stand in it, in the order of `policies.rules`.
@@ -222,6 +234,7 @@ fn merge(
     let network = table.network.cloned().unwrap_or_default().merge(file, environment);
     let cache = table.cache.cloned().unwrap_or_default().merge(file, environment);
     let issues = table.issues.cloned().unwrap_or_default().merge(environment);
+    let badges = table.badges.cloned().unwrap_or_default().merge(file, environment);
     let dispatch = table.dispatch.cloned().unwrap_or_default().merge(file, environment, problems);
     let named = table.policies.cloned().unwrap_or_default();
     let rules = table.rules.cloned().unwrap_or_default();
@@ -234,6 +247,8 @@ fn merge(
         fail_on: check.fail_on.cloned(),
         allow_unknown: check.allow_unknown.cloned().unwrap_or_default(),
         issues,
+        has_issues: table.issues.get().is_some(),
+        badges,
         dispatch,
         rules: Some((Arc::clone(source), places)),
     }

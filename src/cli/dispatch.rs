@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::action::Done;
 use super::setup::{Setup, SetupArgs};
 use super::{Failure, Global, forge, output};
 use crate::config::{Flags, RecordPlace, Repository};
@@ -45,7 +46,7 @@ pub(super) struct DispatchArgs {
     setup: SetupArgs,
 }
 
-fn timeout(text: &str) -> Result<Duration, String> {
+pub(super) fn timeout(text: &str) -> Result<Duration, String> {
     let expected = Timeout::expected().unwrap_or_default();
     Timeout::from_text(text)
         .map(|Timeout(time)| time)
@@ -90,14 +91,7 @@ pub(super) fn run(global: &Global, arguments: &DispatchArgs) -> Result<ExitCode,
     };
     forge::access(settings.dispatch.targets[0].repository.clone(), settings.dispatch.pace)?;
     let report = setup.report(arguments.report.as_deref(), global)?;
-    let (plan, failures) = carry_out(&report, &setup, &order)?;
-    output::print(told(&plan, arguments.dry_run).as_bytes())?;
-    if !failures.is_empty() && !arguments.dry_run {
-        let lines: Vec<String> = failures.iter().map(|failure| format!("error: {failure}")).collect();
-        return Err(Failure::Action(lines.join("\n")));
-    }
-    let is_unknown = report.summary.unknown > 0 && !settings.allow_unknown;
-    Ok(if is_unknown { ExitCode::Unknown } else { ExitCode::Success })
+    carry_out(&report, &setup, &order)?.ended(&report, &setup)
 }
 
 /// Targets have to be there before anybody is asked.
@@ -113,8 +107,18 @@ fn check_retries(retries: &[(String, String)], setup: &Setup) -> Result<(), Fail
     Err(Failure::Usage(format!("error: no dispatch target is called `{}`\nhint: {hint}", escape::terminal(unknown))))
 }
 
-/// Plans, and carries the plan out unless it is only to be seen. The answer is the plan, and what could not be done.
-pub(super) fn carry_out(report: &Report, setup: &Setup, order: &Order<'_>) -> Result<(Plan, Vec<String>), Failure> {
+/// Plans, and carries the plan out unless it is only to be seen.
+pub(super) fn carry_out(report: &Report, setup: &Setup, order: &Order<'_>) -> Result<Done, Failure> {
+    let (plan, failures) = planned(report, setup, order)?;
+    output::print(told(&plan, order.dry_run).as_bytes())?;
+    let due = plan.layers.iter().map(Vec::len).sum::<usize>();
+    let waiting = plan.held.iter().filter(|held| !held.why.is_quiet()).count();
+    let summary = format!("{due} due, {} under way, {waiting} held", plan.running.len());
+    Ok(Done { summary, failures: if order.dry_run { Vec::new() } else { failures } })
+}
+
+/// The plan, carried out unless it is only to be seen, and what could not be done.
+fn planned(report: &Report, setup: &Setup, order: &Order<'_>) -> Result<(Plan, Vec<String>), Failure> {
     let settings = &setup.settings;
     let with_issues = needs_issues(report, &settings.dispatch);
     let repository = match settings.dispatch.targets.first() {
@@ -204,7 +208,7 @@ fn check_used(plan: &Plan, retries: &[(String, String)]) -> Result<(), Failure> 
 }
 
 /// The plan as JSON, or what a person should know beside what was done.
-pub(super) fn told(plan: &Plan, dry_run: bool) -> String {
+fn told(plan: &Plan, dry_run: bool) -> String {
     if dry_run {
         let json = serde_json::to_string_pretty(plan).expect("a plan is plain data");
         return format!("{}\n", escape::json(json));

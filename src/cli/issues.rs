@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::action::Done;
 use super::setup::{Setup, SetupArgs};
 use super::{Failure, Global, forge, output};
 use crate::config::{Flags, Repository};
 use crate::dispatch;
 use crate::error::ExitCode;
-use crate::http::options::Options;
-use crate::report::{Report, escape};
+use crate::report::{Report, escape, words};
 use crate::tracker::github::{Access, Github, TrackerError};
 use crate::tracker::{Plan, plan_with};
 
@@ -36,40 +36,37 @@ pub(super) struct IssuesArgs {
 pub(super) fn run(global: &Global, arguments: &IssuesArgs) -> Result<ExitCode, Failure> {
     let flags = Flags { allow_unknown: arguments.allow_unknown, ..Flags::default() };
     let setup = Setup::for_report(global, &arguments.setup, flags, arguments.report.as_deref())?;
-    let settings = &setup.settings;
-    let repository = forge::repository(arguments.repository.as_ref(), settings)?;
-    let access = forge::access(repository, settings.issues.pace)?;
+    let access = access(arguments.repository.as_ref(), &setup)?;
     let report = setup.report(arguments.report.as_deref(), global)?;
-    let options = setup.http_options();
-    let failures = setup.wait(act(&report, access, options, arguments.dry_run, &setup))??;
-    if !failures.is_empty() {
-        let told: Vec<String> = failures.iter().map(|failure| format!("error: {failure}")).collect();
-        return Err(Failure::Action(told.join("\n")));
-    }
-    let is_unknown = report.summary.unknown > 0 && !setup.settings.allow_unknown;
-    Ok(if is_unknown { ExitCode::Unknown } else { ExitCode::Success })
+    carry_out(&report, &setup, access, arguments.dry_run)?.ended(&report, &setup)
 }
 
-/// Plans, and carries the plan out unless it is only to be seen. The answer is what could not be done.
-async fn act(
-    report: &Report,
-    access: Access,
-    options: &Options,
-    dry_run: bool,
-    setup: &Setup,
-) -> Result<Vec<TrackerError>, Failure> {
-    let mut github = Github::new(access, options).map_err(|error| Failure::Usage(format!("error: {error}")))?;
+/// The way to the repository of the issues.
+pub(super) fn access(repository: Option<&Repository>, setup: &Setup) -> Result<Access, Failure> {
+    let settings = &setup.settings;
+    forge::access(forge::repository(repository, settings)?, settings.issues.pace)
+}
+
+/// Plans, and carries the plan out unless it is only to be seen.
+pub(super) fn carry_out(report: &Report, setup: &Setup, access: Access, dry_run: bool) -> Result<Done, Failure> {
+    setup.wait(act(report, setup, access, dry_run))?
+}
+
+async fn act(report: &Report, setup: &Setup, access: Access, dry_run: bool) -> Result<Done, Failure> {
+    let github = Github::new(access, setup.http_options());
+    let mut github = github.map_err(|error| Failure::Usage(format!("error: {error}")))?;
     let snapshot = github.snapshot().await.map_err(|error| nothing_done(&error))?;
     let approvals = dispatch::approvals(report, &setup.settings.dispatch);
     let plan = plan_with(report, &snapshot, &setup.settings.issues, &approvals, setup.now());
+    let count = words::counted(plan.changes.len() as u64, "change");
     if dry_run {
         let json = serde_json::to_string_pretty(&plan).expect("a plan is plain data");
         output::print(format!("{}\n", escape::json(json)).as_bytes())?;
-        return Ok(Vec::new());
+        return Ok(Done { summary: format!("{count} planned"), failures: Vec::new() });
     }
     let failures = github.carry_out(&plan, &mut |done| drop(output::print(format!("{done}\n").as_bytes()))).await;
     output::print(beside(&plan).as_bytes())?;
-    Ok(failures)
+    Ok(Done { summary: count, failures: failures.iter().map(TrackerError::to_string).collect() })
 }
 
 fn nothing_done(error: &TrackerError) -> Failure {

@@ -4,6 +4,7 @@
 //! [`Failure`] with exit code 2 and a message that names the place and the remedy; what can be wrong with the world is
 //! part of the report.
 
+mod action;
 mod badge;
 mod check;
 mod completions;
@@ -16,6 +17,7 @@ mod issues;
 mod man;
 mod network;
 mod output;
+mod run;
 mod schema;
 mod setup;
 
@@ -49,7 +51,7 @@ Exit codes:
     1  something is at or above --fail-on
     2  the command line, the pins or the settings are wrong
     3  something is unknown (--allow-unknown turns this into 0)
-    4  an action could not be carried out
+    4  an action could not be carried out; this outranks 1 and 3
   130  ended by Ctrl-C
 
 Every setting can also come from upmon.toml or from the environment; a flag beats the environment, which beats the file.";
@@ -103,6 +105,8 @@ enum Command {
     Badge(badge::BadgeArgs),
     /// Open, update and close issues on GitHub, so that they say what the report says
     Issues(issues::IssuesArgs),
+    /// Check every pin once, then do everything that the settings ask for: issues, badges, rebuilds
+    Run(run::RunArgs),
     /// Start rebuilds on GitHub for packages that are behind, each version once
     Dispatch(dispatch::DispatchArgs),
     /// Ask every registry once, and show what stands in the way: addresses, credentials, proxies, certificates, cache
@@ -162,6 +166,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Issues(arguments) => issues::run(&app.global, &arguments),
         Command::Dispatch(arguments) => dispatch::run(&app.global, &arguments),
         Command::Doctor(arguments) => doctor::run(&app.global, &arguments),
+        Command::Run(arguments) => run::run(&app.global, &arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),

@@ -14,11 +14,11 @@ use crate::support::runner::{Run, World};
 use crate::support::tracker::TOKEN;
 use stand_in::{Github, SHOP, Side};
 
-const REPORT: &str = "report.json";
-const RECORD: &str = "upmon-dispatches.json";
+pub(crate) const REPORT: &str = "report.json";
+pub(crate) const RECORD: &str = "upmon-dispatches.json";
 
 /// A target of each kind, the second behind the first.
-const SETTINGS: &str = r#"
+pub(crate) const SETTINGS: &str = r#"
 [issues]
 mode = "per-package"
 
@@ -44,7 +44,7 @@ fn sample() -> Report {
     serde_json::from_str(include_str!("../data/report/sample.json")).unwrap()
 }
 
-fn findings(ids: &[&str]) -> Vec<Finding> {
+pub(crate) fn findings(ids: &[&str]) -> Vec<Finding> {
     sample().findings.into_iter().filter(|finding| ids.contains(&finding.id.as_str())).collect()
 }
 
@@ -58,13 +58,13 @@ fn changed(id: &str, changes: &[(&str, Value)]) -> Finding {
 }
 
 /// A place to run in, and the GitHub it is about.
-struct Scene {
-    world: World,
-    github: Github,
+pub(crate) struct Scene {
+    pub(crate) world: World,
+    pub(crate) github: Github,
 }
 
 impl Scene {
-    async fn new(settings: &str, findings: Vec<Finding>) -> Self {
+    pub(crate) async fn new(settings: &str, findings: Vec<Finding>) -> Self {
         // a task that never waits runs out of tokio's budget, and then no server can be stopped
         tokio::task::yield_now().await;
         let scene = Self { world: World::new("{}").await, github: Github::start().await };
@@ -73,12 +73,12 @@ impl Scene {
         scene
     }
 
-    fn find(&self, findings: Vec<Finding>) {
+    pub(crate) fn find(&self, findings: Vec<Finding>) {
         let report = Report::new(findings, sample().generated_at);
         self.world.write(REPORT, &render(&report, Format::Json, &Options::default()));
     }
 
-    fn command(&self, command: &str, more: &[&str]) -> Command {
+    pub(crate) fn command(&self, command: &str, more: &[&str]) -> Command {
         let mut command = self.world.command(&[&[command, "--report", REPORT], more].concat());
         command.env("UPMON_GITHUB_API_URL", self.github.url()).env("GITHUB_TOKEN", TOKEN);
         command.env("GITHUB_REPOSITORY", SHOP).env("UPMON_ISSUES_PACE", "0s").env("UPMON_DISPATCH_PACE", "0s");
@@ -97,7 +97,7 @@ impl Scene {
     }
 
     /// Repository and correlation id of everything that was started.
-    fn starts(&self) -> Vec<(String, String)> {
+    pub(crate) fn starts(&self) -> Vec<(String, String)> {
         let memory = self.github.memory();
         let of = |start: &stand_in::Start| {
             let repository: Vec<&str> = start.path.split('/').take(2).collect();

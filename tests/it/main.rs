@@ -24,6 +24,7 @@ mod pypi;
 mod readme;
 mod report;
 mod rubygems;
+mod run;
 mod sarif;
 mod schema;
 mod support;

@@ -200,7 +200,8 @@ fn every_sample_of_settings_is_right_and_every_key_is_told() {
         settings(block);
     }
     let known = schema(Which::Settings);
-    for definition in ["check", "network", "cache", "issues", "dispatch", "dispatch-target", "registry", "git-remotes"]
+    for definition in
+        ["check", "network", "cache", "issues", "badges", "dispatch", "dispatch-target", "registry", "git-remotes"]
     {
         for key in known["$defs"][definition]["properties"].as_object().unwrap().keys() {
             let is_told = all.contains(&format!("{key} = ")) || readme().contains(&format!("`{key}`"));
@@ -226,6 +227,7 @@ fn every_variable_is_told() {
             "UPMON_NETWORK_",
             "UPMON_CACHE_",
             "UPMON_ISSUES_",
+            "UPMON_BADGES_",
             "UPMON_DISPATCH_",
             "UPMON_<ID>_",
             "UPMON_GIT_",

@@ -163,6 +163,7 @@ fn reader_and_schema_know_the_same_keys_of_settings() {
         ("[network]", "network"),
         ("[cache]", "cache"),
         ("[check]", "check"),
+        ("[badges]", "badges"),
         ("[dispatch]", "dispatch"),
         ("[dispatch.targets.x]", "dispatch-target"),
     ] {
