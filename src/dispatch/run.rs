@@ -1,6 +1,6 @@
 //! Carries a plan out: the intent is noted, the start is sent, the outcome is noted; then, with `--wait`, runs are followed.
 //!
-//! Whatever ends the process in between, the next run finds an intent without an outcome and [`refresh`]es it: it looks at
+//! Whatever ends the process in between, the next run finds an intent without an outcome, and [`Session::refresh`] looks at
 //! the server before it plans anything.
 
 use std::collections::BTreeSet;
