@@ -15,6 +15,7 @@
 pub mod badge;
 pub mod cli;
 pub mod config;
+pub mod dispatch;
 pub mod doctor;
 pub mod document;
 pub mod error;

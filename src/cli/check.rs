@@ -53,7 +53,7 @@ pub(super) fn run(global: &Global, arguments: &CheckArgs) -> Result<ExitCode, Fa
 }
 
 /// What the findings mean for a script: too severe outranks unknown.
-fn exit_code(report: &Report, settings: &Settings) -> ExitCode {
+pub(super) fn exit_code(report: &Report, settings: &Settings) -> ExitCode {
     if settings.fail_on.is_some_and(|severity| report.reaches(severity)) {
         ExitCode::FailOn
     } else if report.summary.unknown > 0 && !settings.allow_unknown {
@@ -63,7 +63,7 @@ fn exit_code(report: &Report, settings: &Settings) -> ExitCode {
     }
 }
 
-fn write_report(path: &Path, report: &Report) -> Result<(), Failure> {
+pub(super) fn write_report(path: &Path, report: &Report) -> Result<(), Failure> {
     let json = render(report, Format::Json, &Options::default());
     replace(path, json.as_bytes()).map_err(|error| {
         let hint = "the directory must exist and be writable";

@@ -4,18 +4,22 @@
 //! [`Failure`] with exit code 2 and a message that names the place and the remedy; what can be wrong with the world is
 //! part of the report.
 
+mod action;
 mod badge;
 mod check;
 mod completions;
 mod db;
+mod dispatch;
 mod doctor;
 mod explain;
+mod forge;
 mod github;
 mod issues;
 mod list;
 mod man;
 mod network;
 mod output;
+mod run;
 mod schema;
 mod serve;
 mod setup;
@@ -23,7 +27,7 @@ mod setup;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::error::ExitCode;
 
@@ -50,7 +54,7 @@ Exit codes:
     1  something is at or above --fail-on
     2  the command line, the pins or the settings are wrong
     3  something is unknown (--allow-unknown turns this into 0)
-    4  an action could not be carried out
+    4  an action could not be carried out; this outranks 1 and 3
   130  ended by Ctrl-C
 
 Every setting can also come from upmon.toml or from the environment; a flag beats the environment, which beats the file.";
@@ -106,6 +110,10 @@ enum Command {
     Badge(badge::BadgeArgs),
     /// Open, update and close issues on GitHub, so that they say what the report says
     Issues(issues::IssuesArgs),
+    /// Check every pin once, then do everything that the settings ask for: issues, badges, rebuilds
+    Run(run::RunArgs),
+    /// Start rebuilds on GitHub for packages that are behind, each version once
+    Dispatch(dispatch::DispatchArgs),
     /// Check on a schedule, remember what was found, and serve badges of it over HTTP
     Serve(serve::ServeArgs),
     /// Look after the database of `serve`
@@ -151,7 +159,11 @@ pub fn command() -> clap::Command {
 
 /// Runs a command line to its end.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let app = match App::try_parse_from(arguments) {
+    let parsed = App::command().try_get_matches_from(arguments).and_then(|matches| {
+        useless(&matches)?;
+        App::from_arg_matches(&matches)
+    });
+    let app = match parsed {
         Ok(app) => app,
         Err(error) => return usage(&error),
     };
@@ -163,9 +175,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::List(arguments) => list::run(&app.global, &arguments),
         Command::Badge(arguments) => badge::run(&app.global, &arguments),
         Command::Issues(arguments) => issues::run(&app.global, &arguments),
+        Command::Dispatch(arguments) => dispatch::run(&app.global, &arguments),
         Command::Serve(arguments) => serve::run(&app.global, &arguments),
         Command::Db(arguments) => db::run(&app.global, &arguments),
         Command::Doctor(arguments) => doctor::run(&app.global, &arguments),
+        Command::Run(arguments) => run::run(&app.global, &arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
@@ -174,6 +188,27 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         output::complain(&failure.to_string());
         failure.exit_code()
     })
+}
+
+/// Flags that say how registries are asked, beside a report that was made before. Their variables are for every command
+/// of a job, so they may stand.
+fn useless(matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+    const ASKING: [&str; 7] = ["as_of", "offline", "stale", "links", "cache_dir", "no_cache", "use_client_config"];
+    let Some((name, matches)) = matches.subcommand() else { return Ok(()) };
+    let is_said = |id: &str| {
+        matches.try_contains_id(id).is_ok() && matches.value_source(id) == Some(clap::parser::ValueSource::CommandLine)
+    };
+    // for issues it also tells which snoozes are over
+    let has_effect = |id: &str| id == "as_of" && name == "issues";
+    let Some(flag) = ASKING.into_iter().find(|id| is_said("report") && is_said(id) && !has_effect(id)) else {
+        return Ok(());
+    };
+    let flag = flag.replace('_', "-");
+    let message = format!("the argument '--report <FILE>' cannot be used with '--{flag}': nobody is asked");
+    let mut command = App::command();
+    command.build();
+    let of_command = command.find_subcommand_mut(name).expect("the command was found before");
+    Err(of_command.error(clap::error::ErrorKind::ArgumentConflict, message))
 }
 
 /// Help and version are no failure; a wrong command line is exit code 2.

@@ -1,5 +1,6 @@
 //! From arguments to everything a run needs: pins, settings, engine, runtime.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use crate::pin::Pin;
 use crate::pin::holdings::Holdings;
 use crate::pin::manifest::Manifest;
 use crate::registry::RegistryId;
-use crate::report::Report;
+use crate::report::{Report, file};
 
 /// Arguments of every command that asks registries.
 #[derive(Debug, Args)]
@@ -47,6 +48,8 @@ pub(super) struct Setup {
     pub(super) settings: Settings,
     pins: Vec<Pin>,
     now: DateTime<Utc>,
+    /// When the run began, whatever it judges as of.
+    began: DateTime<Utc>,
     as_of: bool,
     links: bool,
     network: Network,
@@ -62,9 +65,17 @@ impl Setup {
         Self::with(global, arguments, flags, Some(holdings.manifest))
     }
 
-    /// The same for who works from a report, and so needs no pins.
-    pub(super) fn without_pins(global: &Global, arguments: &SetupArgs, flags: Flags) -> Result<Self, Failure> {
-        Self::with(global, arguments, flags, None)
+    /// The same for who may work from a report that was made before, and so needs no pins.
+    pub(super) fn for_report(
+        global: &Global,
+        arguments: &SetupArgs,
+        flags: Flags,
+        report: Option<&Path>,
+    ) -> Result<Self, Failure> {
+        match report {
+            Some(_) => Self::with(global, arguments, flags, None),
+            None => Self::new(global, arguments, flags),
+        }
     }
 
     fn with(global: &Global, arguments: &SetupArgs, flags: Flags, manifest: Option<Manifest>) -> Result<Self, Failure> {
@@ -83,10 +94,12 @@ impl Setup {
         if arguments.stale {
             network.allow_stale();
         }
+        let began = now();
         Ok(Self {
             settings,
+            began,
             pins: manifest.map(|manifest| manifest.pins).unwrap_or_default(),
-            now: arguments.as_of.unwrap_or_else(now),
+            now: arguments.as_of.unwrap_or(began),
             as_of: arguments.as_of.is_some(),
             links: arguments.links,
             network,
@@ -138,9 +151,24 @@ impl Setup {
         report
     }
 
+    /// The report that was made before, or a new one over all pins.
+    pub(super) fn report(&self, made: Option<&Path>, global: &Global) -> Result<Report, Failure> {
+        match made {
+            Some(path) => {
+                file::read(path).map_err(|error| Failure::Usage(format!("error: {error}\nhint: {}", error.hint())))
+            }
+            None => self.check(&self.chosen(&[])?, global),
+        }
+    }
+
     /// The instant that the run judges as of.
     pub(super) const fn now(&self) -> DateTime<Utc> {
         self.now
+    }
+
+    /// When the run began, whatever it judges as of: for who writes down when something was done.
+    pub(super) const fn began(&self) -> DateTime<Utc> {
+        self.began
     }
 
     /// How the network is used, for who asks others than registries.

@@ -135,9 +135,9 @@ impl JsonSchema for NamedPolicies {
 pub(crate) struct Globs(Vec<Placed<GlobMatcher>>);
 
 impl Globs {
-    /// The globs, without their places.
+    /// The globs without their places.
     pub(super) fn matchers(self) -> Vec<GlobMatcher> {
-        self.0.into_iter().map(|Placed { value, .. }| value).collect()
+        self.0.into_iter().map(|glob| glob.value).collect()
     }
 }
 

@@ -201,6 +201,7 @@ fn bare(pin: &Pin) -> Finding {
         upstream: (pin.upstream != pin.package).then(|| pin.upstream.clone()),
         requirement: pin.requirement.clone(),
         confirmed_at: None,
+        dispatch: pin.dispatch.clone(),
     }
 }
 

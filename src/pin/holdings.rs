@@ -222,6 +222,7 @@ impl Gathering {
             channel: None,
             ignore: Vec::new(),
             policy: None,
+            dispatch: None,
             changelog: None,
             migration_guide: None,
             place: version.place,

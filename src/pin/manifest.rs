@@ -35,8 +35,15 @@ pub struct Manifest {
     /// The files of the project that hold more pins.
     pub(super) from: Vec<Placed<FromEntry>>,
     source: Arc<Source>,
-    /// Where pins name a policy, each with the name: the settings say which ones there are.
+    /// What pins name that the settings have.
+    named: Named,
+}
+
+/// Where pins name what the settings have, each with the name.
+#[derive(Debug, Clone, Default)]
+struct Named {
     policies: Vec<(String, Range<usize>)>,
+    targets: Vec<(String, Range<usize>)>,
 }
 
 impl Manifest {
@@ -54,14 +61,19 @@ impl Manifest {
     /// With everything that is wrong in it.
     pub fn parse(source: Source) -> Result<Self, Wrong> {
         let source = Arc::new(source);
-        let mut reader =
-            Reader { source: &source, pins: Vec::new(), from: Vec::new(), policies: Vec::new(), problems: Vec::new() };
+        let mut reader = Reader {
+            source: &source,
+            pins: Vec::new(),
+            from: Vec::new(),
+            named: Named::default(),
+            problems: Vec::new(),
+        };
         match read_json(&source) {
             Ok(root) => reader.root(&root),
             Err(problems) => reader.problems = problems,
         }
-        let Reader { pins, from, policies, problems, .. } = reader;
-        if problems.is_empty() { Ok(Self { pins, from, source, policies }) } else { Err(Wrong::new(source, problems)) }
+        let Reader { pins, from, named, problems, .. } = reader;
+        if problems.is_empty() { Ok(Self { pins, from, source, named }) } else { Err(Wrong::new(source, problems)) }
     }
 
     /// The file, for what is wrong about it beyond its own text.
@@ -69,30 +81,40 @@ impl Manifest {
         &self.source
     }
 
-    /// Checks that every policy that a pin names is one of those known.
+    /// Checks that every policy and every dispatch target that a pin names is one of those known.
     ///
     /// # Errors
     /// With the places of those that are not.
-    pub fn check_policies(&self, known: &[&str]) -> Result<(), Wrong> {
-        let unknown = self.policies.iter().filter(|(name, _)| !known.contains(&name.as_str()));
-        let problems: Vec<_> = unknown
-            .map(|(name, span)| {
-                let help = match nearest(name, known) {
-                    Some(word) => format!("did you mean `{word}`?"),
-                    None => format!("the settings have: {}", known.join(", ")),
-                };
-                Problem::new(span.clone(), format!("the settings have no policy `{name}`")).help(help)
-            })
+    pub fn check_names(&self, policies: &[&str], targets: &[&str]) -> Result<(), Wrong> {
+        let problems: Vec<_> = unknown("policy", &self.named.policies, policies)
+            .chain(unknown("dispatch target", &self.named.targets, targets))
             .collect();
         if problems.is_empty() { Ok(()) } else { Err(Wrong::new(Arc::clone(&self.source), problems)) }
     }
+}
+
+/// Names that the settings do not have.
+fn unknown<'a>(
+    what: &'a str,
+    named: &'a [(String, Range<usize>)],
+    known: &'a [&'a str],
+) -> impl Iterator<Item = Problem> + 'a {
+    let unknown = named.iter().filter(move |(name, _)| !known.contains(&name.as_str()));
+    unknown.map(move |(name, span)| {
+        let help = match nearest(name, known) {
+            Some(word) => format!("did you mean `{word}`?"),
+            None if known.is_empty() => "the settings have none".to_owned(),
+            None => format!("the settings have: {}", known.join(", ")),
+        };
+        Problem::new(span.clone(), format!("the settings have no {what} `{name}`")).help(help)
+    })
 }
 
 struct Reader<'a> {
     source: &'a Source,
     pins: Vec<Pin>,
     from: Vec<Placed<FromEntry>>,
-    policies: Vec<(String, Range<usize>)>,
+    named: Named,
     problems: Vec<Problem>,
 }
 
@@ -144,7 +166,9 @@ impl Reader<'_> {
         let tag = table.template(&mut self.problems);
         let upstream = self.upstream(registry, entry, &table)?;
         let version = table.version.placed()?;
-        self.policies.extend(table.policy.placed().map(|policy| (policy.value.0.clone(), policy.span.clone())));
+        let targets = table.dispatch.get().into_iter().flat_map(|targets| &targets.0);
+        self.named.targets.extend(targets.map(|target| (target.value.0.clone(), target.span.clone())));
+        self.named.policies.extend(table.policy.placed().map(|policy| (policy.value.0.clone(), policy.span.clone())));
         let address = |url: &HttpUrl| url.0.clone();
         Some(Pin {
             group: group.to_owned(),
@@ -161,6 +185,7 @@ impl Reader<'_> {
             channel: text(&table.channel),
             ignore: table.ignores(),
             policy: text(&table.policy),
+            dispatch: table.targets(),
             changelog: table.changelog.get().map(address),
             migration_guide: table.migration_guide.get().map(address),
             requirements: table.requirement.placed().map(|requirement| self.written(requirement)).into_iter().collect(),

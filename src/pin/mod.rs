@@ -124,6 +124,8 @@ pub struct Pin {
     pub ignore: Vec<Ignore>,
     /// The policy named in the pin itself.
     pub policy: Option<String>,
+    /// The dispatch targets named in the pin itself, which then has no others.
+    pub dispatch: Option<Vec<String>>,
     /// An address that upstream's facts do not give.
     pub changelog: Option<String>,
     /// Where the way across a major version is described.
@@ -171,6 +173,7 @@ impl Pin {
             channel: None,
             ignore: Vec::new(),
             policy: None,
+            dispatch: None,
             changelog: None,
             migration_guide: None,
             place: Place { file: "upstream-versions.json".into(), line: 1, column: 1, span: 0..0 },

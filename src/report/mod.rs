@@ -257,6 +257,9 @@ pub struct Finding {
     #[serde(default, with = "optional_seconds", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<DateTime<Utc>>")]
     pub confirmed_at: Option<DateTime<Utc>>,
+    /// The dispatch targets that the pin names, where it names any: then no others are started for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dispatch: Option<Vec<String>>,
 }
 
 /// The pinned release.

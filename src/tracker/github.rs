@@ -20,7 +20,10 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, sleep_until};
 use url::Url;
 
-use super::{Comment, Edit, Issue, IssueChange, LABEL, Label, NewIssue, Plan, Snapshot, has_label, plan};
+use super::marker::Section;
+use super::{
+    Approvals, Comment, Edit, Issue, IssueChange, LABEL, Label, NewIssue, Plan, Snapshot, has_label, plan_with,
+};
 use crate::config::{IssueSettings, Repository};
 use crate::http::client::bare;
 use crate::http::options::Options;
@@ -34,6 +37,10 @@ const PER_PAGE: usize = 100;
 
 /// No repository has more issues of ours; a server that never ends would otherwise never end.
 const MOST_PAGES: usize = 1_000;
+
+/// What a token lacks for which GitHub drops labels silently.
+const LABEL_RIGHTS: &str =
+    "the token may not set labels: it needs `issues: write`, of a person the role triage or more";
 
 /// How often a read is attempted.
 const ATTEMPTS: u32 = 3;
@@ -68,11 +75,25 @@ pub struct TrackerError {
     message: String,
     /// Whether nothing else should be attempted in this run.
     is_final: bool,
+    /// Whether it is certain that nothing was changed: the server said so, or was never reached.
+    is_refusal: bool,
+    /// Whether GitHub wants nothing more of us, whatever it is about: the token is not taken, or a limit is reached.
+    is_unwelcome: bool,
 }
 
 impl TrackerError {
-    fn last(message: impl Into<String>) -> Self {
-        Self { message: message.into(), is_final: true }
+    pub(crate) fn last(message: impl Into<String>) -> Self {
+        Self { message: message.into(), is_final: true, is_refusal: false, is_unwelcome: false }
+    }
+
+    /// Whether GitHub wants nothing more of us in this run, whatever it is about.
+    pub(crate) const fn is_unwelcome(&self) -> bool {
+        self.is_unwelcome
+    }
+
+    /// Whether it is certain that nothing was changed.
+    pub(crate) const fn is_refusal(&self) -> bool {
+        self.is_refusal
     }
 }
 
@@ -94,7 +115,7 @@ struct Call<'a> {
     what: String,
 }
 
-type Answer = http::Response<http_body_util::combinators::BoxBody<bytes::Bytes, octocrab::Error>>;
+pub(crate) type Answer = http::Response<http_body_util::combinators::BoxBody<bytes::Bytes, octocrab::Error>>;
 
 impl Github {
     /// A conversation in which nothing was said yet. Has to be called on the runtime that goes on to use it.
@@ -115,6 +136,11 @@ impl Github {
             OctocrabBuilder::new_empty().with_service(ReqwestConnector::new(client)).with_auth(AuthState::None).build();
         let octocrab = built.map_err(|error| failed(&error))?;
         Ok(Self { octocrab, access, authorization, next_write: None })
+    }
+
+    /// The repository of the issues.
+    pub(crate) const fn repository(&self) -> &Repository {
+        &self.access.repository
     }
 
     /// Everything that a plan has to know.
@@ -148,10 +174,11 @@ impl Github {
         &self,
         report: &Report,
         settings: &IssueSettings,
+        approvals: &Approvals,
         now: DateTime<Utc>,
     ) -> Result<Plan, TrackerError> {
         let mut snapshot = self.snapshot().await?;
-        let first = plan(report, &snapshot, settings, now);
+        let first = plan_with(report, &snapshot, settings, approvals, now);
         if !first.changes.iter().any(|change| matches!(change, IssueChange::Create(_))) {
             return Ok(first);
         }
@@ -160,7 +187,7 @@ impl Github {
             return Ok(first);
         }
         snapshot.issues.extend(unlisted);
-        Ok(plan(report, &snapshot, settings, now))
+        Ok(plan_with(report, &snapshot, settings, approvals, now))
     }
 
     /// Issues of ours that the list by label does not show yet, as after a run that was killed a moment ago: among the
@@ -168,7 +195,7 @@ impl Github {
     async fn unlisted(&self, snapshot: &Snapshot) -> Result<Vec<Issue>, TrackerError> {
         let what = "listing the newest issues";
         let query = format!("issues?state=all&sort=created&direction=desc&per_page={PER_PAGE}");
-        let mut found = self.page::<ListedIssue>(&self.url(&query), what).await?.items;
+        let mut found = self.get::<Page<ListedIssue>>(&self.url(&query), what).await?.items;
         let known: HashSet<u64> = snapshot.issues.iter().map(|issue| issue.number).collect();
         let mut last = found.iter().map(|issue| issue.number).chain(known.iter().copied()).max().unwrap_or(0);
         let end = last + MOST_UNLISTED;
@@ -206,11 +233,14 @@ impl Github {
 
     /// Carries a plan out. `tell` hears of every change that was done; what could not be done is the answer.
     pub async fn carry_out(&mut self, plan: &Plan, tell: &mut dyn FnMut(&str)) -> Vec<TrackerError> {
+        if let Err(failure) = self.adopt(plan).await {
+            return vec![failure];
+        }
         let mut failures = Vec::new();
         for (index, change) in plan.changes.iter().enumerate() {
             match self.change(change).await {
                 Ok(done) => tell(&done),
-                Err(TrackerError { message, is_final: true }) => {
+                Err(TrackerError { message, is_final: true, .. }) => {
                     let left = plan.changes.len() - index;
                     failures
                         .push(TrackerError::last(format!("{message}; stopped with {left} of the changes not done")));
@@ -220,6 +250,50 @@ impl Github {
             }
         }
         failures
+    }
+
+    /// Looks, before any issue is created, for one about the same that lacks the label by which issues are listed: an
+    /// earlier run may not have been allowed to set it, or somebody took it away. A second one would be a duplicate.
+    async fn adopt(&mut self, plan: &Plan) -> Result<(), TrackerError> {
+        let new = |change: &IssueChange| match change {
+            IssueChange::Create(new) => Some(new.id.clone()),
+            _ => None,
+        };
+        let ids: HashSet<String> = plan.changes.iter().filter_map(new).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let newest = format!("issues?state=all&sort=created&direction=desc&per_page={PER_PAGE}");
+        let page: Page<ListedIssue> = self.get(&self.url(&newest), "listing the newest issues").await?;
+        let unlabelled = page.items.into_iter().filter(|issue| !issue.labels.iter().any(|label| label.is(LABEL)));
+        for issue in unlabelled.filter_map(ListedIssue::into_issue) {
+            let is_asked = |id: &String| Section::find(&issue.body).is_some_and(|section| section.id == *id);
+            if let Some(id) = ids.iter().find(|id| is_asked(id)) {
+                return Err(self.label_again(&issue, id).await);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives an issue of ours its label back. Nothing else is done in such a run: the next one finds the issue.
+    async fn label_again(&mut self, issue: &Issue, id: &str) -> TrackerError {
+        let number = issue.number;
+        let what = format!("giving issue {number} about `{}` the label `{LABEL}`", shown(id));
+        let labels: Vec<&str> = issue.labels.iter().map(String::as_str).chain([LABEL]).collect();
+        let tried: Result<ListedIssue, TrackerError> = async {
+            let url = self.url(&format!("issues/{number}"));
+            let answer = self.send(Method::PATCH, url, &json!({ "labels": labels }), &what).await?;
+            self.read(self.expect(answer, &what, true).await?, &what).await
+        }
+        .await;
+        match tried {
+            Ok(issue) if issue.labels.iter().any(|label| label.is(LABEL)) => TrackerError::last(format!(
+                "issue {number} about `{}` had lost the label `{LABEL}` and has it again; run this once more",
+                shown(id)
+            )),
+            Ok(_) => TrackerError::last(format!("{what}: GitHub did not take it; {LABEL_RIGHTS}")),
+            Err(error) => TrackerError::last(format!("{error}; {LABEL_RIGHTS}")),
+        }
     }
 
     async fn change(&mut self, change: &IssueChange) -> Result<String, TrackerError> {
@@ -260,8 +334,8 @@ impl Github {
         // GitHub drops labels silently where a token may not set them: https://docs.github.com/rest/issues/issues#create-an-issue
         if !made.labels.iter().any(|label| label.is(LABEL)) {
             let number = made.number;
-            let why = "without the label by which the next run would find it: the token may not set labels";
-            return Err(TrackerError::last(format!("{what}: issue {number} was made {why}")));
+            let why = "without the label by which the next run would find it";
+            return Err(TrackerError::last(format!("{what}: issue {number} was made {why}; {LABEL_RIGHTS}")));
         }
         Ok(format!("created #{} about {}", made.number, shown(&new.id)))
     }
@@ -307,11 +381,16 @@ impl Github {
 
     /// Every page of a list.
     async fn all<T: DeserializeOwned>(&self, path: &str, what: &str) -> Result<Vec<T>, TrackerError> {
+        self.pages(self.url(path), what).await
+    }
+
+    /// Every page of a list, from the address of its first one.
+    pub(crate) async fn pages<T: DeserializeOwned>(&self, first: String, what: &str) -> Result<Vec<T>, TrackerError> {
         let mut items = Vec::new();
-        let mut url = self.url(path);
+        let mut url = first;
         let mut announced = 1;
         for pages in 1..=MOST_PAGES {
-            let page: Page<T> = self.page(&url, what).await?;
+            let page: Page<T> = self.get(&url, what).await?;
             announced = announced.max(page.number_of_pages().map_or(1, |pages| pages as usize));
             let is_empty = page.items.is_empty();
             items.extend(page.items);
@@ -325,7 +404,8 @@ impl Github {
         Err(TrackerError::last(format!("{what}: the list ended before the {announced} pages that were announced")))
     }
 
-    async fn page<T: DeserializeOwned>(&self, url: &str, what: &str) -> Result<Page<T>, TrackerError> {
+    /// A read, which is repeated where a moment may help.
+    pub(crate) async fn get<T: FromResponse>(&self, url: &str, what: &str) -> Result<T, TrackerError> {
         let answer = self.ask(url, what).await?;
         let answer = self.expect(answer, what, true).await?;
         self.read(answer, what).await
@@ -354,16 +434,31 @@ impl Github {
     }
 
     fn url(&self, path: &str) -> String {
+        self.address(&self.access.repository, path)
+    }
+
+    /// The address of something of a repository, ours or another one.
+    pub(crate) fn address(&self, repository: &Repository, path: &str) -> String {
         let base = self.access.url.as_str().trim_end_matches('/');
-        format!("{base}/repos/{}/{path}", self.access.repository)
+        format!("{base}/repos/{repository}/{path}")
+    }
+
+    async fn write(&mut self, method: Method, path: &str, body: &Value, what: &str) -> Result<Answer, TrackerError> {
+        self.send(method, self.url(path), body, what).await
     }
 
     /// A write, not before the pause after the last one is over.
-    async fn write(&mut self, method: Method, path: &str, body: &Value, what: &str) -> Result<Answer, TrackerError> {
+    pub(crate) async fn send(
+        &mut self,
+        method: Method,
+        url: String,
+        body: &Value,
+        what: &str,
+    ) -> Result<Answer, TrackerError> {
         if let Some(next) = self.next_write {
             sleep_until(next).await;
         }
-        let call = Call { method, url: self.url(path), body: Some(body), what: what.to_owned() };
+        let call = Call { method, url, body: Some(body), what: what.to_owned() };
         let answer = self.call(&call).await;
         self.next_write = Some(Instant::now() + self.access.pace);
         answer
@@ -375,15 +470,17 @@ impl Github {
             .uri(&call.url)
             .header(ACCEPT, "application/vnd.github+json")
             .header(AUTHORIZATION, self.authorization.clone());
-        let failed =
-            |error: octocrab::Error| TrackerError::last(format!("{}: {}", call.what, self.harmless(&cause(&error))));
+        let failed = |error: octocrab::Error| TrackerError {
+            is_refusal: is_unreached(&error),
+            ..TrackerError::last(format!("{}: {}", call.what, self.harmless(&cause(&error))))
+        };
         let request = self.octocrab.build_request(request, call.body).map_err(failed)?;
         tracing::debug!(method = %call.method, url = %call.url, "asking GitHub");
         self.octocrab.execute(request).await.map_err(failed)
     }
 
     /// The answer, if it is one of success.
-    async fn expect(&self, answer: Answer, what: &str, is_final: bool) -> Result<Answer, TrackerError> {
+    pub(crate) async fn expect(&self, answer: Answer, what: &str, is_final: bool) -> Result<Answer, TrackerError> {
         let status = answer.status();
         if status.is_success() {
             return Ok(answer);
@@ -393,7 +490,14 @@ impl Github {
         Err(self.refused(status, &headers, &text, what, is_final))
     }
 
-    fn refused(&self, status: StatusCode, headers: &HeaderMap, text: &str, what: &str, is_final: bool) -> TrackerError {
+    pub(crate) fn refused(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        text: &str,
+        what: &str,
+        is_final: bool,
+    ) -> TrackerError {
         #[derive(Deserialize)]
         struct Refusal {
             message: String,
@@ -404,17 +508,21 @@ impl Github {
         let stops = status.is_server_error()
             || status.is_redirection()
             || matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS);
-        TrackerError { message, is_final: is_final || stops }
+        let is_refusal = status.is_redirection() || (status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT);
+        let is_limit = !wait(headers).is_empty() || text.contains("rate limit");
+        let is_unwelcome = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS)
+            || (status == StatusCode::FORBIDDEN && is_limit);
+        TrackerError { message, is_final: is_final || stops, is_refusal, is_unwelcome }
     }
 
-    async fn read<T: FromResponse>(&self, answer: Answer, what: &str) -> Result<T, TrackerError> {
+    pub(crate) async fn read<T: FromResponse>(&self, answer: Answer, what: &str) -> Result<T, TrackerError> {
         let unreadable = |error: octocrab::Error| {
             TrackerError::last(format!("{what}: the answer cannot be read: {}", self.harmless(&cause(&error))))
         };
         T::from_response(answer).await.map_err(unreadable)
     }
 
-    async fn text(&self, answer: Answer, what: &str) -> Result<String, TrackerError> {
+    pub(crate) async fn text(&self, answer: Answer, what: &str) -> Result<String, TrackerError> {
         let unreadable = |error: octocrab::Error| {
             TrackerError::last(format!("{what}: the answer cannot be read: {}", self.harmless(&cause(&error))))
         };
@@ -428,7 +536,12 @@ impl Github {
     }
 }
 
-fn shown(id: &str) -> String {
+/// Whether the server was never reached, so that nothing was done there.
+fn is_unreached(error: &octocrab::Error) -> bool {
+    matches!(error, octocrab::Error::Reqwest { source, .. } if source.is_connect())
+}
+
+pub(crate) fn shown(id: &str) -> String {
     escape::terminal(&id.chars().take(LONGEST_MESSAGE).collect::<String>())
 }
 

@@ -111,6 +111,18 @@ struct Page<'a> {
     command: String,
     target: String,
     links: Vec<Link<'a>>,
+    ask: Option<Ask>,
+}
+
+/// A box with which a person approves the newest version.
+#[derive(Serialize)]
+pub(crate) struct Ask {
+    /// What is started then.
+    pub(crate) targets: String,
+    /// `x` where it is ticked, else a space.
+    pub(crate) tick: &'static str,
+    /// What tells it from other boxes, and its version from others.
+    pub(crate) key: String,
 }
 
 #[derive(Serialize)]
@@ -127,8 +139,8 @@ struct Link<'a> {
 
 /// Our part of a package's issue, in at most `room` characters: links go first, then notices. `None` where not even the
 /// rest has room.
-pub(crate) fn issue(finding: &Finding, state: &State, room: usize) -> Option<String> {
-    let mut page = Page::of(finding);
+pub(crate) fn issue(finding: &Finding, state: &State, ask: Option<Ask>, room: usize) -> Option<String> {
+    let mut page = Page { ask, ..Page::of(finding) };
     let shown = |page: &Page<'_>| {
         let text = enclose(&finding.id, state, &render("issue", page));
         (size(&text) <= room).then_some(text)
@@ -180,6 +192,7 @@ impl<'a> Page<'a> {
             command: target.and_then(|target| command(finding, &target.version)).unwrap_or_default(),
             target: target.map(|target| words::label(&target.version).into_owned()).unwrap_or_default(),
             links: links(finding),
+            ask: None,
         }
     }
 }

@@ -62,6 +62,7 @@ fn pin(registry: RegistryId, version: &str, base: &Url) -> Pin {
         channel: None,
         ignore: Vec::new(),
         policy: None,
+        dispatch: None,
         changelog: None,
         migration_guide: None,
         place: Place { file: PathBuf::from("upstream-versions.json"), line: 1, column: 1, span: 0..0 },

@@ -248,8 +248,17 @@ async fn a_token_that_may_not_set_labels_makes_no_second_issue() {
         |name: &&str| Label { name: (*name).to_owned(), color: "ededed".to_owned(), description: String::new() };
     scene.github.change(|shop| shop.labels = labels.iter().map(label).collect());
     let run = scene.run(&[]).ended(4);
-    assert!(run.stderr.contains("the token may not set labels"), "{run:?}");
-    assert_eq!(scene.github.shop().issues.len(), 1);
+    assert!(run.stderr.contains("the token may not set labels: it needs `issues: write`"), "{run:?}");
+    for _ in 0..2 {
+        let run = scene.run(&[]).ended(4);
+        assert!(run.stderr.contains("giving issue 1 about"), "{run:?}");
+        assert_eq!(scene.github.shop().issues.len(), 1);
+    }
+    scene.github.state().rights.write_labels = true;
+    let run = scene.run(&[]).ended(4);
+    assert!(run.stderr.contains("has it again; run this once more"), "{run:?}");
+    scene.run(&[]).ended(0);
+    assert_eq!(scene.github.shop().issues.len(), 6);
 }
 
 #[tokio::test(flavor = "multi_thread")]

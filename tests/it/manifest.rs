@@ -141,7 +141,10 @@ const WRONG: &[(&str, &str)] = &[
     (r#"{ "rust": { "a": "1\u202e0" } }"#, "1:18: `version` holds the hidden character U+202E"),
     (r#"{ "rust": { "a": {} } }"#, "1:18: `version` is missing from `a`"),
     (r#"{ "rust": { "a": { "versoin": "1" } } }"#, "1:20: unknown key `versoin`"),
-    (r#"{ "rust": { "a": { "version": "1", "dispatch": {} } } }"#, "1:36: unknown key `dispatch`"),
+    (
+        r#"{ "rust": { "a": { "version": "1", "dispatch": {} } } }"#,
+        "1:48: `dispatch` must be the name of a dispatch target or a list of names, not an object",
+    ),
     (
         r#"{ "rust": { "a": { "version": "1", "prereleases": "yes" } } }"#,
         "1:51: `prereleases` must be `true` or `false`, not a string",
@@ -296,7 +299,7 @@ fn all_mistakes_are_told_in_one_go_in_the_order_of_the_file() {
     3 |     "tokio": { "versoin": "1.40.0" },
       :                ^^^^^^^^^
       `----
-     help: did you mean `version`? the keys here are version, registry, package, url, strategy, branch, tag, scheme, requirement, prereleases, channel, ignore, policy, changelog, migration_guide
+     help: did you mean `version`? the keys here are version, registry, package, url, strategy, branch, tag, scheme, requirement, prereleases, channel, ignore, policy, changelog, migration_guide, dispatch
 
      x `serde` must be a version as a string, or an object with a `version`, not a number
       ,-[pins.json:4:14]
@@ -348,7 +351,7 @@ fn a_typing_error_shows_the_nearest_key_and_the_others() {
     1 | { "npm": { "next": { "version": "15.0.0", "chanel": "canary" } } }
       :                                           ^^^^^^^^
       `----
-     help: did you mean `channel`? the keys here are version, registry, package, url, strategy, branch, tag, scheme, requirement, prereleases, channel, ignore, policy, changelog, migration_guide
+     help: did you mean `channel`? the keys here are version, registry, package, url, strategy, branch, tag, scheme, requirement, prereleases, channel, ignore, policy, changelog, migration_guide, dispatch
     "##);
 }
 

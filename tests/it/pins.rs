@@ -22,6 +22,7 @@ pub(crate) fn pin(registry: RegistryId, package: &str, version: &str) -> Pin {
         channel: None,
         ignore: Vec::new(),
         policy: None,
+        dispatch: None,
         changelog: None,
         migration_guide: None,
         place: Place { file: "upstream-versions.json".into(), line: 1, column: 1, span: 0..0 },

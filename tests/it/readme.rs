@@ -200,7 +200,19 @@ fn every_sample_of_settings_is_right_and_every_key_is_told() {
         settings(block);
     }
     let known = schema(Which::Settings);
-    for definition in ["check", "network", "cache", "issues", "server", "schedule", "registry", "git-remotes"] {
+    for definition in [
+        "check",
+        "network",
+        "cache",
+        "issues",
+        "badges",
+        "dispatch",
+        "dispatch-target",
+        "server",
+        "schedule",
+        "registry",
+        "git-remotes",
+    ] {
         for key in known["$defs"][definition]["properties"].as_object().unwrap().keys() {
             let is_told = all.contains(&format!("{key} = ")) || readme().contains(&format!("`{key}`"));
             assert!(is_told, "`{key}` of `{definition}`");
@@ -226,6 +238,8 @@ fn every_variable_is_told() {
             "UPMON_CACHE_",
             "UPMON_ISSUES_",
             "UPMON_SERVER_",
+            "UPMON_BADGES_",
+            "UPMON_DISPATCH_",
             "UPMON_<ID>_",
             "UPMON_GIT_",
         ];

@@ -23,8 +23,8 @@ use upmon::policy::Policies;
 use upmon::registry::{Query, Registry, RegistryId};
 use upmon::release::ReleaseSet;
 use upmon::report::{Finding, Report};
-use upmon::tracker::SNOOZED;
 use upmon::tracker::github::{Access, Github};
+use upmon::tracker::{Approvals, SNOOZED};
 
 use crate::github::state::Issue;
 use crate::github::{Asked, GitHub, SHOP, TOKEN};
@@ -291,13 +291,13 @@ async fn a_year_of_nights_is_quiet_and_true() {
         let now = night(number);
         let report = world.report(now).await;
         let (before, asked) = (about(&github), github.state().asked.len());
-        let plan = tracker.plan(&report, &settings, now).await.unwrap();
+        let plan = tracker.plan(&report, &settings, &Approvals::new(), now).await.unwrap();
         let failures = tracker.carry_out(&plan, &mut |_| {}).await;
         assert_eq!(failures, Vec::new(), "night {number}");
         let after = about(&github);
         check_night(&report, &before, &after, &github);
         if number % 7 == 0 {
-            let again = tracker.plan(&report, &settings, now).await.unwrap();
+            let again = tracker.plan(&report, &settings, &Approvals::new(), now).await.unwrap();
             assert_eq!(again.changes, Vec::new(), "night {number}: a second run writes");
         }
         let writes: Vec<Asked> =
