@@ -17,6 +17,7 @@ mod schedule;
 mod secrets;
 pub mod store;
 mod view;
+mod webhook;
 mod worker;
 
 use std::net::SocketAddr;
@@ -31,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::ServerSettings;
+use crate::pin::Pin;
 use crate::report::escape;
 use store::{Database, Lane, Learned, Scope, Store, StoreError};
 use view::{Age, View};
@@ -39,11 +41,11 @@ pub use secrets::Secrets;
 
 /// The engine as the service sees it. The command line makes one from pins and settings.
 pub trait Check: Send + Sync {
-    /// The ids of all pins, in the order of their file, which is read anew.
+    /// All pins, in the order of their file, which is read anew.
     ///
     /// # Errors
     /// With what is wrong with the file.
-    fn pins(&self) -> Result<Vec<String>, String>;
+    fn pins(&self) -> Result<Vec<Pin>, String>;
 
     /// Checks the pins of a scope that there are. An urgent check asks upstream also what it asked a moment ago.
     ///
@@ -89,6 +91,8 @@ struct Service {
     view: RwLock<Arc<View>>,
     /// Something may be in the queue.
     wake: Notify,
+    /// Something may have been delivered.
+    delivered: Notify,
     /// The service has been told to end.
     stop: CancellationToken,
 }
@@ -135,8 +139,10 @@ pub async fn serve(
     let store = Store::open(&database).await?;
     let view = RwLock::new(Arc::new(View::load(&store).await?));
     let stop = CancellationToken::new();
-    let (counts, wake) = (metrics::Counts::default(), Notify::new());
-    let service = Arc::new(Service { settings, secrets, counts, store, checker, view, wake, stop: stop.clone() });
+    let counts = metrics::Counts::default();
+    let (wake, delivered) = (Notify::new(), Notify::new());
+    let service = Service { settings, secrets, counts, store, checker, view, wake, delivered, stop: stop.clone() };
+    let service = Arc::new(service);
     let tasks = TaskTracker::new();
     tasks.spawn(signals(stop.clone()));
     for lane in Lane::BOTH {
@@ -145,6 +151,8 @@ pub async fn serve(
     }
     let scheduled = Arc::clone(&service);
     tasks.spawn(async move { schedule::run(&scheduled).await });
+    let sorted = Arc::clone(&service);
+    tasks.spawn(async move { webhook::sort::run(&sorted).await });
     let kept = Arc::clone(&service);
     tasks.spawn(async move { upkeep(&kept).await });
     announce(listener.local_addr().unwrap_or(address));
