@@ -37,7 +37,7 @@ use crate::report::escape;
 use store::{Database, Lane, Learned, Scope, Store, StoreError};
 use view::{Age, View};
 
-pub use secrets::Secrets;
+pub use secrets::{Secrets, sign};
 
 /// The engine as the service sees it. The command line makes one from pins and settings.
 pub trait Check: Send + Sync {

@@ -129,7 +129,7 @@ fn paths(schemas: &mut Schemas) -> Value {
             "404": schemas.refused("There is no such pin.") })),
         "/api/v1/deliveries": get("What forges and others told, latest first.", &[
             ("query", "before", "Only what came before this time.", false),
-            ("query", "limit", "The most deliveries to tell, from 1 to 500; 100 where this is missing.", false),
+            ("query", "limit", "How many deliveries to tell, from 1 to 500 and 100 where this is missing; those of the same millisecond as the last are told as well.", false),
         ], &json!({ "200": schemas.json::<Deliveries>("The deliveries."),
             "400": schemas.refused("The question is wrong.") })),
         "/webhooks/github": post("Takes an event of GitHub.", &[], &delivered),

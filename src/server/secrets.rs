@@ -40,6 +40,13 @@ impl Secrets {
     }
 }
 
+/// The signature of a text, as GitHub sends it in `X-Hub-Signature-256`.
+pub fn sign(secret: &str, text: &[u8]) -> String {
+    let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
+    let bytes = mac.chain_update(text).finalize().into_bytes();
+    bytes.iter().fold("sha256=".to_owned(), |digits, byte| format!("{digits}{byte:02x}"))
+}
+
 /// The bytes of a SHA-256 in hexadecimal digits.
 fn hexadecimal(text: &str) -> Option<[u8; 32]> {
     let digits = text.as_bytes();
@@ -79,6 +86,7 @@ mod tests {
         for wrong in ["", "7", &right[..62], &longer, &right.replace('e', "g"), &right.replacen('7', "8", 1)] {
             assert!(!secrets(&[ours]).signed(b"Hello, World!", wrong), "{wrong}");
         }
+        assert_eq!(sign(ours, b"Hello, World!"), format!("sha256={right}"));
         assert!(!secrets(&[]).signed(b"Hello, World!", right));
         assert!(!secrets(&["another"]).signed(b"Hello, World!", right));
     }

@@ -38,7 +38,7 @@ pub struct Received {
 const COPY: TimeDelta = TimeDelta::hours(1);
 
 /// The most deliveries that are looked at together.
-const BATCH: i64 = 500;
+pub const BATCH: usize = 500;
 
 impl Store {
     /// Takes a delivery; `false` for one that came before.
@@ -71,7 +71,7 @@ impl Store {
         let rows: Vec<(String, String, String, String)> = sqlx::query_as(
             "SELECT id, event, digest, concern FROM deliveries WHERE sorted_at IS NULL ORDER BY received_at, id LIMIT $1",
         )
-        .bind(BATCH)
+        .bind(i64::try_from(BATCH).unwrap_or(i64::MAX))
         .fetch_all(&self.pool)
         .await
         .attempted("look for deliveries")?;
@@ -106,17 +106,20 @@ impl Store {
         transaction.commit().await.attempted(attempted)
     }
 
-    /// The deliveries that came before an instant, latest first.
+    /// The deliveries that came before an instant, latest first: as many as are wanted, and those that came in the same
+    /// millisecond as the last of them, so that none is missed between two pages.
     ///
     /// # Errors
     /// When the database fails, or holds one that this version did not write.
     pub async fn deliveries(&self, before: DateTime<Utc>, most: u32) -> Result<Vec<Received>, StoreError> {
         let rows: Vec<Row> = sqlx::query_as(
             "SELECT id, event, received_at, sorted_at, pins FROM deliveries WHERE received_at < $1 \
-             ORDER BY received_at DESC, id DESC LIMIT $2",
+             AND received_at >= COALESCE((SELECT last.received_at FROM deliveries AS last \
+             WHERE last.received_at < $1 ORDER BY last.received_at DESC LIMIT 1 OFFSET $2), 0) \
+             ORDER BY received_at DESC, id DESC",
         )
         .bind(millis(before))
-        .bind(i64::from(most))
+        .bind(i64::from(most.saturating_sub(1)))
         .fetch_all(&self.pool)
         .await
         .attempted("read deliveries")?;

@@ -29,7 +29,7 @@ use url::Url;
 use crate::http::shown;
 use crate::report::escape;
 
-pub use deliveries::{Delivery, Received};
+pub use deliveries::{BATCH, Delivery, Received};
 pub use findings::{Change, Known, Learned, Outcome};
 pub use jobs::{Cause, Job, Lane, Scope};
 

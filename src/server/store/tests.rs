@@ -258,8 +258,11 @@ async fn a_delivery_is_taken_once_under_its_id_and_for_an_hour_under_its_digest(
         assert!(!receive("two", "x", 3_599).await);
         assert!(receive("two", "x", 3_600).await);
         assert!(receive("three", "y", 2).await);
+        assert!(receive("four", "z", 3_600).await);
+        // both of one millisecond are on one page
+        assert_eq!(store.deliveries(at(9_000), 1).await.unwrap().len(), 2);
         let told: Vec<_> = store.unsorted().await.unwrap().into_iter().map(|delivery| delivery.id).collect();
-        assert_eq!(told, ["one", "three", "two"]);
+        assert_eq!(told, ["one", "three", "four", "two"]);
     }
 }
 
@@ -279,6 +282,8 @@ async fn deliveries_are_sorted_once_and_together_lead_to_one_check() {
         assert_eq!(scopes, [(Cause::Webhook, &Scope::Some(pins(&["a/b", "a/c"])))]);
         store.sort(&[("three".to_owned(), Vec::new())], at(7)).await.unwrap();
         assert_eq!(store.depth().await.unwrap(), 1);
+        let page = async |most| store.deliveries(at(3), most).await.unwrap().len();
+        assert_eq!((page(1).await, page(2).await, page(3).await, page(4).await), (1, 2, 3, 3));
         let told = store.deliveries(at(2), 10).await.unwrap();
         let told: Vec<_> = told.iter().map(|one| (one.id.as_str(), one.sorted_at, one.pins.len())).collect();
         assert_eq!(told, [("two", Some(at(5)), 1), ("one", Some(at(5)), 2)]);

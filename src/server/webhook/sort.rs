@@ -8,35 +8,38 @@ use crate::pin::Pin;
 use crate::report::escape;
 use crate::server::Service;
 use crate::server::clock::now;
-use crate::server::store::{Delivery, StoreError};
+use crate::server::store::{BATCH, Delivery, StoreError};
 use crate::server::view::View;
 
 /// How often deliveries are looked for when nobody says that there are some: another replica may have ended with them.
 const LOOK: Duration = Duration::from_secs(5);
+
+/// How long deliveries that come together are gathered: a release is told of by several events within a moment, and one
+/// check answers them all.
+const GATHER: Duration = Duration::from_millis(250);
 
 /// Sorts deliveries until the service ends.
 pub(in crate::server) async fn run(service: &Service) {
     while !service.stop.is_cancelled() {
         let wake = service.delivered.notified();
         match step(service).await {
-            Ok(true) => continue,
-            // nothing is there, or another replica was faster
-            Ok(false) | Err(StoreError::LeaseLost) => {}
+            // there was nothing, it was done, or another replica was faster; what came meanwhile has left its word
+            Ok(()) | Err(StoreError::LeaseLost) => {}
             Err(error) => tracing::error!("{}", escape::terminal(&error.to_string())),
         }
         tokio::select! {
-            () = wake => {}
+            () = wake => tokio::time::sleep(GATHER).await,
             () = tokio::time::sleep(LOOK) => {}
             () = service.stop.cancelled() => {}
         }
     }
 }
 
-/// Sorts what there is now; whether there was something.
-async fn step(service: &Service) -> Result<bool, StoreError> {
+/// Sorts what there is now.
+async fn step(service: &Service) -> Result<(), StoreError> {
     let deliveries = service.store.unsorted().await?;
     if deliveries.is_empty() {
-        return Ok(false);
+        return Ok(());
     }
     let checker = Arc::clone(&service.checker);
     let pins = tokio::task::spawn_blocking(move || checker.pins()).await.unwrap_or_else(|_| Err("it panicked".into()));
@@ -44,7 +47,7 @@ async fn step(service: &Service) -> Result<bool, StoreError> {
         Ok(pins) => pins,
         Err(fault) => {
             tracing::error!("deliveries wait for the pins: {}", escape::terminal(&fault));
-            return Ok(false);
+            return Ok(());
         }
     };
     let view = service.view();
@@ -54,7 +57,11 @@ async fn step(service: &Service) -> Result<bool, StoreError> {
     let pins = sorted.iter().map(|(_, pins)| pins.len()).sum::<usize>();
     tracing::info!(deliveries = sorted.len(), pins, "sorted deliveries");
     service.wake.notify_waiters();
-    Ok(true)
+    if deliveries.len() >= BATCH {
+        // there may be more
+        service.delivered.notify_one();
+    }
+    Ok(())
 }
 
 fn concerned(delivery: &Delivery, pins: &[Pin], view: &View) -> Vec<String> {

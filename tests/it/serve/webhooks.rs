@@ -6,9 +6,8 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::thread;
 use std::time::Duration;
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
-use sha2::Sha256;
+use upmon::server::sign;
 
 use super::service::{Answer, Service};
 use crate::cli::world::small_with;
@@ -36,9 +35,7 @@ fn event(name: &str) -> String {
 }
 
 fn signature(secret: &str, text: &str) -> String {
-    let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap().chain_update(text);
-    let digits: Vec<String> = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256={}", digits.concat())
+    sign(secret, text.as_bytes())
 }
 
 /// Sends an event to an address, signed with a text that may not be its own.
@@ -179,6 +176,32 @@ async fn a_sender_of_ones_own_signs_its_time_as_well() {
     let sorted = sorted(&service);
     assert_eq!(sorted.len(), 2);
     assert!(sorted.iter().all(|delivery| delivery["pins"] == json!(["git/octo"])), "{sorted:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sample_shows_whether_the_way_and_the_secret_are_right() {
+    let (world, service) = offline().await;
+    let url = format!("http://{}/webhooks/github", service.address);
+    let pong = world.run(&["webhook", "test", &url]).ended(0);
+    assert_eq!(pong.stdout, format!("{url} answered 200 OK {{\"status\":\"pong\"}}\n"));
+    for event in ["release", "push"] {
+        let run =
+            world.run(&["webhook", "test", &url, "--event", event, "--repository", "octo-org/octo-repo"]).ended(0);
+        assert!(run.stdout.contains("answered 202 Accepted"), "{run:?}");
+    }
+    let sorted = sorted(&service);
+    assert_eq!(sorted.len(), 2);
+    assert!(sorted.iter().all(|delivery| delivery["pins"] == json!(["git/octo"])), "{sorted:?}");
+    let world = world.with("UPMON_SERVER_WEBHOOK_SECRET", "another-secret-another");
+    let refused = world.run(&["webhook", "test", &url]).ended(4);
+    assert!(refused.stdout.contains("answered 401 Unauthorized"), "{refused:?}");
+    drop(service);
+    let with_password = url.replace("http://", "http://ann:s3cr3t@");
+    let gone = world.run(&["webhook", "test", &with_password]).ended(4);
+    assert!(gone.stderr.contains(&format!("cannot send an event to `{url}`")), "{gone:?}");
+    assert!(!gone.stderr.contains("s3cr3t@"), "{gone:?}");
+    let world = world.with("UPMON_SERVER_WEBHOOK_SECRET", None);
+    assert!(world.run(&["webhook", "test", &url]).ended(2).stderr.contains("there is no secret to sign with"));
 }
 
 /// Every delivery, page by page.
