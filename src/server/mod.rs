@@ -27,7 +27,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -36,6 +36,7 @@ use crate::pin::Pin;
 use crate::report::escape;
 use store::{Database, Lane, Learned, Scope, Store, StoreError};
 use view::{Age, View};
+use webhook::take::{MOST, Taking};
 
 pub use secrets::{Secrets, sign};
 
@@ -91,6 +92,8 @@ struct Service {
     view: RwLock<Arc<View>>,
     /// Something may be in the queue.
     wake: Notify,
+    /// To where deliveries are written.
+    deliveries: mpsc::Sender<Taking>,
     /// Something may have been delivered.
     delivered: Notify,
     /// The service has been told to end.
@@ -141,8 +144,12 @@ pub async fn serve(
     let stop = CancellationToken::new();
     let counts = metrics::Counts::default();
     let (wake, delivered) = (Notify::new(), Notify::new());
-    let service = Service { settings, secrets, counts, store, checker, view, wake, delivered, stop: stop.clone() };
+    let (deliveries, taken) = mpsc::channel(MOST);
+    let ends = stop.clone();
+    let service = Service { settings, secrets, counts, store, checker, view, wake, deliveries, delivered, stop: ends };
     let service = Arc::new(service);
+    let taking = Arc::clone(&service);
+    let writer = tokio::spawn(async move { webhook::take::run(&taking, taken).await });
     let tasks = TaskTracker::new();
     tasks.spawn(signals(stop.clone()));
     for lane in Lane::BOTH {
@@ -157,6 +164,8 @@ pub async fn serve(
     tasks.spawn(async move { upkeep(&kept).await });
     announce(listener.local_addr().unwrap_or(address));
     http::run(&service, listener).await;
+    // only requests deliver, and the last of them is answered
+    writer.abort();
     tasks.close();
     // each task ends by itself within the time that it may take; this is for one that hangs
     let _ = tokio::time::timeout(service.settings.drain + Duration::from_secs(2), tasks.wait()).await;

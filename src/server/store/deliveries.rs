@@ -2,6 +2,7 @@
 //! that it is known when it comes again.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::AnyConnection;
 
 use super::{Attempted as _, Cause, Scope, Store, StoreError, instant, jobs, millis};
 
@@ -41,26 +42,18 @@ const COPY: TimeDelta = TimeDelta::hours(1);
 pub const BATCH: usize = 500;
 
 impl Store {
-    /// Takes a delivery; `false` for one that came before.
+    /// Takes deliveries together. The answer says of each whether it is new; `false` for one that came before.
     ///
     /// # Errors
-    /// When the database fails; then it was not taken.
-    pub async fn receive(&self, delivery: &Delivery, now: DateTime<Utc>) -> Result<bool, StoreError> {
-        let taken = sqlx::query(
-            "INSERT INTO deliveries (id, event, received_at, digest, concern) SELECT $1, $2, $3, $4, $5 \
-             WHERE NOT EXISTS (SELECT 1 FROM deliveries WHERE digest = $4 AND received_at > $6) \
-             ON CONFLICT (id) DO NOTHING",
-        )
-        .bind(&delivery.id)
-        .bind(&delivery.event)
-        .bind(millis(now))
-        .bind(&delivery.digest)
-        .bind(&delivery.concern)
-        .bind(millis(now - COPY))
-        .execute(&self.pool)
-        .await
-        .attempted("take a delivery")?;
-        Ok(taken.rows_affected() == 1)
+    /// When the database fails; then none of them was taken.
+    pub async fn receive(&self, deliveries: &[Delivery], now: DateTime<Utc>) -> Result<Vec<bool>, StoreError> {
+        let mut transaction = self.begin().await?;
+        let mut are_new = Vec::with_capacity(deliveries.len());
+        for delivery in deliveries {
+            are_new.push(insert(&mut transaction, delivery, now).await?);
+        }
+        transaction.commit().await.attempted("take a delivery")?;
+        Ok(are_new)
     }
 
     /// Deliveries that nobody has looked at, oldest first.
@@ -125,6 +118,24 @@ impl Store {
         .attempted("read deliveries")?;
         rows.into_iter().map(received).collect()
     }
+}
+
+async fn insert(connection: &mut AnyConnection, delivery: &Delivery, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    let taken = sqlx::query(
+        "INSERT INTO deliveries (id, event, received_at, digest, concern) SELECT $1, $2, $3, $4, $5 \
+         WHERE NOT EXISTS (SELECT 1 FROM deliveries WHERE digest = $4 AND received_at > $6) \
+         ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(&delivery.id)
+    .bind(&delivery.event)
+    .bind(millis(now))
+    .bind(&delivery.digest)
+    .bind(&delivery.concern)
+    .bind(millis(now - COPY))
+    .execute(connection)
+    .await
+    .attempted("take a delivery")?;
+    Ok(taken.rows_affected() == 1)
 }
 
 /// Id, event, when it came, when it was sorted, pins.

@@ -252,7 +252,7 @@ fn delivery(id: &str, digest: &str) -> Delivery {
 async fn a_delivery_is_taken_once_under_its_id_and_for_an_hour_under_its_digest() {
     for place in places().await {
         let store = &place.store;
-        let receive = async |id, digest, seconds| store.receive(&delivery(id, digest), at(seconds)).await.unwrap();
+        let receive = async |id, digest, seconds| store.receive(&[delivery(id, digest)], at(seconds)).await.unwrap()[0];
         assert!(receive("one", "x", 0).await);
         assert!(!receive("one", "y", 1).await);
         assert!(!receive("two", "x", 3_599).await);
@@ -271,7 +271,7 @@ async fn deliveries_are_sorted_once_and_together_lead_to_one_check() {
     for place in places().await {
         let store = &place.store;
         for (id, seconds) in [("one", 0), ("two", 1), ("three", 2)] {
-            assert!(store.receive(&delivery(id, id), at(seconds)).await.unwrap());
+            assert_eq!(store.receive(&[delivery(id, id)], at(seconds)).await.unwrap(), [true]);
         }
         let pins = |ids: &[&str]| -> Vec<String> { ids.iter().map(|id| (*id).to_owned()).collect() };
         let both = [("one".to_owned(), pins(&["a/b", "a/c"])), ("two".to_owned(), pins(&["a/b"]))];
@@ -287,7 +287,8 @@ async fn deliveries_are_sorted_once_and_together_lead_to_one_check() {
         let told = store.deliveries(at(2), 10).await.unwrap();
         let told: Vec<_> = told.iter().map(|one| (one.id.as_str(), one.sorted_at, one.pins.len())).collect();
         assert_eq!(told, [("two", Some(at(5)), 1), ("one", Some(at(5)), 2)]);
-        assert!(store.receive(&delivery("four", "4"), at(8)).await.unwrap());
+        let together = [delivery("four", "4"), delivery("four", "5"), delivery("five", "4")];
+        assert_eq!(store.receive(&together, at(8)).await.unwrap(), [true, false, false]);
         assert_eq!(store.drop_before(at(9)).await.unwrap(), 3);
         assert_eq!(store.unsorted().await.unwrap().len(), 1);
     }

@@ -3,6 +3,7 @@
 
 mod event;
 pub(super) mod sort;
+pub(super) mod take;
 
 use std::sync::Arc;
 
@@ -11,12 +12,12 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Response, StatusCode};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 use super::clock::now;
 use super::routes::{answer, refusal};
 use super::store::Delivery;
 use super::{Service, fingerprint};
-use crate::report::escape;
 
 pub(super) use event::Concern;
 
@@ -143,16 +144,12 @@ async fn receive(
 ) -> Result<Told, Refusal> {
     let concern = serde_json::to_string(concern).expect("a concern has only text keys and serialises");
     let delivery = Delivery { id, event: event.to_owned(), digest, concern };
-    match service.store.receive(&delivery, now()).await {
-        Ok(true) => {
-            service.delivered.notify_one();
-            Ok(Told::Accepted)
-        }
-        Ok(false) => Ok(Told::CameBefore),
-        Err(error) => {
-            tracing::error!("{}", escape::terminal(&error.to_string()));
-            Err((StatusCode::SERVICE_UNAVAILABLE, "the database did not take it; deliver it again"))
-        }
+    let (answer, is_new) = oneshot::channel();
+    let _ = service.deliveries.send((delivery, answer)).await;
+    match is_new.await {
+        Ok(Some(true)) => Ok(Told::Accepted),
+        Ok(Some(false)) => Ok(Told::CameBefore),
+        Ok(None) | Err(_) => Err((StatusCode::SERVICE_UNAVAILABLE, "the database did not take it; deliver it again")),
     }
 }
 
