@@ -174,7 +174,7 @@ pub async fn serve(
     Ok(())
 }
 
-/// Ends the service at the first signal, and the process at the second.
+/// Ends the service at the first signal; all that follows has an end of its own.
 async fn signals(stop: CancellationToken) {
     tokio::select! {
         () = signal() => {}

@@ -1,5 +1,5 @@
 //! What the store promises, on a SQLite file; and on the PostgreSQL database that `UPMON_TEST_POSTGRES` names, whose
-//! tables are emptied, where that is set (`tests/real/run postgres` sets it).
+//! tables are emptied, where that is set.
 
 use chrono::TimeDelta;
 use tempfile::TempDir;
