@@ -23,6 +23,7 @@ mod run;
 mod schema;
 mod serve;
 mod setup;
+mod webhook;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -118,6 +119,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Look after the database of `serve`
     Db(db::DbArgs),
+    /// Try the webhooks of `serve`
+    Webhook(webhook::WebhookArgs),
     /// Ask every registry once, and show what stands in the way: addresses, credentials, proxies, certificates, cache
     Doctor(doctor::DoctorArgs),
     /// Print the JSON Schema of the pins, the settings or the report
@@ -178,6 +181,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Dispatch(arguments) => dispatch::run(&app.global, &arguments),
         Command::Serve(arguments) => serve::run(&app.global, &arguments),
         Command::Db(arguments) => db::run(&app.global, &arguments),
+        Command::Webhook(arguments) => webhook::run(&app.global, &arguments),
         Command::Doctor(arguments) => doctor::run(&app.global, &arguments),
         Command::Run(arguments) => run::run(&app.global, &arguments),
         Command::Schema(arguments) => schema::run(&arguments),

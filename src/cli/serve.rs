@@ -61,11 +61,17 @@ pub(super) fn database(settings: &Settings) -> Result<Database, Failure> {
 /// What strangers have to prove that they know: of each, the variable comes before the file that the settings name.
 fn secrets(settings: &ServerSettings) -> Result<Secrets, Failure> {
     let tokens = read_secrets("UPMON_SERVER_TOKEN", settings.token_file.as_deref())?;
+    let webhook = webhook_secrets(settings)?;
     match <[SecretString; 1]>::try_from(tokens) {
-        Ok([token]) => Ok(Secrets { token: Some(token) }),
-        Err(tokens) if tokens.is_empty() => Ok(Secrets { token: None }),
+        Ok([token]) => Ok(Secrets { token: Some(token), webhook }),
+        Err(tokens) if tokens.is_empty() => Ok(Secrets { token: None, webhook }),
         Err(_) => Err(Failure::Usage("error: there is more than one token; a token holds no white space".to_owned())),
     }
+}
+
+/// With what events are signed.
+pub(super) fn webhook_secrets(settings: &ServerSettings) -> Result<Vec<SecretString>, Failure> {
+    read_secrets("UPMON_SERVER_WEBHOOK_SECRET", settings.webhook_secret_file.as_deref())
 }
 
 /// Secrets have no white space in them, so several may stand in a row.
@@ -132,8 +138,8 @@ impl Checks {
 }
 
 impl Check for Checks {
-    fn pins(&self) -> Result<Vec<String>, String> {
-        Ok(self.read()?.iter().map(Pin::id).collect())
+    fn pins(&self) -> Result<Vec<Pin>, String> {
+        self.read()
     }
 
     fn check<'a>(&'a self, scope: &'a Scope, is_urgent: bool) -> BoxFuture<'a, Result<Learned, String>> {

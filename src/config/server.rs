@@ -14,7 +14,9 @@ use globset::GlobMatcher;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::policy::Globs;
-use crate::document::{Count, Environment, FilePath, FromText, Lapse, Placed, Refusal, Table, Term, Timeout, table};
+use crate::document::{
+    Bytes, Count, Environment, FilePath, FromText, Lapse, Placed, Refusal, Table, Term, Timeout, table,
+};
 
 table! {
     /// How `upmon serve` runs.
@@ -47,6 +49,14 @@ table! {
         /// file. `UPMON_SERVER_TOKEN` beats it. Default: none, and nobody may.
         #[schemars(example = &"/run/secrets/upmon-token")]
         token_file = "token-file": FilePath,
+        /// The file that holds the secrets with which events are signed, one a line, so that one can follow another; a
+        /// relative path is meant from the settings file. `UPMON_SERVER_WEBHOOK_SECRET` beats it. Default: none, and no
+        /// event is taken.
+        #[schemars(example = &"/run/secrets/upmon-webhook")]
+        webhook_secret_file = "webhook-secret-file": FilePath,
+        /// The largest body of an event. GitHub sends up to 25 MB, mostly some kilobytes.
+        #[schemars(extend("default" = "5 MiB"), example = &"25 MiB")]
+        max_body = "max-body": Bytes,
         /// When pins are checked. Default: all of them every hour.
         #[schemars(extend("examples" = [[{ "cron": "0 6 * * MON-FRI", "time-zone": "Europe/Vienna" }]]))]
         #[schemars(extend("default" = [{ "cron": "17 * * * *", "jitter": "5m" }]))]
@@ -184,6 +194,10 @@ pub struct ServerSettings {
     pub keep: TimeDelta,
     /// The file that holds the token of those who may ask for a check.
     pub token_file: Option<PathBuf>,
+    /// The file that holds the secrets with which events are signed.
+    pub webhook_secret_file: Option<PathBuf>,
+    /// The largest body of an event, in bytes.
+    pub max_body: usize,
     /// When pins are checked.
     pub schedules: Vec<ScheduleSettings>,
 }
@@ -212,6 +226,8 @@ impl Default for ServerSettings {
             stale_after: TimeDelta::hours(24),
             keep: TimeDelta::days(365),
             token_file: None,
+            webhook_secret_file: None,
+            max_body: 5 << 20,
             schedules: vec![ScheduleSettings::hourly()],
         }
     }
@@ -229,6 +245,7 @@ impl ServerTable {
     pub(super) fn merge(mut self, file: &Path, environment: &mut Environment<'_>) -> ServerSettings {
         self.database = self.database.map(|path| path.beside(file));
         self.token_file = self.token_file.map(|path| path.beside(file));
+        self.webhook_secret_file = self.webhook_secret_file.map(|path| path.beside(file));
         self.overlay(super::SERVER, environment);
         let defaults = ServerSettings::default();
         let schedules = self.schedules.cloned().map(|schedules| schedules.into_iter().filter_map(schedule).collect());
@@ -241,6 +258,11 @@ impl ServerTable {
             stale_after: self.stale_after.cloned().map_or(defaults.stale_after, |Term(term)| term),
             keep: self.keep.cloned().map_or(defaults.keep, |Term(term)| term),
             token_file: self.token_file.cloned().map(|FilePath(path)| path),
+            webhook_secret_file: self.webhook_secret_file.cloned().map(|FilePath(path)| path),
+            max_body: self
+                .max_body
+                .cloned()
+                .map_or(defaults.max_body, |Bytes(bytes)| usize::try_from(bytes).unwrap_or(usize::MAX)),
             schedules: schedules.unwrap_or(defaults.schedules),
         }
     }

@@ -39,7 +39,7 @@ use self::address::{Remote, Way};
 use self::bounds::Bounds;
 use self::conversation::Conversation;
 use self::failure::{Cause, Failure, quote};
-pub use self::forge::compare;
+pub use self::forge::{compare, place};
 pub use self::login::{Login, Logins};
 use self::memory::{Memory, Remembered};
 use super::{Query, Registry, RegistryId};

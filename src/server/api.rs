@@ -1,20 +1,22 @@
 //! `/api/v1`: what is known as JSON, and a check on request. `openapi` describes it from the same types.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::header::WWW_AUTHENTICATE;
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Service;
 use super::clock::now;
 use super::routes::{answer, asked, kept, refusal, tagged};
-use super::store::{Cause, Known, Scope};
+use super::store::{Cause, Known, Received, Scope};
 use super::view::Age;
+use crate::pin::Pin;
 use crate::report::{Finding, Format, Options, escape, render};
 
 /// Whoever keeps an answer asks whether it still holds.
@@ -56,6 +58,28 @@ pub(super) struct History {
     pub(super) changes: Vec<Changed>,
     /// `before` of the page behind this one; `null` where there is none.
     pub(super) next: Option<String>,
+}
+
+/// Something that was told.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Told {
+    /// Its id, as the sender names it.
+    id: String,
+    /// The kind of event.
+    event: String,
+    /// When it came.
+    received_at: String,
+    /// When it was found out which pins it concerns; `null` while that is to come.
+    sorted_at: Option<String>,
+    /// Which those are, by id.
+    pins: Vec<String>,
+}
+
+/// What was told, latest first.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Deliveries {
+    /// The deliveries.
+    deliveries: Vec<Told>,
 }
 
 /// Which pins to check.
@@ -116,13 +140,11 @@ pub(super) async fn package(
 pub(super) async fn history(State(service): State<Arc<Service>>, uri: Uri, headers: HeaderMap) -> Response<Body> {
     let wrong = |message| refusal(StatusCode::BAD_REQUEST, message);
     let Some(id) = asked(&uri, "id") else { return wrong("`id` is missing: `group/package`") };
-    let before = asked(&uri, "before").map(|text| DateTime::parse_from_rfc3339(&text).map(|at| at.to_utc()));
-    let Ok(before) = before.transpose() else { return wrong("`before` is not a time such as 2026-11-20T06:00:00Z") };
-    let limit = asked(&uri, "limit").map_or(Ok(PAGE), |text| text.parse());
-    let Some(limit) = limit.ok().filter(|limit| (1..=LONGEST_PAGE).contains(limit)) else {
-        return wrong("`limit` is not a whole number from 1 to 500");
+    let (before, limit) = match page(&uri) {
+        Ok(page) => page,
+        Err(message) => return wrong(message),
     };
-    match service.store.history(&id, before.unwrap_or_else(now), limit).await {
+    match service.store.history(&id, before, limit).await {
         Ok(changes) if changes.is_empty() && service.view().of(&id).is_none() => unknown_pin(),
         Ok(changes) => {
             let is_full = u32::try_from(changes.len()) == Ok(limit);
@@ -137,7 +159,34 @@ pub(super) async fn history(State(service): State<Arc<Service>>, uri: Uri, heade
     }
 }
 
-/// The changes that one answer holds, and the most that may be asked for.
+/// `GET /api/v1/deliveries?before=&limit=`.
+pub(super) async fn deliveries(State(service): State<Arc<Service>>, uri: Uri, headers: HeaderMap) -> Response<Body> {
+    let (before, limit) = match page(&uri) {
+        Ok(page) => page,
+        Err(message) => return refusal(StatusCode::BAD_REQUEST, message),
+    };
+    match service.store.deliveries(before, limit).await {
+        Ok(deliveries) => json(&Deliveries { deliveries: deliveries.into_iter().map(told).collect() }, &headers),
+        Err(error) => broken(&error.to_string()),
+    }
+}
+
+fn told(Received { id, event, received_at, sorted_at, pins }: Received) -> Told {
+    Told { id, event, received_at: exactly(received_at), sorted_at: sorted_at.map(exactly), pins }
+}
+
+/// `before` and `limit`.
+fn page(uri: &Uri) -> Result<(DateTime<Utc>, u32), &'static str> {
+    let before = asked(uri, "before").map(|text| DateTime::parse_from_rfc3339(&text).map(|at| at.to_utc()));
+    let before = before.transpose().map_err(|_| "`before` is not a time such as 2026-11-20T06:00:00Z")?;
+    let limit = asked(uri, "limit").map_or(Ok(PAGE), |text| text.parse());
+    let limit = limit.ok().filter(|limit| (1..=LONGEST_PAGE).contains(limit));
+    // what is of this very moment is part of the first page
+    let soon = || now() + TimeDelta::seconds(1);
+    Ok((before.unwrap_or_else(soon), limit.ok_or("`limit` is not a whole number from 1 to 500")?))
+}
+
+/// The rows that one answer holds, and the most that may be asked for.
 const PAGE: u32 = 100;
 const LONGEST_PAGE: u32 = 500;
 
@@ -174,7 +223,8 @@ async fn scope(service: &Service, request: CheckRequest) -> Result<Scope, Respon
     let checker = Arc::clone(&service.checker);
     let pins = tokio::task::spawn_blocking(move || checker.pins()).await.unwrap_or_else(|_| Err("it panicked".into()));
     let pins = pins.map_err(|fault| broken(&fault))?;
-    if let Some(id) = ids.iter().find(|id| !pins.contains(id)) {
+    let known: HashSet<String> = pins.iter().map(Pin::id).collect();
+    if let Some(id) = ids.iter().find(|id| !known.contains(*id)) {
         let message = format!("no pin is called `{}`; an id is `group/package`", escape::terminal(id));
         return Err(refusal(StatusCode::UNPROCESSABLE_ENTITY, &message));
     }

@@ -17,6 +17,7 @@ mod schedule;
 mod secrets;
 pub mod store;
 mod view;
+mod webhook;
 mod worker;
 
 use std::net::SocketAddr;
@@ -26,24 +27,26 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::ServerSettings;
+use crate::pin::Pin;
 use crate::report::escape;
 use store::{Database, Lane, Learned, Scope, Store, StoreError};
 use view::{Age, View};
+use webhook::take::{MOST, Taking};
 
-pub use secrets::Secrets;
+pub use secrets::{Secrets, sign};
 
 /// The engine as the service sees it. The command line makes one from pins and settings.
 pub trait Check: Send + Sync {
-    /// The ids of all pins, in the order of their file, which is read anew.
+    /// All pins, in the order of their file, which is read anew.
     ///
     /// # Errors
     /// With what is wrong with the file.
-    fn pins(&self) -> Result<Vec<String>, String>;
+    fn pins(&self) -> Result<Vec<Pin>, String>;
 
     /// Checks the pins of a scope that there are. An urgent check asks upstream also what it asked a moment ago.
     ///
@@ -89,6 +92,10 @@ struct Service {
     view: RwLock<Arc<View>>,
     /// Something may be in the queue.
     wake: Notify,
+    /// To where deliveries are written.
+    deliveries: mpsc::Sender<Taking>,
+    /// Something may have been delivered.
+    delivered: Notify,
     /// The service has been told to end.
     stop: CancellationToken,
 }
@@ -135,8 +142,14 @@ pub async fn serve(
     let store = Store::open(&database).await?;
     let view = RwLock::new(Arc::new(View::load(&store).await?));
     let stop = CancellationToken::new();
-    let (counts, wake) = (metrics::Counts::default(), Notify::new());
-    let service = Arc::new(Service { settings, secrets, counts, store, checker, view, wake, stop: stop.clone() });
+    let counts = metrics::Counts::default();
+    let (wake, delivered) = (Notify::new(), Notify::new());
+    let (deliveries, taken) = mpsc::channel(MOST);
+    let ends = stop.clone();
+    let service = Service { settings, secrets, counts, store, checker, view, wake, deliveries, delivered, stop: ends };
+    let service = Arc::new(service);
+    let taking = Arc::clone(&service);
+    let writer = tokio::spawn(async move { webhook::take::run(&taking, taken).await });
     let tasks = TaskTracker::new();
     tasks.spawn(signals(stop.clone()));
     for lane in Lane::BOTH {
@@ -145,10 +158,14 @@ pub async fn serve(
     }
     let scheduled = Arc::clone(&service);
     tasks.spawn(async move { schedule::run(&scheduled).await });
+    let sorted = Arc::clone(&service);
+    tasks.spawn(async move { webhook::sort::run(&sorted).await });
     let kept = Arc::clone(&service);
     tasks.spawn(async move { upkeep(&kept).await });
     announce(listener.local_addr().unwrap_or(address));
     http::run(&service, listener).await;
+    // only requests deliver, and the last of them is answered
+    writer.abort();
     tasks.close();
     // each task ends by itself within the time that it may take; this is for one that hangs
     let _ = tokio::time::timeout(service.settings.drain + Duration::from_secs(2), tasks.wait()).await;
@@ -157,7 +174,7 @@ pub async fn serve(
     Ok(())
 }
 
-/// Ends the service at the first signal, and the process at the second.
+/// Ends the service at the first signal; all that follows has an end of its own.
 async fn signals(stop: CancellationToken) {
     tokio::select! {
         () = signal() => {}

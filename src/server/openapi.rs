@@ -9,7 +9,7 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::api::{Accepted, CheckRequest, History, Package, Packages, Refused};
+use super::api::{Accepted, CheckRequest, Deliveries, History, Package, Packages, Refused};
 use super::routes::tagged;
 use crate::report::Report;
 
@@ -77,6 +77,12 @@ fn get(about: &str, parameters: &[Parameter], answers: &Value) -> Value {
     json!({ "get": { "summary": about, "parameters": described(parameters), "responses": answers } })
 }
 
+fn post(about: &str, parameters: &[Parameter], answers: &Value) -> Value {
+    let body = json!({ "required": true, "content": { "application/json": { "schema": {} } } });
+    json!({ "post": {
+        "summary": about, "parameters": described(parameters), "requestBody": body, "responses": answers } })
+}
+
 fn described(parameters: &[Parameter]) -> Vec<Value> {
     let one = |(place, name, about, required): &Parameter| json!({ "in": place, "name": name, "description": about, "required": required, "schema": { "type": "string" } });
     parameters.iter().map(one).collect()
@@ -87,6 +93,16 @@ fn paths(schemas: &mut Schemas) -> Value {
     let (group, whole) = ([GROUP, STYLE, LABEL], [STYLE, LABEL]);
     let package = [GROUP, PACKAGE, STYLE, LABEL];
     let unready = schemas.refused("Not now.");
+    let delivered = json!({
+        "200": free("It is a ping, or came before."),
+        "202": free("It is kept, and will be worked off."),
+        "204": { "description": "It concerns no pin." },
+        "400": schemas.refused("It is not as it should be."),
+        "401": schemas.refused("The signature is missing or wrong."),
+        "403": schemas.refused("This service has no secret."),
+        "413": { "description": "It is too large." },
+        "503": schemas.refused("The database did not take it; deliver it again."),
+    });
     json!({
         "/healthz": get("Whether the process lives.", &[], &json!({ "200": free("It does.") })),
         "/readyz": get("Whether requests may be sent here.", &[], &json!({ "200": free("They may."), "503": unready })),
@@ -111,6 +127,15 @@ fn paths(schemas: &mut Schemas) -> Value {
             ("query", "limit", "The most changes to tell, from 1 to 500; 100 where this is missing.", false),
         ], &json!({ "200": schemas.json::<History>("The changes."), "400": schemas.refused("The question is wrong."),
             "404": schemas.refused("There is no such pin.") })),
+        "/api/v1/deliveries": get("What forges and others told, latest first.", &[
+            ("query", "before", "Only what came before this time.", false),
+            ("query", "limit", "How many deliveries to tell, from 1 to 500 and 100 where this is missing; those of the same millisecond as the last are told as well.", false),
+        ], &json!({ "200": schemas.json::<Deliveries>("The deliveries."),
+            "400": schemas.refused("The question is wrong.") })),
+        "/webhooks/github": post("Takes an event of GitHub.", &[], &delivered),
+        "/webhook/{package}": post("Takes an event of GitHub about one pin.",
+            &[("path", "package", "The pin, `group/package`.", true)], &delivered),
+        "/webhooks/signed": post("Takes an event of a sender of one's own.", &[], &delivered),
         "/api/v1/check": { "post": {
             "summary": "Asks for a check of all pins or of some.",
             "security": [{ "token": [] }],

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::DefaultBodyLimit;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, X_CONTENT_TYPE_OPTIONS,
 };
@@ -16,13 +17,19 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 use url::form_urlencoded;
 
-use super::{Service, api, badges, fingerprint, health, metrics, openapi};
+use super::{Service, api, badges, fingerprint, health, metrics, openapi, webhook};
 
 /// The largest body of a request that takes none, or a small one.
 const BODY: usize = 64 << 10;
 
 pub(super) fn router(service: Arc<Service>) -> Router {
     let timeout = service.settings.timeout;
+    let webhooks = Router::new()
+        .route("/webhooks/github", post(webhook::github))
+        .route("/webhooks/signed", post(webhook::signed))
+        .route("/webhook/{*package}", post(webhook::package))
+        .layer(DefaultBodyLimit::disable())
+        .layer(RequestBodyLimitLayer::new(service.settings.max_body));
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
@@ -35,10 +42,12 @@ pub(super) fn router(service: Arc<Service>) -> Router {
         .route("/api/v1/packages/{group}/{*package}", get(api::package))
         .route("/api/v1/history", get(api::history))
         .route("/api/v1/check", post(api::check))
+        .route("/api/v1/deliveries", get(api::deliveries))
         .route("/metrics", get(metrics::text))
         .fallback(missing)
-        .with_state(service)
         .layer(RequestBodyLimitLayer::new(BODY))
+        .merge(webhooks)
+        .with_state(service)
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, timeout))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(map_response(guarded))

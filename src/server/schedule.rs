@@ -10,6 +10,7 @@ use super::Service;
 use super::clock::now;
 use super::store::{Scope, StoreError};
 use crate::config::ScheduleSettings;
+use crate::pin::Pin;
 
 /// The clock is read at least this often, since it may be set, and sleep is not counted.
 const LOOK: Duration = Duration::from_secs(20);
@@ -73,7 +74,8 @@ impl Schedule {
     fn scope(&self, service: &Service) -> Option<Scope> {
         let Some(globs) = &self.settings.pins else { return Some(Scope::All) };
         let pins = service.checker.pins().inspect_err(|fault| tracing::error!(schedule = self.name, "{fault}")).ok()?;
-        let mut ids: Vec<String> = pins.into_iter().filter(|id| globs.iter().any(|glob| glob.is_match(id))).collect();
+        let mut ids: Vec<String> =
+            pins.iter().map(Pin::id).filter(|id| globs.iter().any(|glob| glob.is_match(id))).collect();
         ids.sort_unstable();
         Some(Scope::Some(ids))
     }

@@ -99,6 +99,7 @@ fn every_command_and_option_is_told() {
     assert_eq!(told_commands, commands);
     let options = std::iter::once(&app)
         .chain(app.get_subcommands())
+        .chain(app.get_subcommands().flat_map(clap::Command::get_subcommands))
         .flat_map(clap::Command::get_arguments)
         .filter_map(clap::Arg::get_long)
         .chain(["help", "version"])

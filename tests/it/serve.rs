@@ -8,3 +8,4 @@ mod bounds;
 mod database;
 mod running;
 mod service;
+mod webhooks;

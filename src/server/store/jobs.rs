@@ -16,6 +16,8 @@ pub enum Cause {
     Schedule,
     /// Somebody with the token asked for it.
     Api,
+    /// Something was told that concerns the pins.
+    Webhook,
 }
 
 impl Cause {
@@ -24,6 +26,7 @@ impl Cause {
         match self {
             Self::Schedule => "schedule",
             Self::Api => "api",
+            Self::Webhook => "webhook",
         }
     }
 
@@ -33,7 +36,7 @@ impl Cause {
     }
 
     fn parse(word: &str) -> Option<Self> {
-        [Self::Schedule, Self::Api].into_iter().find(|cause| cause.as_str() == word)
+        [Self::Schedule, Self::Api, Self::Webhook].into_iter().find(|cause| cause.as_str() == word)
     }
 }
 

@@ -7,6 +7,7 @@
 //! A change is one transaction. What a check learned is written together with the end of the jobs that asked for it, so a
 //! crash leaves either both or none.
 
+mod deliveries;
 mod findings;
 mod jobs;
 mod schedules;
@@ -28,6 +29,7 @@ use url::Url;
 use crate::http::shown;
 use crate::report::escape;
 
+pub use deliveries::{BATCH, Delivery, Received};
 pub use findings::{Change, Known, Learned, Outcome};
 pub use jobs::{Cause, Job, Lane, Scope};
 
@@ -257,7 +259,10 @@ fn make_file(path: &Path) -> std::io::Result<()> {
 }
 
 /// The steps that made the tables what they are. A step that was released is never changed: a new one is added.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "start", include_str!("migrations/0001_start.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "start", include_str!("migrations/0001_start.sql")),
+    (2, "deliveries", include_str!("migrations/0002_deliveries.sql")),
+];
 
 fn migrator() -> Migrator {
     let step = |&(version, name, sql): &(i64, &'static str, &'static str)| {

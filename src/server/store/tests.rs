@@ -1,5 +1,5 @@
 //! What the store promises, on a SQLite file; and on the PostgreSQL database that `UPMON_TEST_POSTGRES` names, whose
-//! tables are emptied, where that is set (`tests/real/run postgres` sets it).
+//! tables are emptied, where that is set.
 
 use chrono::TimeDelta;
 use tempfile::TempDir;
@@ -56,7 +56,10 @@ async fn places() -> Vec<Place> {
         crate::http::client::install_crypto();
         let database = Database::parse(&address).unwrap();
         let store = Store::open(&database).await.unwrap();
-        sqlx::raw_sql("TRUNCATE checks, findings, changes, jobs, schedules").execute(&store.pool).await.unwrap();
+        sqlx::raw_sql("TRUNCATE checks, findings, changes, jobs, schedules, deliveries")
+            .execute(&store.pool)
+            .await
+            .unwrap();
         places.push(Place { store, database, directory: TempDir::new().unwrap() });
     }
     places
@@ -237,6 +240,57 @@ async fn what_is_too_old_goes_but_for_what_still_holds() {
         // the last good check is never too old
         place.store.drop_before(at(0) + TimeDelta::days(1_000)).await.unwrap();
         assert_eq!(place.store.last_good_check().await.unwrap(), Some(at(300)));
+    }
+}
+
+fn delivery(id: &str, digest: &str) -> Delivery {
+    let concern = "{}".to_owned();
+    Delivery { id: id.to_owned(), event: "release".to_owned(), digest: digest.to_owned(), concern }
+}
+
+#[tokio::test]
+async fn a_delivery_is_taken_once_under_its_id_and_for_an_hour_under_its_digest() {
+    for place in places().await {
+        let store = &place.store;
+        let receive = async |id, digest, seconds| store.receive(&[delivery(id, digest)], at(seconds)).await.unwrap()[0];
+        assert!(receive("one", "x", 0).await);
+        assert!(!receive("one", "y", 1).await);
+        assert!(!receive("two", "x", 3_599).await);
+        assert!(receive("two", "x", 3_600).await);
+        assert!(receive("three", "y", 2).await);
+        assert!(receive("four", "z", 3_600).await);
+        // both of one millisecond are on one page
+        assert_eq!(store.deliveries(at(9_000), 1).await.unwrap().len(), 2);
+        let told: Vec<_> = store.unsorted().await.unwrap().into_iter().map(|delivery| delivery.id).collect();
+        assert_eq!(told, ["one", "three", "four", "two"]);
+    }
+}
+
+#[tokio::test]
+async fn deliveries_are_sorted_once_and_together_lead_to_one_check() {
+    for place in places().await {
+        let store = &place.store;
+        for (id, seconds) in [("one", 0), ("two", 1), ("three", 2)] {
+            assert_eq!(store.receive(&[delivery(id, id)], at(seconds)).await.unwrap(), [true]);
+        }
+        let pins = |ids: &[&str]| -> Vec<String> { ids.iter().map(|id| (*id).to_owned()).collect() };
+        let both = [("one".to_owned(), pins(&["a/b", "a/c"])), ("two".to_owned(), pins(&["a/b"]))];
+        store.sort(&both, at(5)).await.unwrap();
+        assert!(matches!(store.sort(&both, at(6)).await, Err(StoreError::LeaseLost)));
+        let jobs = store.lease(Lane::Some, "worker", at(6), LEASE).await.unwrap();
+        let scopes: Vec<_> = jobs.iter().map(|job| (job.cause, &job.scope)).collect();
+        assert_eq!(scopes, [(Cause::Webhook, &Scope::Some(pins(&["a/b", "a/c"])))]);
+        store.sort(&[("three".to_owned(), Vec::new())], at(7)).await.unwrap();
+        assert_eq!(store.depth().await.unwrap(), 1);
+        let page = async |most| store.deliveries(at(3), most).await.unwrap().len();
+        assert_eq!((page(1).await, page(2).await, page(3).await, page(4).await), (1, 2, 3, 3));
+        let told = store.deliveries(at(2), 10).await.unwrap();
+        let told: Vec<_> = told.iter().map(|one| (one.id.as_str(), one.sorted_at, one.pins.len())).collect();
+        assert_eq!(told, [("two", Some(at(5)), 1), ("one", Some(at(5)), 2)]);
+        let together = [delivery("four", "4"), delivery("four", "5"), delivery("five", "4")];
+        assert_eq!(store.receive(&together, at(8)).await.unwrap(), [true, false, false]);
+        assert_eq!(store.drop_before(at(9)).await.unwrap(), 3);
+        assert_eq!(store.unsorted().await.unwrap().len(), 1);
     }
 }
 

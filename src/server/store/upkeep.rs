@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use super::{Attempted as _, Database, Engine, Store, StoreError, migrator, millis};
 
 impl Store {
-    /// Drops what is older than an instant: checks, and changes but for the last one of each pin before it, which tells
-    /// what held then. The answer is how many rows went.
+    /// Drops what is older than an instant: checks, deliveries, and changes but for the last one of each pin before
+    /// it, which tells what held then. The answer is how many rows went.
     ///
     /// # Errors
     /// When the database fails.
@@ -25,8 +25,10 @@ impl Store {
              WHERE later.id = changes.id AND later.changed_at < $1)",
         );
         let changes = changes.bind(millis(instant)).execute(&mut *transaction).await.attempted(attempted)?;
+        let deliveries = sqlx::query("DELETE FROM deliveries WHERE received_at < $1 AND sorted_at IS NOT NULL");
+        let deliveries = deliveries.bind(millis(instant)).execute(&mut *transaction).await.attempted(attempted)?;
         transaction.commit().await.attempted(attempted)?;
-        Ok(checks.rows_affected() + changes.rows_affected())
+        Ok(checks.rows_affected() + changes.rows_affected() + deliveries.rows_affected())
     }
 
     /// Writes a whole and consistent copy of a SQLite database to a new file, while the service runs.

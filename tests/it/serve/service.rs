@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -19,12 +19,20 @@ pub(super) struct Service {
     child: Child,
     pub(super) address: SocketAddr,
     log: Arc<Mutex<String>>,
+    /// Reads standard error to its end.
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Service {
     /// Starts one on a free port of this machine.
     pub(super) fn start(world: &World) -> Self {
-        let mut child = world.command(&["serve", "--listen", "127.0.0.1:0"]).spawn().expect("the binary starts");
+        Self::start_with(world, &[])
+    }
+
+    /// The same with further arguments.
+    pub(super) fn start_with(world: &World, more: &[&str]) -> Self {
+        let arguments = [&["serve", "--listen", "127.0.0.1:0"], more].concat();
+        let mut child = world.command(&arguments).spawn().expect("the binary starts");
         let mut lines = BufReader::new(child.stderr.take().expect("standard error is piped")).lines();
         let log = Arc::new(Mutex::new(String::new()));
         let told = lines.by_ref().map_while(Result::ok).find_map(|line| {
@@ -34,8 +42,8 @@ impl Service {
         });
         let address = told.unwrap_or_else(|| panic!("it did not start: {}", log.lock().unwrap()));
         let copy = Arc::clone(&log);
-        thread::spawn(move || lines.map_while(Result::ok).for_each(|line| push(&copy, &line)));
-        Self { child, address, log }
+        let reader = thread::spawn(move || lines.map_while(Result::ok).for_each(|line| push(&copy, &line)));
+        Self { child, address, log, reader: Some(reader) }
     }
 
     /// Starts one and waits until it has checked all pins.
@@ -101,6 +109,7 @@ impl Service {
     /// Waits for its end. The answer is the exit code, `None` after a signal, and what it wrote.
     pub(super) fn ended(mut self) -> (Option<i32>, String) {
         let code = self.child.wait().expect("it is our child").code();
+        self.reader.take().map(JoinHandle::join).expect("it ends once").expect("the reader does not panic");
         (code, self.log())
     }
 }
