@@ -15,6 +15,7 @@ pub(crate) struct Node {
 pub(crate) enum Syntax {
     Json,
     Toml,
+    Yaml,
 }
 
 /// What JSON and TOML have in common, as far as our files use it.
@@ -81,6 +82,7 @@ impl Node {
         match self.syntax {
             Syntax::Json => "an object",
             Syntax::Toml => "a table",
+            Syntax::Yaml => "a mapping",
         }
     }
 }

@@ -366,6 +366,7 @@ const fn in_few_words(rejection: &Rejection, count: usize) -> &'static str {
     match rejection {
         Rejection::OtherTag if count == 1 => "does not match the tag template",
         Rejection::OtherTag => "do not match the tag template",
+        Rejection::MoreExact => "more exact than a tag that moves",
         Rejection::Unparsable(_) if count == 1 => "does not parse",
         Rejection::Unparsable(_) => "do not parse",
         Rejection::Yanked(_) => "yanked",

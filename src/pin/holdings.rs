@@ -218,6 +218,7 @@ impl Gathering {
             requirement: None,
             requirements: Vec::new(),
             elsewhere: Vec::new(),
+            moves: dependency.moves,
             prereleases: None,
             channel: None,
             ignore: Vec::new(),

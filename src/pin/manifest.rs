@@ -190,6 +190,7 @@ impl Reader<'_> {
             migration_guide: table.migration_guide.get().map(address),
             requirements: table.requirement.placed().map(|requirement| self.written(requirement)).into_iter().collect(),
             elsewhere: Vec::new(),
+            moves: false,
             place: Place::of(self.source, &version.span),
         })
     }

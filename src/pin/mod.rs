@@ -116,6 +116,9 @@ pub struct Pin {
     pub requirements: Vec<Written>,
     /// The versions at which files pin the package, beside `version`.
     pub elsewhere: Vec<Written>,
+    /// Whether it is a tag that its owner moves with each release of a line, such as `v4` of an action: then only tags
+    /// with as many numbers count, or every release of the line would be an update that is already in use.
+    pub moves: bool,
     /// Whether prereleases count; `None` follows the pin (see `select`).
     pub prereleases: Option<bool>,
     /// The npm dist-tag that we follow instead of all releases.
@@ -169,6 +172,7 @@ impl Pin {
             requirement: None,
             requirements: Vec::new(),
             elsewhere: Vec::new(),
+            moves: false,
             prereleases: None,
             channel: None,
             ignore: Vec::new(),

@@ -58,6 +58,7 @@ fn pin(registry: RegistryId, version: &str, base: &Url) -> Pin {
         requirement: None,
         requirements: Vec::new(),
         elsewhere: Vec::new(),
+        moves: false,
         prereleases: None,
         channel: None,
         ignore: Vec::new(),

@@ -18,6 +18,7 @@ pub(crate) fn pin(registry: RegistryId, package: &str, version: &str) -> Pin {
         requirement: None,
         requirements: Vec::new(),
         elsewhere: Vec::new(),
+        moves: false,
         prereleases: None,
         channel: None,
         ignore: Vec::new(),

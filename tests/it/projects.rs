@@ -89,6 +89,21 @@ fn ruby_projects_hold_what_bundler_reads() {
 }
 
 #[test]
+fn pnpm_projects_hold_what_pnpm_ls_lists() {
+    check("pnpm", 6);
+}
+
+#[test]
+fn yarn_projects_hold_what_yarn_lists() {
+    check("yarn", 6);
+}
+
+#[test]
+fn workflows_hold_the_tags_of_their_actions() {
+    check("actions", 5);
+}
+
+#[test]
 fn every_format_is_told() {
     let told = std::fs::read_to_string(manifest::root().join("docs/sources.md")).expect("docs/sources.md is there");
     for format in Format::ALL {
@@ -157,6 +172,9 @@ const KNOWN_NAMES: &[&str] = &[
     "requirements.txt",
     "Gemfile.lock",
     "app.gemspec",
+    "pnpm-lock.yaml",
+    "yarn.lock",
+    "action.yml",
 ];
 
 #[test]

@@ -11,9 +11,12 @@
 mod cargo;
 pub(crate) mod files;
 mod npm;
+mod pnpm;
 mod python;
 mod ruby;
 mod text;
+mod workflow;
+mod yarn;
 
 use std::sync::Arc;
 
@@ -40,6 +43,8 @@ pub struct Dependency {
     pub version: Option<Written>,
     /// The range of versions that the project accepts.
     pub requirement: Option<Written>,
+    /// Whether the version is a tag that its owner moves, see `Pin::moves`.
+    pub moves: bool,
     /// Whether the project itself names it, and not only another package.
     pub is_direct: bool,
     /// Why it is no pin that can be checked: a sentence fragment. Without it, there are a registry and a version.
@@ -64,6 +69,7 @@ impl Dependency {
             url: None,
             version: None,
             requirement: None,
+            moves: false,
             is_direct: true,
             obstacle: Some(obstacle.into()),
             place,
@@ -130,6 +136,9 @@ formats! {
     Requirements = "requirements", "python", &["*requirements*.txt", "*requirements*.in"], python::requirements, "A requirements file of pip: it pins what it requires exactly.";
     GemfileLock = "gemfile-lock", "ruby", &["Gemfile.lock", "gems.locked"], ruby::lock, "Bundler's lock file; the gemspecs beside it say what is required.";
     Gemspec = "gemspec", "ruby", &["*.gemspec"], ruby::gemspec, "A gemspec alone: it pins what it requires exactly.";
+    PnpmLock = "pnpm-lock", "npm", &["pnpm-lock.yaml"], pnpm::lock, "pnpm's lock file, version 6 or 9; the `package.json` beside it says what is required.";
+    YarnLock = "yarn-lock", "npm", &["yarn.lock"], yarn::lock, "Yarn's lock file, of version 1 and of later ones; the `package.json` beside it says what is direct.";
+    Workflow = "workflow", "actions", &[".github/workflows/*.yml", ".github/workflows/*.yaml", "action.yml", "action.yaml"], workflow::read, "A workflow of GitHub Actions, or an action: the tags of the actions that it uses.";
 }
 
 impl Format {

@@ -5,7 +5,7 @@
 //! so on. What is required is read from the `package.json` of the project and of its workspaces, or, without those, from
 //! the copy in the lock file.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Dependency;
@@ -52,6 +52,8 @@ pub(super) fn manifest(file: &Arc<Source>, _files: &dyn Files) -> Result<Vec<Dep
 /// `package-lock.json`.
 struct Lock {
     document: Document,
+    /// Where each package stands among those of the file.
+    by_key: HashMap<String, usize>,
 }
 
 impl Lock {
@@ -66,7 +68,9 @@ impl Lock {
                 return Err(document.wrong(version.unwrap_or(&document.root), message));
             }
         }
-        Ok(Self { document })
+        let packages = document.root.get("packages").map(Node::entries).unwrap_or_default();
+        let by_key = packages.iter().enumerate().map(|(index, entry)| (entry.key.clone(), index)).collect();
+        Ok(Self { document, by_key })
     }
 
     fn packages(&self) -> &[Entry] {
@@ -85,8 +89,8 @@ impl Lock {
         loop {
             let separator = if directory.is_empty() { "" } else { "/" };
             let key = format!("{directory}{separator}node_modules/{name}");
-            if let Some(found) = self.packages().iter().find(|entry| entry.key == key) {
-                return Some(found);
+            if let Some(&index) = self.by_key.get(&key) {
+                return self.packages().get(index);
             }
             if directory.is_empty() {
                 return None;

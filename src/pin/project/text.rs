@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::document::{FileError, Node, Problem, Source, Wrong, read_json, read_toml};
+use crate::document::{FileError, Node, Problem, Source, Wrong, read_json, read_toml, read_yaml};
 use crate::pin::{Place, Written};
 
 /// A file that was read whole.
@@ -23,6 +23,11 @@ impl Document {
     /// Reads JSON.
     pub(super) fn json(source: Arc<Source>) -> Result<Self, FileError> {
         Self::with(source, read_json)
+    }
+
+    /// Reads YAML.
+    pub(super) fn yaml(source: Arc<Source>) -> Result<Self, FileError> {
+        Self::with(source, read_yaml)
     }
 
     fn with(source: Arc<Source>, read: fn(&Source) -> Result<Node, Vec<Problem>>) -> Result<Self, FileError> {
