@@ -56,8 +56,9 @@ pub(super) fn run(global: &Global, arguments: &BadgeArgs) -> Result<ExitCode, Fa
 fn report(global: &Global, arguments: &BadgeArgs) -> Result<(Report, Settings), Failure> {
     let flags = Flags { fail_on: None, allow_unknown: arguments.allow_unknown };
     let Some(path) = &arguments.report else {
-        let setup = Setup::new(global, &arguments.setup, flags)?;
-        return Ok((setup.check(&setup.chosen(&[])?, global)?, setup.settings));
+        let mut setup = Setup::new(global, &arguments.setup, flags)?;
+        let pins = setup.take_chosen(&[])?;
+        return Ok((setup.check(&pins, global)?, setup.settings));
     };
     let settings = Settings::load(global.config.as_deref(), &global.pins, &variable, flags)
         .map_err(|error| Failure::Usage(error.render(output::uses_color_on_stderr(global.color))))?;

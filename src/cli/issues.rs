@@ -37,12 +37,12 @@ pub(super) struct IssuesArgs {
 
 pub(super) fn run(global: &Global, arguments: &IssuesArgs) -> Result<ExitCode, Failure> {
     let flags = Flags { allow_unknown: arguments.allow_unknown, ..Flags::default() };
-    let setup = match arguments.report {
+    let mut setup = match arguments.report {
         Some(_) => Setup::without_pins(global, &arguments.setup, flags)?,
         None => Setup::new(global, &arguments.setup, flags)?,
     };
     let access = access(arguments, &setup)?;
-    let report = report(global, arguments, &setup)?;
+    let report = report(global, arguments, &mut setup)?;
     let options = setup.http_options();
     let failures = setup.wait(act(&report, access, options, arguments.dry_run, &setup))??;
     if !failures.is_empty() {
@@ -87,11 +87,12 @@ fn beside(plan: &Plan) -> String {
     nothing.into_iter().chain(waiting).chain(notes).collect()
 }
 
-fn report(global: &Global, arguments: &IssuesArgs, setup: &Setup) -> Result<Report, Failure> {
+fn report(global: &Global, arguments: &IssuesArgs, setup: &mut Setup) -> Result<Report, Failure> {
     if let Some(path) = &arguments.report {
         return file::read(path).map_err(|error| Failure::Usage(format!("error: {error}\nhint: {}", error.hint())));
     }
-    setup.check(&setup.chosen(&[])?, global)
+    let pins = setup.take_chosen(&[])?;
+    setup.check(&pins, global)
 }
 
 fn access(arguments: &IssuesArgs, setup: &Setup) -> Result<Access, Failure> {
