@@ -16,6 +16,7 @@ use super::asker::Asker;
 use super::cache::{Cache, Entry, Keeping, Key};
 use super::credentials::{Credential, take_userinfo};
 use super::exchange::{Answer, Failure, Hop, Question, Trail, hop};
+use super::gunzip::Shelf;
 use super::limit::{Lane, Limits, Pause, Quota};
 pub use super::options::{Options, RegistryOptions, user_agent};
 use super::retry::{Backoff, Cause};
@@ -59,6 +60,7 @@ struct Shared {
     limits: Limits,
     cache: Option<Cache>,
     certificates: Vec<reqwest::Certificate>,
+    shelf: Shelf,
     /// Made on first use: reading the platform's certificates costs milliseconds that a fresh cache or `--offline` saves.
     http: OnceLock<Result<reqwest::Client, String>>,
 }
@@ -76,7 +78,14 @@ impl Client {
         let deadline = options.deadline.map(|time| Instant::now() + time);
         let paces = options.registries.iter().filter_map(|(&id, options)| Some((id, options.pace?))).collect();
         let cache = options.cache.as_deref().and_then(|directory| open_cache(directory, options.cache_size));
-        let shared = Shared { options, limits: Limits::new(paces), cache, certificates, http: OnceLock::new() };
+        let shared = Shared {
+            options,
+            limits: Limits::new(paces),
+            cache,
+            certificates,
+            shelf: Shelf::default(),
+            http: OnceLock::new(),
+        };
         Ok(Self { shared: Arc::new(shared), deadline })
     }
 
@@ -193,6 +202,7 @@ impl Client {
             credential: asker.credential,
             max_size: self.max_size(request),
             decoder: asker.decoder,
+            shelf: &self.shared.shelf,
         };
         let lane = self.shared.limits.lane(request.registry, &request.url);
         lane.budget().deposit();
@@ -317,9 +327,9 @@ pub fn bare(options: &Options) -> Result<reqwest::Client, String> {
     build(options, &more, |builder| builder.timeout(options.timeout))
 }
 
-/// Makes the client underneath.
+/// Makes the client underneath. gzip is unpacked by [`super::gunzip`].
 fn connections(shared: &Shared) -> Result<reqwest::Client, String> {
-    build(&shared.options, &shared.certificates, |builder| builder)
+    build(&shared.options, &shared.certificates, reqwest::ClientBuilder::no_gzip)
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that makes the process's HTTP clients")]
