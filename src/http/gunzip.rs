@@ -1,8 +1,8 @@
 //! Unpacks gzip ([RFC 1952](https://www.rfc-editor.org/rfc/rfc1952)) while it arrives.
 //!
 //! The form in which nearly all registries answer. The client underneath can unpack it too, but makes 43 KiB of state for
-//! every answer and takes it down again, which for answers of ten kilobytes costs about as much as the unpacking; here the
-//! state of an answer that is read serves the next one. What is packed otherwise (brotli, zstd) is left to the client.
+//! every answer and takes it down again, which for answers of ten kilobytes is a tenth of the cost of unpacking them; here
+//! the state of an answer that is read serves the next one. What is packed otherwise (brotli, zstd) is left to the client.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -305,7 +305,7 @@ mod tests {
         let shelf = Shelf::default();
         let behind = [&pack(b"text", GzBuilder::new())[..], b"more"].concat();
         let reserved = [0x1f, 0x8b, 8, 0x80, 0, 0, 0, 0, 0, 0];
-        let endless = [&[0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 0][..], &[b'a'; MAX_HEADER]].concat();
+        let endless = [&[0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 0][..], &vec![b'a'; MAX_HEADER]].concat();
         for packed in [&b"{}"[..], b"\x1f\x8b\x07", &behind, &reserved, &endless] {
             assert_eq!(unpack(packed, 1000, &shelf).unwrap_err(), not_gzip(), "{:?}", &packed[..3.min(packed.len())]);
         }
