@@ -42,7 +42,7 @@ pub(super) struct BadgeArgs {
 
 pub(super) fn run(global: &Global, arguments: &BadgeArgs) -> Result<ExitCode, Failure> {
     let flags = Flags { fail_on: None, allow_unknown: arguments.allow_unknown };
-    let setup = Setup::for_report(global, &arguments.setup, flags, arguments.report.as_deref())?;
+    let mut setup = Setup::for_report(global, &arguments.setup, flags, arguments.report.as_deref())?;
     let set = &setup.settings.badges;
     let badges = BadgeSettings {
         out: arguments.out.clone().or_else(|| set.out.clone()),

@@ -39,8 +39,8 @@ pub(super) struct CheckArgs {
 
 pub(super) fn run(global: &Global, arguments: &CheckArgs) -> Result<ExitCode, Failure> {
     let flags = Flags { fail_on: arguments.fail_on, allow_unknown: arguments.allow_unknown };
-    let setup = Setup::new(global, &arguments.setup, flags)?;
-    let pins = setup.chosen(&arguments.packages)?;
+    let mut setup = Setup::new(global, &arguments.setup, flags)?;
+    let pins = setup.take_chosen(&arguments.packages)?;
     let report = setup.check(&pins, global)?;
     let written = arguments.write_report.as_deref().map_or(Ok(()), |path| write_report(path, &report));
     let format = if arguments.json { Format::Json } else { arguments.format };

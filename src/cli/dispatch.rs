@@ -76,7 +76,7 @@ pub(super) struct Order<'a> {
 
 pub(super) fn run(global: &Global, arguments: &DispatchArgs) -> Result<ExitCode, Failure> {
     let flags = Flags { allow_unknown: arguments.allow_unknown, ..Flags::default() };
-    let setup = Setup::for_report(global, &arguments.setup, flags, arguments.report.as_deref())?;
+    let mut setup = Setup::for_report(global, &arguments.setup, flags, arguments.report.as_deref())?;
     let settings = &setup.settings;
     if settings.dispatch.targets.is_empty() {
         let hint = "write a `[dispatch.targets.NAME]` into upmon.toml, see docs/dispatch.md";

@@ -28,8 +28,8 @@ pub(super) struct ExplainArgs {
 }
 
 pub(super) fn run(global: &Global, arguments: &ExplainArgs) -> Result<ExitCode, Failure> {
-    let setup = Setup::new(global, &arguments.setup, Flags::default())?;
-    let pins = setup.chosen(std::slice::from_ref(&arguments.package))?;
+    let mut setup = Setup::new(global, &arguments.setup, Flags::default())?;
+    let pins = setup.take_chosen(std::slice::from_ref(&arguments.package))?;
     let engine = setup.engine()?;
     let mut text = String::new();
     let mut is_unknown = false;

@@ -35,7 +35,7 @@ pub(super) struct IssuesArgs {
 
 pub(super) fn run(global: &Global, arguments: &IssuesArgs) -> Result<ExitCode, Failure> {
     let flags = Flags { allow_unknown: arguments.allow_unknown, ..Flags::default() };
-    let setup = Setup::for_report(global, &arguments.setup, flags, arguments.report.as_deref())?;
+    let mut setup = Setup::for_report(global, &arguments.setup, flags, arguments.report.as_deref())?;
     let access = access(arguments.repository.as_ref(), &setup)?;
     let report = setup.report(arguments.report.as_deref(), global)?;
     carry_out(&report, &setup, access, arguments.dry_run)?.ended(&report, &setup)

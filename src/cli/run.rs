@@ -99,7 +99,7 @@ impl Told {
 
 pub(super) fn run(global: &Global, arguments: &RunArgs) -> Result<ExitCode, Failure> {
     let flags = Flags { fail_on: arguments.fail_on, allow_unknown: arguments.allow_unknown };
-    let setup = Setup::for_report(global, &arguments.setup, flags, arguments.report.as_deref())?;
+    let mut setup = Setup::for_report(global, &arguments.setup, flags, arguments.report.as_deref())?;
     let actions = asked_for(&setup);
     check_rights(&actions, arguments, &setup)?;
     let report = setup.report(arguments.report.as_deref(), global)?;

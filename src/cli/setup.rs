@@ -107,14 +107,16 @@ impl Setup {
         })
     }
 
-    /// The pins that arguments name, in the order of the file; all of them without any.
-    pub(super) fn chosen(&self, names: &[String]) -> Result<Vec<Pin>, Failure> {
+    /// The pins that arguments name, in the order of the file; all of them without any. They are handed over, so that ten
+    /// thousand do not stand in memory twice.
+    pub(super) fn take_chosen(&mut self, names: &[String]) -> Result<Vec<Pin>, Failure> {
         let matches = |pin: &Pin, name: &str| pin.id() == name || pin.package == name;
         if let Some(name) = names.iter().find(|name| !self.pins.iter().any(|pin| matches(pin, name))) {
             return Err(self.no_such_pin(name));
         }
-        let is_chosen = |pin: &&Pin| names.is_empty() || names.iter().any(|name| matches(pin, name));
-        Ok(self.pins.iter().filter(is_chosen).cloned().collect())
+        let mut pins = std::mem::take(&mut self.pins);
+        pins.retain(|pin| names.is_empty() || names.iter().any(|name| matches(pin, name)));
+        Ok(pins)
     }
 
     fn no_such_pin(&self, name: &str) -> Failure {
@@ -152,12 +154,15 @@ impl Setup {
     }
 
     /// The report that was made before, or a new one over all pins.
-    pub(super) fn report(&self, made: Option<&Path>, global: &Global) -> Result<Report, Failure> {
+    pub(super) fn report(&mut self, made: Option<&Path>, global: &Global) -> Result<Report, Failure> {
         match made {
             Some(path) => {
                 file::read(path).map_err(|error| Failure::Usage(format!("error: {error}\nhint: {}", error.hint())))
             }
-            None => self.check(&self.chosen(&[])?, global),
+            None => {
+                let pins = self.take_chosen(&[])?;
+                self.check(&pins, global)
+            }
         }
     }
 

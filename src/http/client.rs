@@ -16,6 +16,7 @@ use super::asker::Asker;
 use super::cache::{Cache, Entry, Keeping, Key};
 use super::credentials::{Credential, take_userinfo};
 use super::exchange::{Answer, Failure, Hop, Question, Trail, hop};
+use super::gunzip::Shelf;
 use super::limit::{Lane, Limits, Pause, Quota};
 pub use super::options::{Options, RegistryOptions, user_agent};
 use super::retry::{Backoff, Cause};
@@ -61,6 +62,7 @@ struct Shared {
     room: Room,
     cache: Option<Cache>,
     certificates: Vec<reqwest::Certificate>,
+    shelf: Shelf,
     /// Made on first use: reading the platform's certificates costs milliseconds that a fresh cache or `--offline` saves.
     http: OnceLock<Result<reqwest::Client, String>>,
 }
@@ -84,6 +86,7 @@ impl Client {
             room: Room::default(),
             cache,
             certificates,
+            shelf: Shelf::default(),
             http: OnceLock::new(),
         };
         Ok(Self { shared: Arc::new(shared), deadline })
@@ -204,6 +207,7 @@ impl Client {
             room: &self.shared.room,
             has_place: false,
             decoder: asker.decoder,
+            shelf: &self.shared.shelf,
         };
         let lane = self.shared.limits.lane(request.registry, &request.url);
         lane.budget().deposit();
@@ -333,9 +337,9 @@ pub fn bare(options: &Options) -> Result<reqwest::Client, String> {
     build(options, &more, |builder| builder.timeout(options.timeout))
 }
 
-/// Makes the client underneath.
+/// Makes the client underneath. gzip is unpacked by [`super::gunzip`].
 fn connections(shared: &Shared) -> Result<reqwest::Client, String> {
-    build(&shared.options, &shared.certificates, |builder| builder)
+    build(&shared.options, &shared.certificates, reqwest::ClientBuilder::no_gzip)
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that makes the process's HTTP clients")]

@@ -6,16 +6,19 @@
 
 use std::time::Instant;
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE,
+};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use url::Url;
 
 use super::credentials::Credential;
+use super::gunzip::{self, Gunzip, Shelf};
 use super::limit::{Pause, Place};
 use super::retry::Cause;
 use super::room::{Excess, Room, Scale};
 use super::trouble::{self, sources};
-use super::{Decode, Decoder, Head, clock, shown};
+use super::{Decode, Decoder, Head, Malformed, clock, shown};
 use crate::error::Trouble;
 use crate::release::ReleaseSet;
 
@@ -26,6 +29,9 @@ const MAX_REDIRECTS: usize = 10;
 
 /// Bodies nobody reads are read up to this many bytes, so that their connection can serve again.
 const MAX_DISCARDED: u64 = 64 * 1024;
+
+/// How answers may be packed. The first is unpacked by [`super::gunzip`], the others by the client underneath.
+const CODINGS: &str = "gzip, br, zstd";
 
 /// An attempt that gave no facts.
 #[derive(Debug)]
@@ -59,6 +65,8 @@ pub(super) struct Question<'a> {
     /// Whether it has one already.
     pub(super) has_place: bool,
     pub(super) decoder: Decoder<'a>,
+    /// What unpacks the answer.
+    pub(super) shelf: &'a Shelf,
 }
 
 /// What makes a question conditional.
@@ -148,6 +156,7 @@ fn millis(since: Instant) -> u64 {
 fn request(question: Question<'_>, url: &Url) -> reqwest::Request {
     let mut request = reqwest::Request::new(http::Method::GET, url.clone());
     let headers = request.headers_mut();
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(CODINGS));
     if let Some(accept) = question.accept {
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
     }
@@ -241,37 +250,74 @@ async fn read(question: Question<'_>, url: &Url, mut response: reqwest::Response
         discard(response).await;
         return Ok(Answer::NotModified(headers));
     }
-    if let Some(packing) = packing(&headers) {
+    let is_gzip = is_gzip(&headers);
+    if let Some(packing) = packing(&headers).filter(|_| !is_gzip) {
         return Err(Failure::new(Cause::Malformed, url, format!("packed its answer as `{packing}`, unasked")));
     }
     let head = Head { status: response.status(), url: url.clone(), media_type: media_type(&headers) };
     let mut decode =
         (question.decoder)(&head).map_err(|malformed| Failure::new(Cause::Malformed, url, malformed.to_string()))?;
-    fill(question, url, response, &mut *decode).await?;
+    let gunzip = is_gzip.then(|| Gunzip::new(question.shelf));
+    let scale = Scale::new(question.room, question.has_place);
+    let body = Body { question, url, decode: &mut *decode, scale, size: 0 };
+    body.fill(response, gunzip).await?;
     let facts = decode.finish().map_err(|malformed| Failure::new(Cause::CutShort, url, malformed.to_string()))?;
     Ok(Answer::Facts(Box::new(facts), headers))
 }
 
-/// Feeds the body to the decoder, chunk by chunk, up to the cap.
-async fn fill(
-    question: Question<'_>,
-    url: &Url,
-    mut response: reqwest::Response,
-    decode: &mut dyn Decode,
-) -> Result<(), Failure> {
-    let mut size = 0;
-    let mut scale = Scale::new(question.room, question.has_place);
-    while let Some(chunk) = response.chunk().await.map_err(|error| cut_short(url, &error))? {
-        size += chunk.len() as u64;
-        if size > question.max_size {
-            let what = format!("sent more than the {} bytes that are read", question.max_size);
-            return Err(Failure::new(Cause::Malformed, url, what));
+fn is_gzip(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|coding| [&b"gzip"[..], b"x-gzip"].iter().any(|name| coding.as_bytes().eq_ignore_ascii_case(name)))
+}
+
+/// A body on its way into the decoder.
+struct Body<'a> {
+    question: Question<'a>,
+    url: &'a Url,
+    decode: &'a mut dyn Decode,
+    scale: Scale,
+    /// Bytes so far, unpacked.
+    size: u64,
+}
+
+impl Body<'_> {
+    /// Feeds the decoder, chunk by chunk, up to the cap.
+    async fn fill(mut self, mut response: reqwest::Response, mut gunzip: Option<Gunzip<'_>>) -> Result<(), Failure> {
+        while let Some(chunk) = response.chunk().await.map_err(|error| cut_short(self.url, &error))? {
+            match &mut gunzip {
+                Some(gunzip) => self.unpack(gunzip, &chunk)?,
+                None => self.take(&chunk)?,
+            }
         }
-        decode.chunk(&chunk).map_err(|malformed| Failure::new(Cause::Malformed, url, malformed.to_string()))?;
-        scale.weigh(size, || decode.held()).map_err(|excess| too_much(url, excess))?;
+        if let Some(gunzip) = gunzip {
+            gunzip.finish().map_err(|malformed| broke_off(self.url, &malformed))?;
+        }
+        tracing::debug!(address = shown(self.url), bytes = self.size, "read");
+        Ok(())
     }
-    tracing::debug!(address = shown(url), bytes = size, "read");
-    Ok(())
+
+    fn unpack(&mut self, gunzip: &mut Gunzip<'_>, chunk: &[u8]) -> Result<(), Failure> {
+        gunzip.chunk(chunk, &mut |piece| self.take(piece)).map_err(|trouble| match trouble {
+            gunzip::Trouble::Packed(malformed) => broke_off(self.url, &malformed),
+            gunzip::Trouble::Sink(failure) => failure,
+        })
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.size += bytes.len() as u64;
+        if self.size > self.question.max_size {
+            let what = format!("sent more than the {} bytes that are read", self.question.max_size);
+            return Err(Failure::new(Cause::Malformed, self.url, what));
+        }
+        let malformed = |malformed: Malformed| Failure::new(Cause::Malformed, self.url, malformed.to_string());
+        self.decode.chunk(bytes).map_err(malformed)?;
+        self.scale.weigh(self.size, || self.decode.held()).map_err(|excess| too_much(self.url, excess))
+    }
+}
+
+fn broke_off(url: &Url, malformed: &Malformed) -> Failure {
+    Failure::new(Cause::CutShort, url, format!("broke off: {malformed}"))
 }
 
 fn too_much(url: &Url, excess: Excess) -> Failure {

@@ -40,7 +40,6 @@ impl Pace {
     }
 
     /// The pace that keeps a registry's published rule for an address.
-    #[expect(clippy::match_same_arms, reason = "each number stands under its own rule, equal or not")]
     pub fn of(registry: RegistryId, url: &Url) -> Self {
         match (registry, is_api(registry, url)) {
             // The index has no rate limit: <https://crates.io/data-access>. Cargo itself asks for a whole dependency

@@ -12,6 +12,7 @@ mod clock;
 pub mod credentials;
 mod exchange;
 mod freshness;
+mod gunzip;
 pub mod limit;
 pub(crate) mod lines;
 pub mod options;

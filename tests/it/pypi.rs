@@ -180,10 +180,22 @@ fn what_is_no_list_of_files_is_a_bad_response() {
             "{}",
             "expected version 1 of the simple API, got `application/vnd.pypi.simple.v2+json`",
         ),
+        ("application/json", r#"{"files": [{}]}"#, "a file has no `filename`"),
+        ("application/json", r#"{"files": [1]}"#, "a file is of another type than it should be"),
         (
             "application/json",
-            r#"{"files": [{}]}"#,
-            "cannot read an element: missing field `filename` at line 1 column 2",
+            r#"{"files": [{"filename": "a", "yanked": 1}]}"#,
+            "`yanked` is neither a text nor true or false",
+        ),
+        (
+            "application/json",
+            r#"{"files": [{"filename": "a", "upload-time": null, "filename": "b"}]}"#,
+            "`filename` stands twice",
+        ),
+        (
+            "application/json",
+            r#"{"info": {}, "releases": {"1.0": [{"yanked": false, "yanked": true}]}}"#,
+            "`yanked` stands twice",
         ),
         ("application/json", r#"{"files": []} x"#, "expected the end of the document at byte 14, got `x`"),
     ];

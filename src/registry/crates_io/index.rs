@@ -39,16 +39,24 @@ const WANTED: &[Wanted<Field>] = &[
 /// What a line has told so far.
 #[derive(Debug, Default)]
 struct Entry {
-    /// Whose it is: nobody else's, or the name of another crate.
-    other: Option<Option<String>>,
+    whose: Option<Whose>,
     version: Option<Box<str>>,
-    /// Null in some registries.
-    yanked: Option<Option<bool>>,
+    /// Null in some registries, which means no.
+    yanked: Option<bool>,
     /// Missing in most registries but crates.io.
     published: Option<Instant>,
-    format: Option<Option<u64>>,
+    format: Option<u64>,
     /// The first member that could not be read.
     wrong: Option<Malformed>,
+}
+
+/// Which crate a line is of.
+#[derive(Debug)]
+enum Whose {
+    /// The one that was asked for.
+    Ours,
+    /// Another, with its name as it may be shown.
+    Other(String),
 }
 
 impl Entry {
@@ -56,19 +64,20 @@ impl Entry {
         match part.name {
             Field::Name => {
                 let name = part.text()?;
-                let is_other = !name.eq_ignore_ascii_case(crate_name);
-                once(&mut self.other, part, is_other.then(|| preview(name.as_bytes())))
+                let is_ours = name.eq_ignore_ascii_case(crate_name);
+                let whose = if is_ours { Whose::Ours } else { Whose::Other(preview(name.as_bytes())) };
+                once(&mut self.whose, part, whose)
             }
             Field::Version => once(&mut self.version, part, part.text()?.into()),
             Field::Yanked => once(&mut self.yanked, part, flag(part)?),
             Field::Time => once(&mut self.published, part, Instant::of(part)?),
-            Field::Format => once(&mut self.format, part, part.read()?),
+            Field::Format => once(&mut self.format, part, part.read::<Option<u64>>()?.unwrap_or_default()),
         }
     }
 
     /// The format of the line, if upmon does not understand it.
     fn later_format(&self) -> Option<u64> {
-        self.format.flatten().filter(|format| *format > NEWEST_FORMAT)
+        self.format.filter(|format| *format > NEWEST_FORMAT)
     }
 
     fn into_release(self) -> Result<Release, Malformed> {
@@ -76,23 +85,22 @@ impl Entry {
         if let Some(wrong) = self.wrong {
             return Err(wrong);
         }
-        let other = self.other.ok_or_else(|| lacks("name"))?;
-        if let Some(name) = other {
-            return Err(Malformed::new(format!("it is of another crate, {name}")));
+        if self.whose.is_none() {
+            return Err(lacks("name"));
         }
         Ok(Release {
             published_at: self.published.and_then(|published| published.0),
-            yanked: (self.yanked.flatten() == Some(true)).then(Box::default),
+            yanked: self.yanked.unwrap_or_default().then(Box::default),
             ..Release::new(self.version.ok_or_else(|| lacks("vers"))?)
         })
     }
 }
 
 /// True, false or null, recognised without a parser, since every line has it.
-fn flag(part: &Part<'_, Field>) -> Result<Option<bool>, Malformed> {
+fn flag(part: &Part<'_, Field>) -> Result<bool, Malformed> {
     match Loose::of(part)? {
-        Loose::Flag(flag) => Ok(Some(flag)),
-        Loose::Nothing => Ok(None),
+        Loose::Flag(flag) => Ok(flag),
+        Loose::Nothing => Ok(false),
         _ => Err(Malformed::new(format!("`{}` is neither true nor false", part.key))),
     }
 }
@@ -100,7 +108,8 @@ fn flag(part: &Part<'_, Field>) -> Result<Option<bool>, Malformed> {
 /// Reads an index file.
 ///
 /// Every line has to be an entry of the crate that was asked for; a body in which one is not cannot be trusted as a whole
-/// (Cargo would skip it, and show too few versions). A last line without its line end is taken when it is a whole JSON
+/// (Cargo would skip it, and show too few versions). Of what is skipped in a line (dependencies, features) strings and
+/// brackets are checked, and that it is whole; whether it means anything is not. A last line without its line end is taken when it is a whole JSON
 /// object: an object that was cut off never is. A file without any entry is no answer: registries remove it instead.
 pub(super) struct IndexFile {
     name: Box<str>,
@@ -151,6 +160,9 @@ impl IndexFile {
             let reason = format!("its index entry has format {format}; formats up to {NEWEST_FORMAT} are understood");
             self.facts.unreadable.push((label, reason.into()));
             return Ok(());
+        }
+        if let Entry { whose: Some(Whose::Other(name)), wrong: None, .. } = &entry {
+            return Err(Malformed::new(format!("line {} is of another crate, {name}", self.line)));
         }
         let release = entry.into_release().map_err(|malformed| self.refusal(&malformed))?;
         self.facts.releases.push(release);
@@ -270,10 +282,7 @@ mod tests {
             ("{\"name\":\"a\"}\n".to_owned(), "line 1 is not an entry of this sparse index: it has no `vers`"),
             (format!("[{good}]\n"), "line 1 is not an entry"),
             ("{\"name\":\"a\",\"vers\":\"1.0.0\",\"yanked\":\"yes\"}\n".to_owned(), "line 1 is not an entry"),
-            (
-                "{\"name\":\"b\",\"vers\":\"1.0.0\"}\n".to_owned(),
-                "line 1 is not an entry of this sparse index: it is of another crate, `b`",
-            ),
+            ("{\"name\":\"b\",\"vers\":\"1.0.0\"}\n".to_owned(), "line 1 is of another crate, `b`"),
             (
                 "{\"name\":\"a\",\"vers\":\"1.0.0\",\"vers\":\"2.0.0\"}\n".to_owned(),
                 "line 1 is not an entry of this sparse index: `vers` stands twice",
@@ -300,12 +309,12 @@ mod tests {
     fn a_long_line_is_read_and_not_collected() {
         let mut file = Box::new(IndexFile::of("a"));
         file.chunk(br#"{"name":"a","features":{"x":[""#).unwrap();
-        (0..64).try_for_each(|_| file.chunk(&[b'y'; 1 << 16])).unwrap();
+        (0..64).try_for_each(|_| file.chunk(&vec![b'y'; 1 << 16])).unwrap();
         file.chunk(br#""]},"vers":"1.0.0"}"#).unwrap();
         assert_eq!(file.finish().unwrap().releases, [release("1.0.0", None, false)]);
         let mut endless = IndexFile::of("a");
         endless.chunk(br#"{"name":""#).unwrap();
-        let read = endless.chunk(&[b'a'; MAX_MEMBER]);
+        let read = endless.chunk(&vec![b'a'; MAX_MEMBER]);
         assert!(read.unwrap_err().0.ends_with("is larger than 65536 bytes"));
     }
 }

@@ -133,9 +133,7 @@ impl Learn for Json {
             Field::FileYanked => once(&mut self.told().yanked, &part, yanked(&Loose::of(&part)?)?)?,
             Field::FileTime => once(&mut self.told().uploaded, &part, Instant::of(&part)?)?,
             Field::ReleaseYanked => once(&mut self.told().yanked, &part, flagged(part.read()?))?,
-            Field::ReleaseReason => {
-                once(&mut self.told().reason, &part, part.read::<Option<_>>()?.unwrap_or_default())?
-            }
+            Field::ReleaseReason => once(&mut self.told().reason, &part, text_or_null(&part)?)?,
             Field::ReleaseTime => once(&mut self.told().uploaded_in_utc, &part, Instant::of(&part)?)?,
             Field::ProjectUrls => self.project_urls(&part.read().unwrap_or_default()),
             Field::HomePage => self.home_page = part.read::<Box<str>>().ok(),
@@ -303,4 +301,8 @@ fn yanked(told: &Loose<'_>) -> Result<Yanked, Malformed> {
 
 fn flagged(is_yanked: Option<bool>) -> Yanked {
     is_yanked.unwrap_or_default().then(Box::default)
+}
+
+fn text_or_null(part: &Part<'_, Field>) -> Result<Box<str>, Malformed> {
+    Ok(part.read::<Option<_>>()?.unwrap_or_default())
 }
