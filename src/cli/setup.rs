@@ -155,15 +155,11 @@ impl Setup {
 
     /// The report that was made before, or a new one over all pins.
     pub(super) fn report(&mut self, made: Option<&Path>, global: &Global) -> Result<Report, Failure> {
-        match made {
-            Some(path) => {
-                file::read(path).map_err(|error| Failure::Usage(format!("error: {error}\nhint: {}", error.hint())))
-            }
-            None => {
-                let pins = self.take_chosen(&[])?;
-                self.check(&pins, global)
-            }
-        }
+        let Some(path) = made else {
+            let pins = self.take_chosen(&[])?;
+            return self.check(&pins, global);
+        };
+        file::read(path).map_err(|error| Failure::Usage(format!("error: {error}\nhint: {}", error.hint())))
     }
 
     /// The instant that the run judges as of.

@@ -189,10 +189,10 @@ impl<'a> Page<'a> {
         let groups = words::by_group(report);
         let findings = words::worst_first(&report.findings);
         let style = style(groups.len());
-        let stale = findings.iter().filter(|finding| finding.is_stale()).count();
+        let aged = findings.iter().filter(|finding| finding.is_stale()).count();
         Self {
             title: frame.title,
-            headline: headline(report, stale),
+            headline: headline(report, aged),
             generated_at: report.generated_at.to_rfc3339_opts(SecondsFormat::Secs, true),
             as_of: report.generated_at.format("%Y-%m-%d %H:%M UTC").to_string(),
             age: age(report.generated_at, frame.now),
@@ -201,7 +201,7 @@ impl<'a> Page<'a> {
             style,
             figures: figures(report),
             unknown: packages(report.summary.unknown),
-            stale: packages(stale),
+            stale: packages(aged),
             filters: filters(&findings),
             groups: choices(&groups),
             findings: rows(report, frame, &findings, &groups),
