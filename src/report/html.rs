@@ -188,7 +188,7 @@ impl<'a> Page<'a> {
     fn of(report: &'a Report, frame: &Frame<'a>) -> Self {
         let groups = words::by_group(report);
         let findings = words::worst_first(&report.findings);
-        let style = style(groups.len());
+        let css = style(groups.len());
         let aged = findings.iter().filter(|finding| finding.is_stale()).count();
         Self {
             title: frame.title,
@@ -197,8 +197,8 @@ impl<'a> Page<'a> {
             as_of: report.generated_at.format("%Y-%m-%d %H:%M UTC").to_string(),
             age: age(report.generated_at, frame.now),
             tool: format!("{} {}", report.tool.name, report.tool.version),
-            policy: policy(&style),
-            style,
+            policy: policy(&css),
+            style: css,
             figures: figures(report),
             unknown: packages(report.summary.unknown),
             stale: packages(aged),

@@ -10,7 +10,7 @@ fn a_wrong_command_line_tells_the_nearest_right_one() {
         (&["check", "--fail-onn", "error"], "'--fail-on'"),
         (&["check", "--jsn"], "'--json'"),
         (&["check", "--format", "tabel"], "'table'"),
-        (&["check", "--format", "html"], "table, json, ndjson, markdown, github"),
+        (&["check", "--format", "pdf"], "table, json, ndjson, markdown, github, sarif, html"),
         (&["check", "--fail-on", "bad"], "none, info, notice, warning, error, critical"),
         (&["check", "--json", "--format", "table"], "cannot be used with"),
         (&["check", "--offline", "--no-cache"], "cannot be used with"),
