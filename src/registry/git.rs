@@ -45,6 +45,7 @@ use self::memory::{Memory, Remembered};
 use super::{Query, Registry, RegistryId};
 use crate::error::{LookupError, Trouble};
 use crate::http::room::{Room, Scale};
+use crate::http::client::install_crypto;
 use crate::http::{Fetch, Fetched, Origin};
 use crate::pin::Strategy;
 use crate::release::{Links, ReleaseSet};
@@ -148,6 +149,7 @@ impl Tools {
     reason = "git decides on redirects itself, so it needs a client that follows none"
 )]
 fn build_client(certificates: &[reqwest::Certificate]) -> Result<reqwest::Client, String> {
+    install_crypto();
     let client = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .tls_certs_merge(certificates.iter().cloned())

@@ -88,6 +88,8 @@ fn escaped_json(document: &str) -> Option<String> {
 pub struct JsonWriter<W> {
     out: W,
     held: Vec<u8>,
+    /// Behind the last line that is held whole.
+    whole: usize,
 }
 
 impl<W: Write> JsonWriter<W> {
@@ -96,7 +98,7 @@ impl<W: Write> JsonWriter<W> {
 
     /// In front of `out`.
     pub fn new(out: W) -> Self {
-        Self { out, held: Vec::new() }
+        Self { out, held: Vec::new(), whole: 0 }
     }
 
     /// Hands on what stands before `end`, where a line ends.
@@ -107,17 +109,20 @@ impl<W: Write> JsonWriter<W> {
             None => self.out.write_all(lines.as_bytes())?,
         }
         self.held.drain(..end);
+        self.whole = 0;
         Ok(())
     }
 }
 
 impl<W: Write> Write for JsonWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // only what is new is looked through: a line may be long and come in many pieces
+        if let Some(end) = memchr::memrchr(b'\n', bytes) {
+            self.whole = self.held.len() + end + 1;
+        }
         self.held.extend_from_slice(bytes);
-        if self.held.len() >= Self::BLOCK
-            && let Some(end) = memchr::memrchr(b'\n', &self.held)
-        {
-            self.hand_on(end + 1)?;
+        if self.held.len() >= Self::BLOCK && self.whole > 0 {
+            self.hand_on(self.whole)?;
         }
         Ok(bytes.len())
     }

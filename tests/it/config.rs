@@ -317,7 +317,6 @@ const WRONG: &[(&str, &str)] = &[
     ("[policy", "1:8: not valid TOML: unclosed table, expected `]`"),
     ("[check]\nfail-on = \"error\"\nfail-on = \"none\"", "3:1: not valid TOML: duplicate key"),
     ("[polcy]", "1:2: unknown key `polcy`"),
-    ("[server]", "1:2: unknown key `server`"),
     ("[issues]\nmode = \"all\"", "2:8: `mode` is not a way to open issues"),
     ("[issues]\nrepository = \"shop\"", "2:14: `repository` is not a repository such as `owner/name`"),
     ("[issues]\nlabels = [\"a,b\"]", "2:11: `labels` holds a comma, which a label cannot"),
