@@ -22,7 +22,7 @@ use url::Url;
 
 use super::marker::Section;
 use super::{
-    Approvals, Comment, Edit, Issue, IssueChange, LABEL, Label, NewIssue, Plan, Snapshot, has_label, plan_with,
+    Approvals, Comment, Edit, Fields, Issue, IssueChange, LABEL, Label, NewIssue, Plan, Snapshot, has_label, plan_with,
 };
 use crate::config::{IssueSettings, Repository};
 use crate::http::client::bare;
@@ -166,7 +166,7 @@ impl Github {
     }
 
     /// What a run has to do. Where that is to create an issue, the lists were not all that was asked
-    /// ([`Self::unlisted`]): a list that lags would have it made twice.
+    /// ([`Self::unlisted`]): a list that lags, or a label that is gone, would have it made twice.
     ///
     /// # Errors
     /// When what is there cannot be told for certain. Then nothing may be done.
@@ -179,19 +179,26 @@ impl Github {
     ) -> Result<Plan, TrackerError> {
         let mut snapshot = self.snapshot().await?;
         let first = plan_with(report, &snapshot, settings, approvals, now);
-        if !first.changes.iter().any(|change| matches!(change, IssueChange::Create(_))) {
+        if created(&first).is_empty() {
             return Ok(first);
         }
         let unlisted = self.unlisted(&snapshot).await?;
-        if unlisted.is_empty() {
-            return Ok(first);
-        }
-        snapshot.issues.extend(unlisted);
-        Ok(plan_with(report, &snapshot, settings, approvals, now))
+        let (listed_late, unlabelled): (Vec<Issue>, Vec<Issue>) =
+            unlisted.into_iter().partition(|issue| has_label(&issue.labels, LABEL));
+        let plan = if listed_late.is_empty() {
+            first
+        } else {
+            snapshot.issues.extend(listed_late);
+            plan_with(report, &snapshot, settings, approvals, now)
+        };
+        let lost = adoptions(&unlabelled, &created(&plan));
+        // the next run finds them by the label, and what is to be done about them
+        Ok(if lost.is_empty() { plan } else { Plan { changes: lost, ..Plan::default() } })
     }
 
-    /// Issues of ours that the list by label does not show yet, as after a run that was killed a moment ago: among the
-    /// newest of the repository, and one by one under the numbers behind those.
+    /// Issues that may be ours and that the list by label does not show: not yet, as after a run that was killed a moment
+    /// ago, or no longer, since they lack the label. They are among the newest of the repository, or one by one under the
+    /// numbers behind those.
     async fn unlisted(&self, snapshot: &Snapshot) -> Result<Vec<Issue>, TrackerError> {
         let what = "listing the newest issues";
         let query = format!("issues?state=all&sort=created&direction=desc&per_page={PER_PAGE}");
@@ -209,8 +216,11 @@ impl Github {
             holes = if issue.is_some() { 0 } else { holes + 1 };
             found.extend(issue);
         }
-        let is_ours = |issue: &Issue| has_label(&issue.labels, LABEL) && !known.contains(&issue.number);
-        Ok(found.into_iter().filter_map(ListedIssue::into_issue).filter(is_ours).collect())
+        Ok(found
+            .into_iter()
+            .filter_map(ListedIssue::into_issue)
+            .filter(|issue| !known.contains(&issue.number))
+            .collect())
     }
 
     /// An issue or a pull request by its number, if it is there.
@@ -233,9 +243,6 @@ impl Github {
 
     /// Carries a plan out. `tell` hears of every change that was done; what could not be done is the answer.
     pub async fn carry_out(&mut self, plan: &Plan, tell: &mut dyn FnMut(&str)) -> Vec<TrackerError> {
-        if let Err(failure) = self.adopt(plan).await {
-            return vec![failure];
-        }
         let mut failures = Vec::new();
         for (index, change) in plan.changes.iter().enumerate() {
             match self.change(change).await {
@@ -252,53 +259,31 @@ impl Github {
         failures
     }
 
-    /// Looks, before any issue is created, for one about the same that lacks the label by which issues are listed: an
-    /// earlier run may not have been allowed to set it, or somebody took it away. A second one would be a duplicate.
-    async fn adopt(&mut self, plan: &Plan) -> Result<(), TrackerError> {
-        let new = |change: &IssueChange| match change {
-            IssueChange::Create(new) => Some(new.id.clone()),
-            _ => None,
-        };
-        let ids: HashSet<String> = plan.changes.iter().filter_map(new).collect();
-        if ids.is_empty() {
-            return Ok(());
+    /// Gives an issue of ours its label back. That is a failure even where it works: what is to be done about the issue is
+    /// left to the next run, which finds it.
+    async fn adopt(&mut self, edit: &Edit) -> Result<String, TrackerError> {
+        let about = format!("issue {} about `{}`", edit.number, shown(&edit.id));
+        let what = format!("giving {about} the label `{LABEL}`");
+        let refused = |error: TrackerError| TrackerError::last(format!("{error}; {LABEL_RIGHTS}"));
+        let answer = self.patch(edit, &what).await.map_err(refused)?;
+        let issue: ListedIssue = self.read(self.expect(answer, &what, true).await.map_err(refused)?, &what).await?;
+        // GitHub leaves labels as they are, silently, where a token may not set them
+        if !issue.labels.iter().any(|label| label.is(LABEL)) {
+            return Err(TrackerError::last(format!("{what}: GitHub did not take it; {LABEL_RIGHTS}")));
         }
-        let newest = format!("issues?state=all&sort=created&direction=desc&per_page={PER_PAGE}");
-        let page: Page<ListedIssue> = self.get(&self.url(&newest), "listing the newest issues").await?;
-        let unlabelled = page.items.into_iter().filter(|issue| !issue.labels.iter().any(|label| label.is(LABEL)));
-        for issue in unlabelled.filter_map(ListedIssue::into_issue) {
-            let is_asked = |id: &String| Section::find(&issue.body).is_some_and(|section| section.id == *id);
-            if let Some(id) = ids.iter().find(|id| is_asked(id)) {
-                return Err(self.label_again(&issue, id).await);
-            }
-        }
-        Ok(())
+        let done = format!("{about} had lost the label `{LABEL}` and has it again; run this once more");
+        Err(TrackerError { is_final: false, ..TrackerError::last(done) })
     }
 
-    /// Gives an issue of ours its label back. Nothing else is done in such a run: the next one finds the issue.
-    async fn label_again(&mut self, issue: &Issue, id: &str) -> TrackerError {
-        let number = issue.number;
-        let what = format!("giving issue {number} about `{}` the label `{LABEL}`", shown(id));
-        let labels: Vec<&str> = issue.labels.iter().map(String::as_str).chain([LABEL]).collect();
-        let tried: Result<ListedIssue, TrackerError> = async {
-            let url = self.url(&format!("issues/{number}"));
-            let answer = self.send(Method::PATCH, url, &json!({ "labels": labels }), &what).await?;
-            self.read(self.expect(answer, &what, true).await?, &what).await
-        }
-        .await;
-        match tried {
-            Ok(issue) if issue.labels.iter().any(|label| label.is(LABEL)) => TrackerError::last(format!(
-                "issue {number} about `{}` had lost the label `{LABEL}` and has it again; run this once more",
-                shown(id)
-            )),
-            Ok(_) => TrackerError::last(format!("{what}: GitHub did not take it; {LABEL_RIGHTS}")),
-            Err(error) => TrackerError::last(format!("{error}; {LABEL_RIGHTS}")),
-        }
+    async fn patch(&mut self, edit: &Edit, what: &str) -> Result<Answer, TrackerError> {
+        let fields = serde_json::to_value(&edit.fields).expect("fields are plain data");
+        self.write(Method::PATCH, &format!("issues/{}", edit.number), &fields, what).await
     }
 
     async fn change(&mut self, change: &IssueChange) -> Result<String, TrackerError> {
         match change {
             IssueChange::CreateLabel(label) => self.create_label(label).await,
+            IssueChange::Adopt(edit) => self.adopt(edit).await,
             IssueChange::Create(new) => self.create(new).await,
             IssueChange::Update(edit) => self.edit(edit, "updated").await,
             IssueChange::Close(edit) => self.edit(edit, "closed").await,
@@ -350,9 +335,8 @@ impl Github {
             let answer = self.write(Method::POST, &path, &json!({ "body": comment.body }), &what).await?;
             self.expect(answer, &what, false).await?;
         }
-        let fields = serde_json::to_value(&edit.fields).expect("fields are plain data");
-        if fields.as_object().is_some_and(|fields| !fields.is_empty()) {
-            let answer = self.write(Method::PATCH, &format!("issues/{}", edit.number), &fields, &what).await?;
+        if edit.fields != Fields::default() {
+            let answer = self.patch(edit, &what).await?;
             self.expect(answer, &what, false).await?;
         }
         Ok(format!("{done} #{} about {}", edit.number, shown(&edit.id)))
@@ -534,6 +518,23 @@ impl Github {
         let text = text.replace(self.access.token.expose_secret(), "[redacted]");
         escape::terminal(&text.chars().take(LONGEST_MESSAGE).collect::<String>())
     }
+}
+
+/// The findings about which a plan creates issues.
+fn created(plan: &Plan) -> HashSet<&str> {
+    plan.changes.iter().filter_map(IssueChange::created).collect()
+}
+
+/// Gives the label back to the issues that are about what would be created: an earlier run may not have been allowed to set
+/// it, or somebody took it away.
+fn adoptions(unlabelled: &[Issue], ids: &HashSet<&str>) -> Vec<IssueChange> {
+    let adopt = |issue: &Issue| {
+        let id = Section::find(&issue.body)?.id;
+        let labels = issue.labels.iter().cloned().chain([LABEL.to_owned()]).collect();
+        let fields = Fields { labels: Some(labels), ..Fields::default() };
+        ids.contains(id.as_str()).then(|| IssueChange::Adopt(Edit { number: issue.number, id, comment: None, fields }))
+    };
+    unlabelled.iter().filter_map(adopt).collect()
 }
 
 /// Whether the server was never reached, so that nothing was done there.

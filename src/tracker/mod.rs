@@ -83,6 +83,8 @@ pub struct Plan {
 pub enum IssueChange {
     /// A label that is missing.
     CreateLabel(Label),
+    /// An issue that lost the label `upmon`, by which it would be found, gets it back. Such a run does nothing else.
+    Adopt(Edit),
     /// An issue that is missing.
     Create(NewIssue),
     /// Title, our section and severity label are made true, with a comment where it became worse.
@@ -93,6 +95,16 @@ pub enum IssueChange {
     Reopen(Edit),
     /// A second issue for the same finding is closed in favour of the oldest.
     Fold(Edit),
+}
+
+impl IssueChange {
+    /// The finding about which it creates an issue, if it does.
+    fn created(&self) -> Option<&str> {
+        match self {
+            Self::Create(new) => Some(&new.id),
+            _ => None,
+        }
+    }
 }
 
 /// A label.
@@ -362,7 +374,7 @@ impl Planner<'_> {
         match change {
             IssueChange::Create(new) => self.approvals.contains_key(&new.id),
             IssueChange::Update(edit) | IssueChange::Reopen(edit) => self.approvals.contains_key(&edit.id),
-            IssueChange::CreateLabel(_) | IssueChange::Close(_) | IssueChange::Fold(_) => false,
+            IssueChange::CreateLabel(_) | IssueChange::Adopt(_) | IssueChange::Close(_) | IssueChange::Fold(_) => false,
         }
     }
 
@@ -371,7 +383,7 @@ impl Planner<'_> {
         let used = self.plan.changes.iter().flat_map(|change| match change {
             IssueChange::Create(new) => new.labels.as_slice(),
             IssueChange::Update(edit) | IssueChange::Reopen(edit) => edit.fields.labels.as_deref().unwrap_or_default(),
-            IssueChange::CreateLabel(_) | IssueChange::Close(_) | IssueChange::Fold(_) => &[],
+            IssueChange::CreateLabel(_) | IssueChange::Adopt(_) | IssueChange::Close(_) | IssueChange::Fold(_) => &[],
         });
         let approved = APPROVED.to_owned();
         let asked = self.plan.changes.iter().any(|change| self.shows_box(change)).then_some(&approved);

@@ -61,7 +61,8 @@ fn apply(tracker: &mut Snapshot, plan: &Plan) {
                 body: new.body.clone(),
                 labels: new.labels.clone(),
             }),
-            IssueChange::Update(edit)
+            IssueChange::Adopt(edit)
+            | IssueChange::Update(edit)
             | IssueChange::Close(edit)
             | IssueChange::Reopen(edit)
             | IssueChange::Fold(edit) => {
@@ -87,6 +88,7 @@ fn after(findings: Vec<Finding>) -> Snapshot {
 fn kinds(plan: &Plan) -> Vec<&'static str> {
     let kind = |change: &IssueChange| match change {
         IssueChange::CreateLabel(_) => "label",
+        IssueChange::Adopt(_) => "adopt",
         IssueChange::Create(_) => "create",
         IssueChange::Update(Edit { comment: Some(_), .. }) => "update+comment",
         IssueChange::Update(_) => "update",

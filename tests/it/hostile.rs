@@ -308,7 +308,8 @@ fn comments(plan: &Plan, snapshot: &mut Snapshot) -> Vec<String> {
                 body: new.body.clone(),
                 labels: new.labels.clone(),
             }),
-            IssueChange::Update(edit)
+            IssueChange::Adopt(edit)
+            | IssueChange::Update(edit)
             | IssueChange::Close(edit)
             | IssueChange::Reopen(edit)
             | IssueChange::Fold(edit) => {
