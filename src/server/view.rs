@@ -82,6 +82,7 @@ impl Age {
                 kind: NoticeKind::Stale,
                 message: format!("the service has not been able to check since; these facts are of {since}"),
             });
+            finding.confirmed_at = Some(known.checked_at);
         }
         finding
     }

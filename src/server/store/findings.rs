@@ -222,12 +222,13 @@ async fn put(
     Ok(())
 }
 
-/// Names what counts as a change: not that another day has passed, not where the pin stands in its file, and not the words
-/// in which the same trouble is told.
+/// Names what counts as a change: not that another day has passed, not where the pin stands in its file, not since when facts
+/// are stale, and not the words in which the same trouble is told.
 fn digest(finding: &Finding) -> String {
     let mut plain = finding.clone();
     plain.days = None;
     plain.place = None;
+    plain.confirmed_at = None;
     plain.error.iter_mut().for_each(|error| error.message.clear());
     let is_stale = |kind: NoticeKind| kind == NoticeKind::Stale;
     plain.notices.iter_mut().filter(|notice| is_stale(notice.kind)).for_each(|notice| notice.message.clear());
