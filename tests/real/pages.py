@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import threading
 
-from faults import StandIn
+from faults import stand_in
 from harness import Failed, expect
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -25,7 +25,7 @@ HOSTILE = {
 
 def html(scenario):
     """axe-core, keyboard, requests and console of the page: two widths, light and dark, hostile names, nothing pinned."""
-    with StandIn(scenario, 40) as server:
+    with stand_in(scenario, 40) as server:
         pins = {**server.pins, "<b>hostile": {name: {"version": version, "registry": "npm", "package": "pkg"} for name, version in HOSTILE.items()}}
         written = {"many.html": check(scenario, server, pins), "none.html": check(scenario, server, {})}
         expect(written["many.html"], check(scenario, server, pins), "the page of the same facts")
