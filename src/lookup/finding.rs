@@ -198,6 +198,7 @@ fn bare(pin: &Pin) -> Finding {
         }),
         upstream: (pin.upstream != pin.package).then(|| pin.upstream.clone()),
         requirement: pin.requirement.clone(),
+        new: None,
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! Adding a format: one file beside this one, one variant of [`Format`], one arm in [`render`].
 
+pub mod baseline;
 pub mod escape;
 pub mod file;
 mod github;
@@ -127,6 +128,9 @@ pub struct Summary {
     pub by_severity: BySeverity,
     /// The sum of the known libyears, to two places.
     pub libyears: f64,
+    /// How many findings are new against the baseline; only in a report that was held against one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<usize>,
 }
 
 /// Counts by severity.
@@ -230,6 +234,10 @@ pub struct Finding {
     /// The range of versions that the pin accepts, where it names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requirement: Option<String>,
+    /// Whether the lag is new against the baseline: worse than there, or of a pin of which the baseline knows nothing. Only
+    /// in a report that was held against one, and not where nothing is known now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<bool>,
 }
 
 /// The pinned release.
@@ -377,6 +385,11 @@ impl Report {
     pub fn reaches(&self, severity: Severity) -> bool {
         self.summary.worst.is_some_and(|worst| worst >= severity)
     }
+
+    /// The same, of findings that are new against the baseline.
+    pub fn reaches_anew(&self, severity: Severity) -> bool {
+        self.findings.iter().any(|finding| finding.new == Some(true) && finding.severity >= Some(severity))
+    }
 }
 
 impl Summary {
@@ -395,6 +408,7 @@ impl Summary {
             worst: findings.iter().filter_map(|finding| finding.severity).max(),
             by_severity,
             libyears: to_hundredths(findings.iter().filter_map(|finding| finding.libyears).sum()),
+            new: None,
         }
     }
 }

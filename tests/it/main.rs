@@ -1,6 +1,7 @@
 //! Integration tests: one binary, a module a topic. No test needs the network beyond this machine.
 
 mod badge;
+mod baseline;
 mod cli;
 mod config;
 mod contract;
