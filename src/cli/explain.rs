@@ -42,6 +42,7 @@ pub(super) fn run(global: &Global, arguments: &ExplainArgs) -> Result<ExitCode, 
         explain(&mut text, &engine, pin, &learned, &finding).expect("writing to a string does not fail");
     }
     output::print(text.as_bytes())?;
+    setup.finish_recording()?;
     Ok(if is_unknown { ExitCode::Unknown } else { ExitCode::Success })
 }
 

@@ -14,6 +14,7 @@ mod issues;
 mod man;
 mod network;
 mod output;
+mod recording;
 mod schema;
 mod setup;
 

@@ -95,6 +95,12 @@ impl Network {
         self.git.offline = true;
     }
 
+    /// Takes all the time it needs: what is at hand needs none.
+    pub(super) fn end_deadline(&mut self) {
+        self.options.deadline = None;
+        self.git.deadline = None;
+    }
+
     /// Shows what is stale rather than nothing.
     pub(super) fn allow_stale(&mut self) {
         self.options.stale = true;

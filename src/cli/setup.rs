@@ -8,12 +8,14 @@ use clap::Args;
 use clap::builder::FalseyValueParser;
 
 use super::network::{Network, NetworkArgs, variable};
+use super::recording::{Recording, RecordingArgs};
 use super::{Failure, Global, output};
 use crate::config::{Flags, Settings};
 use crate::document::nearest;
 use crate::http::Fetch;
 use crate::http::client::{Client, install_crypto};
 use crate::http::options::Options;
+use crate::http::recording::About;
 use crate::lookup::Engine;
 use crate::pin::Pin;
 use crate::pin::manifest::Manifest;
@@ -37,6 +39,8 @@ pub(super) struct SetupArgs {
     #[arg(long, conflicts_with = "no_cache")]
     stale: bool,
     #[command(flatten)]
+    recording: RecordingArgs,
+    #[command(flatten)]
     network: NetworkArgs,
 }
 
@@ -49,6 +53,7 @@ pub(super) struct Setup {
     as_of: bool,
     links: bool,
     network: Network,
+    recording: Recording,
     runtime: Runtime,
 }
 
@@ -81,13 +86,21 @@ impl Setup {
         if arguments.stale {
             network.allow_stale();
         }
+        let recording = Recording::open(&arguments.recording)?;
+        network.options.tape.clone_from(&recording.tape);
+        let recorded = recording.about();
+        if recorded.is_some() {
+            network.end_deadline();
+        }
         Ok(Self {
             settings,
             pins: manifest.map(|manifest| manifest.pins).unwrap_or_default(),
-            now: arguments.as_of.unwrap_or_else(now),
-            as_of: arguments.as_of.is_some(),
-            links: arguments.links,
+            now: arguments.as_of.or(recorded.map(|about| about.now)).unwrap_or_else(now),
+            // decides what is asked, and a recording holds the answers to what was asked then
+            as_of: recorded.map_or(arguments.as_of.is_some(), |about| about.as_of),
+            links: arguments.links || recorded.is_some_and(|about| about.links),
             network,
+            recording,
             runtime: runtime()?,
         })
     }
@@ -134,7 +147,14 @@ impl Setup {
         let engine = self.engine()?;
         let report = self.wait(engine.check(pins, &|done| bar.set_position(done as u64)));
         bar.finish_and_clear();
-        report
+        let report = report?;
+        self.finish_recording()?;
+        Ok(report)
+    }
+
+    /// Ends the recording, if one is made: everything was asked.
+    pub(super) fn finish_recording(&self) -> Result<(), Failure> {
+        self.recording.finish(&About { now: self.now, as_of: self.as_of, links: self.links })
     }
 
     /// The instant that the run judges as of.

@@ -8,16 +8,17 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::asker::Asker;
 use super::cache::{Cache, Entry, Keeping, Key};
 use super::credentials::{Credential, take_userinfo};
-use super::exchange::{Answer, Failure, Hop, Question, Trail, hop};
-use super::limit::{Lane, Limits, Pause, Quota};
+use super::exchange::{Answer, Failure, Hop, Question, Trail, arrive, hop, reply};
+use super::limit::{Lane, Limits, Pause, Place, Quota};
 pub use super::options::{Options, RegistryOptions, user_agent};
+use super::recording::{Exchange, NOT_RECORDED, Session, Tape, recorded};
 use super::retry::{Backoff, Cause};
 use super::{Decoder, Fetch, Fetched, Origin, Request, clock, freshness};
 use crate::error::LookupError;
@@ -75,7 +76,8 @@ impl Client {
         let certificates = options.certificates.as_deref().map_or(Ok(Vec::new()), certificates)?;
         let deadline = options.deadline.map(|time| Instant::now() + time);
         let paces = options.registries.iter().filter_map(|(&id, options)| Some((id, options.pace?))).collect();
-        let cache = options.cache.as_deref().and_then(|directory| open_cache(directory, options.cache_size));
+        let directory = options.cache.as_deref().filter(|_| options.tape.is_none());
+        let cache = directory.and_then(|directory| open_cache(directory, options.cache_size));
         let shared = Shared { options, limits: Limits::new(paces), cache, certificates, http: OnceLock::new() };
         Ok(Self { shared: Arc::new(shared), deadline })
     }
@@ -97,7 +99,11 @@ impl Client {
         credential: Option<&Credential>,
         decoder: Decoder<'_>,
     ) -> Result<Fetched, LookupError> {
-        let asker = Asker { request, decoder, credential };
+        let session = self.shared.options.tape.as_ref().map(|tape| {
+            let address = recorded(&request.url);
+            tape.session(&[request.registry.as_str(), &request.package, &address, request.accept])
+        });
+        let asker = Asker { request, decoder, credential, session };
         let key = key(request, asker.credential);
         let entry = self.shared.cache.as_ref().and_then(|cache| cache.get(&key));
         if let Some(entry) = &entry
@@ -193,6 +199,7 @@ impl Client {
             credential: asker.credential,
             max_size: self.max_size(request),
             decoder: asker.decoder,
+            session: asker.session.as_ref(),
         };
         let lane = self.shared.limits.lane(request.registry, &request.url);
         lane.budget().deposit();
@@ -211,7 +218,11 @@ impl Client {
                 Cause::UnaskedNotModified => question.validator = None,
                 _ => {}
             }
-            if !self.may_repeat(&lane, failure.cause, attempt).await {
+            let may_repeat = match asker.session.as_ref().filter(|session| session.is_replay()) {
+                Some(session) => session.has_next(),
+                None => self.may_repeat(&lane, failure.cause, attempt).await,
+            };
+            if !may_repeat {
                 return Err(failure);
             }
             earlier = Some(failure);
@@ -228,16 +239,22 @@ impl Client {
 
     /// One attempt, redirects included. The time limit counts from the moment that the pace allows the request.
     async fn attempt(&self, registry: RegistryId, question: Question<'_>, attempt: u32) -> Result<Answer, Failure> {
-        let http = self.http().map_err(|error| Failure::new(Cause::Unreached, question.url, error))?;
         let mut trail = Trail::from(question.url);
         loop {
             let url = trail.here();
+            if let Some(session) = question.session.filter(|session| session.is_replay()) {
+                match replayed(session, question, url).await? {
+                    Hop::Arrived(answer) => return Ok(answer),
+                    Hop::Redirected(next) => trail.step(next)?,
+                }
+                continue;
+            }
             let lane = self.shared.limits.lane(registry, url);
-            let place = Arc::clone(&lane).enter(url, self.deadline).await?;
-            let Ok(led) = timeout_at(self.until(), hop(http, question, url, place)).await else {
-                return Err(Failure::new(Cause::TimedOut, url, "did not answer in time"));
-            };
-            match led {
+            let place = Arc::clone(&lane)
+                .enter(url, self.deadline)
+                .await
+                .inspect_err(|failure| keep(question, url, failure))?;
+            match self.once(question, url, &place).await {
                 Ok(Hop::Arrived(answer)) => return Ok(answer),
                 Ok(Hop::Redirected(next)) => trail.step(next)?,
                 Err(failure) => {
@@ -249,6 +266,22 @@ impl Client {
                 }
             }
         }
+    }
+
+    /// One question and its answer, within the time for one.
+    async fn once(&self, question: Question<'_>, url: &Url, place: &Place) -> Result<Hop, Failure> {
+        let late = |_| Failure::new(Cause::TimedOut, url, "did not answer in time");
+        let http = self.http().map_err(|error| Failure::new(Cause::Unreached, url, error));
+        let http = http.inspect_err(|failure| keep(question, url, failure))?;
+        let Some(session) = question.session else {
+            return timeout_at(self.until(), hop(http, question, url, place)).await.map_err(late)?;
+        };
+        let reply = timeout_at(self.until(), reply(http, question, url, place)).await.map_err(late).flatten();
+        let mut reply = reply.inspect_err(|failure| keep(question, url, failure))?;
+        reply.blot(&question.credential.map(Credential::secrets).unwrap_or_default());
+        let source = question.credential.map(|credential| credential.source().to_owned());
+        session.keep(Exchange::reply(&Method::GET, url, &reply).with_credential(source));
+        arrive(question, url, reply.into_response(url)).await
     }
 
     /// When an attempt that starts now has to be over.
@@ -285,6 +318,26 @@ impl Client {
 
     fn http(&self) -> Result<&reqwest::Client, &str> {
         self.shared.http.get_or_init(|| connections(&self.shared)).as_ref().map_err(String::as_str)
+    }
+}
+
+/// Keeps in a recording that a question had no answer.
+fn keep(question: Question<'_>, url: &Url, failure: &Failure) {
+    if let Some(session) = question.session {
+        let source = question.credential.map(|credential| credential.source().to_owned());
+        let asked = format!("{} {}", Method::GET, recorded(url));
+        let mut ending = failure.ending();
+        ending.what = question.credential.map_or(ending.what.clone(), |credential| credential.scrub(ending.what));
+        session.keep(Exchange::failure(asked, ending).with_credential(source));
+    }
+}
+
+/// The next answer of a recording, judged anew.
+async fn replayed(session: &Session, question: Question<'_>, url: &Url) -> Result<Hop, Failure> {
+    let not_recorded = || Failure::new(Cause::Unreached, url, NOT_RECORDED);
+    match session.next().ok_or_else(not_recorded)?.into_reply() {
+        Ok(reply) => arrive(question, url, reply.into_response(url)).await,
+        Err(ending) => Err(ending.map_or_else(not_recorded, |ending| Failure::recorded(&ending, url))),
     }
 }
 
@@ -348,6 +401,10 @@ impl Fetch for Client {
 
     fn cache(&self) -> Option<&Cache> {
         self.shared.cache.as_ref()
+    }
+
+    fn tape(&self) -> Option<&Arc<Tape>> {
+        self.shared.options.tape.as_ref()
     }
 }
 

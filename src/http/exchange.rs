@@ -12,6 +12,7 @@ use url::Url;
 
 use super::credentials::Credential;
 use super::limit::{Pause, Place};
+use super::recording::{Broken, Ending, Reply, Session};
 use super::retry::Cause;
 use super::{Decode, Decoder, Head, clock, shown};
 use crate::release::ReleaseSet;
@@ -38,6 +39,16 @@ impl Failure {
     pub(super) fn new(cause: Cause, url: &Url, what: impl Into<String>) -> Self {
         Self { cause, address: shown(url), what: what.into() }
     }
+
+    /// The failure as a recording keeps it.
+    pub(super) fn ending(&self) -> Ending {
+        Ending { cause: self.cause.as_str().to_owned(), what: self.what.clone() }
+    }
+
+    /// The failure that a recording holds.
+    pub(super) fn recorded(ending: &Ending, url: &Url) -> Self {
+        Self::new(Cause::recorded(&ending.cause), url, ending.what.as_str())
+    }
 }
 
 /// What one attempt asks.
@@ -52,6 +63,8 @@ pub(super) struct Question<'a> {
     pub(super) credential: Option<&'a Credential>,
     pub(super) max_size: u64,
     pub(super) decoder: Decoder<'a>,
+    /// The recording that the answer goes to, or comes from.
+    pub(super) session: Option<&'a Session>,
 }
 
 /// What makes a question conditional.
@@ -115,14 +128,54 @@ pub(super) async fn hop(
     http: &reqwest::Client,
     question: Question<'_>,
     url: &Url,
-    place: Place,
+    place: &Place,
 ) -> Result<Hop, Failure> {
+    arrive(question, url, send(http, question, url, place).await?).await
+}
+
+/// Sends the question; the answer's body is still to come.
+async fn send(
+    http: &reqwest::Client,
+    question: Question<'_>,
+    url: &Url,
+    place: &Place,
+) -> Result<reqwest::Response, Failure> {
     let started = Instant::now();
     let response = http.execute(request(question, url)).await.map_err(|error| unreached(url, error))?;
     place.answered(response.headers());
     let status = response.status();
     tracing::debug!(address = shown(url), status = status.as_u16(), millis = millis(started), "answered");
-    match status {
+    Ok(response)
+}
+
+/// Sends the question and waits for the whole answer, as a recording needs it: as much of the body as may be read, and one
+/// byte more, which tells that there was more.
+pub(super) async fn reply(
+    http: &reqwest::Client,
+    question: Question<'_>,
+    url: &Url,
+    place: &Place,
+) -> Result<Reply, Failure> {
+    let mut response = send(http, question, url, place).await?;
+    let headers = std::mem::take(response.headers_mut());
+    let mut reply = Reply { status: response.status(), headers, body: Vec::new(), ending: None };
+    let most = usize::try_from(question.max_size).unwrap_or(usize::MAX).saturating_add(1);
+    while reply.body.len() < most {
+        match response.chunk().await {
+            Ok(Some(chunk)) => reply.body.extend_from_slice(&chunk[..chunk.len().min(most - reply.body.len())]),
+            Ok(None) => break,
+            Err(error) => {
+                reply.ending = Some(cut_short(url, error).ending());
+                break;
+            }
+        }
+    }
+    Ok(reply)
+}
+
+/// Judges an answer, and reads it where it is a good one.
+pub(super) async fn arrive(question: Question<'_>, url: &Url, response: reqwest::Response) -> Result<Hop, Failure> {
+    match response.status() {
         StatusCode::OK => read(question, url, response).await.map(Hop::Arrived),
         StatusCode::NOT_MODIFIED if question.validator.is_some() => Ok(Hop::Arrived(not_modified(response).await)),
         _ => {
@@ -282,6 +335,9 @@ async fn fill(
 }
 
 fn cut_short(url: &Url, error: reqwest::Error) -> Failure {
+    if let Some(Broken(ending)) = sources(&error).find_map(|error| error.downcast_ref::<Broken>()) {
+        return Failure::recorded(ending, url);
+    }
     let cause = if error.is_timeout() { Cause::TimedOut } else { Cause::CutShort };
     Failure::new(cause, url, format!("broke off: {}", told(error)))
 }

@@ -15,6 +15,7 @@ mod freshness;
 pub mod limit;
 pub(crate) mod lines;
 pub mod options;
+pub mod recording;
 mod retry;
 pub mod splitter;
 
@@ -121,6 +122,12 @@ pub trait Fetch: Send + Sync {
 
     /// Where facts are kept between runs, for lookups that do not go over HTTP (git); `None` keeps none.
     fn cache(&self) -> Option<&cache::Cache> {
+        None
+    }
+
+    /// Where what comes over the wire is kept, or comes from, for who does not ask over HTTP (git); `None` for the world as
+    /// it is.
+    fn tape(&self) -> Option<&std::sync::Arc<recording::Tape>> {
         None
     }
 }

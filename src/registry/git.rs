@@ -8,7 +8,7 @@
 //! - `bounds`: silence, time and bytes that a conversation may take;
 //! - `http`, `process`, `conversation`: the wire, up to "these refs" and "these objects";
 //! - `tags`, `commits`, `pack`: from there to facts;
-//! - `memory`: what earlier runs learned;
+//! - `memory`: what earlier runs learned; `tap`: what a recording keeps of a conversation;
 //! - `login`, `forge`, `failure`: credentials, pages for people, reasons.
 
 mod address;
@@ -23,6 +23,7 @@ mod memory;
 mod pack;
 mod process;
 mod tags;
+mod tap;
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -31,6 +32,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use secrecy::ExposeSecret;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
@@ -42,8 +44,10 @@ use self::failure::{Cause, Failure, quote};
 pub use self::forge::compare;
 pub use self::login::{Login, Logins};
 use self::memory::{Memory, Remembered};
+use self::tap::{Heard, Tap};
 use super::{Query, Registry, RegistryId};
 use crate::error::LookupError;
+use crate::http::recording::Session;
 use crate::http::{Fetch, Fetched, Origin};
 use crate::pin::Strategy;
 use crate::release::{Links, ReleaseSet};
@@ -229,7 +233,17 @@ impl Git {
         if let Some((facts, at)) = memory.as_ref().and_then(Memory::fresh) {
             return Ok((fetched(facts, Origin::Fresh, Some(at)), remote));
         }
-        match self.ask_in_time(&remote, question.talk).await {
+        let session = fetch.tape().map(|tape| {
+            let words = question.words.iter().map(String::as_str);
+            let words: Vec<&str> =
+                [RegistryId::Git.as_str(), package, &remote.shown].into_iter().chain(words).collect();
+            tape.session(&words)
+        });
+        let answer = match &session {
+            Some(session) if session.is_replay() => self.ask_recording(&remote, question.talk, session).await,
+            session => self.ask_in_time(&remote, question.talk, session.as_ref()).await,
+        };
+        match answer {
             Ok(facts) => {
                 if let Some(memory) = &memory {
                     memory.keep(&facts);
@@ -256,21 +270,32 @@ impl Git {
         None
     }
 
-    async fn ask_in_time(&self, remote: &Remote, talk: Talk) -> Result<ReleaseSet, Failure> {
-        let Some(deadline) = self.deadline else { return self.ask_remote(remote, talk).await };
-        timeout_at(deadline, self.ask_remote(remote, talk))
-            .await
-            .unwrap_or_else(|_| Err(Failure::new(Cause::Unreachable, "there was no answer before the run's deadline")))
+    /// Listens to a recorded conversation: to the last attempt, since those before it failed.
+    async fn ask_recording(&self, remote: &Remote, talk: Talk, session: &Session) -> Result<ReleaseSet, Failure> {
+        let mut tap = Tap::replay(session);
+        while tap.is_err() && session.has_next() {
+            tap = Tap::replay(session);
+        }
+        self.converse(remote, talk, &tap?).await
+    }
+
+    async fn ask_in_time(&self, remote: &Remote, talk: Talk, session: Option<&Session>) -> Result<ReleaseSet, Failure> {
+        let Some(deadline) = self.deadline else { return self.ask_remote(remote, talk, session).await };
+        timeout_at(deadline, self.ask_remote(remote, talk, session)).await.unwrap_or_else(|_| {
+            let failure = Failure::new(Cause::Unreachable, "there was no answer before the run's deadline");
+            self.keep(session, remote, Vec::new(), Some(&failure));
+            Err(failure)
+        })
     }
 
     /// Asks a remote, within the bounds of politeness, again where a moment may heal the failure.
-    async fn ask_remote(&self, remote: &Remote, talk: Talk) -> Result<ReleaseSet, Failure> {
+    async fn ask_remote(&self, remote: &Remote, talk: Talk, session: Option<&Session>) -> Result<ReleaseSet, Failure> {
         if self.tools.options.offline && remote.way != Way::Local {
             return Err(Failure::new(Cause::Unreachable, "it was not asked: offline, and not in the cache"));
         }
         let _turn = self.turn(&remote.host).await;
         for pause in self.tools.options.pauses {
-            match self.attempt(remote, talk.clone()).await {
+            match self.attempt(remote, talk.clone(), session).await {
                 Err(failure) if failure.cause == Cause::Transient => {
                     tracing::debug!(remote = remote.shown, %failure, ?pause, "asking again");
                     tokio::time::sleep(pause).await;
@@ -278,7 +303,7 @@ impl Git {
                 answer => return answer,
             }
         }
-        self.attempt(remote, talk).await
+        self.attempt(remote, talk, session).await
     }
 
     /// Waits for a place at the host, then for a place among all.
@@ -293,11 +318,27 @@ impl Git {
         (at_host, self.in_all.clone().acquire_owned().await.expect(never_closed))
     }
 
+    /// One conversation, overheard where a recording is made.
+    async fn attempt(&self, remote: &Remote, talk: Talk, session: Option<&Session>) -> Result<ReleaseSet, Failure> {
+        let tap = if session.is_some() { Tap::record() } else { Tap::Off };
+        let answer = self.converse(remote, talk, &tap).await;
+        self.keep(session, remote, tap.take(), answer.as_ref().err());
+        answer
+    }
+
+    fn keep(&self, session: Option<&Session>, remote: &Remote, heard: Vec<Heard>, failure: Option<&Failure>) {
+        let Some(session) = session else { return };
+        let found = Url::parse(&remote.shown).ok().and_then(|url| self.tools.options.logins.find(&url));
+        let secret = |login: &Login| login.password.expose_secret().to_owned();
+        let secrets: Vec<String> = remote.login.iter().chain(&found).map(secret).collect();
+        tap::keep(session, &remote.shown, heard, failure, &secrets);
+    }
+
     /// One conversation on a blocking thread. Dropping the future makes the thread give up.
-    async fn attempt(&self, remote: &Remote, talk: Talk) -> Result<ReleaseSet, Failure> {
+    async fn converse(&self, remote: &Remote, talk: Talk, tap: &Tap) -> Result<ReleaseSet, Failure> {
         let (bounds, _interest) = Bounds::new(self.tools.options.silence, self.tools.options.total);
-        let (remote, tools) = (remote.clone(), self.tools.clone());
-        let conversation = move || talk(&mut Conversation::open(&remote, &tools, bounds)?);
+        let (remote, tools, tap) = (remote.clone(), self.tools.clone(), tap.clone());
+        let conversation = move || talk(&mut Conversation::open(&remote, &tools, bounds, &tap)?);
         tokio::task::spawn_blocking(conversation).await.unwrap_or_else(|error| {
             // gix is strict with itself: some of what a hostile server could say ends in an assertion
             let reason = format!("the answer could not be read: {}", quote(&error.to_string()));

@@ -8,4 +8,5 @@ mod explain;
 mod git;
 mod help;
 mod input;
+mod recording;
 mod world;

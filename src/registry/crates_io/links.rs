@@ -5,7 +5,7 @@
 //! and not again once crates.io could not be had. Nothing here can make a lookup fail.
 
 use std::fmt;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use crates_io_api::{AsyncClient, Crate, Error};
@@ -14,6 +14,8 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::error::LookupError;
 use crate::http::client::user_agent;
+use crate::http::recording::{Exchange, NOT_RECORDED, Tape};
+use crate::registry::RegistryId;
 use crate::release::Links;
 
 /// Bounds on what links may cost.
@@ -56,6 +58,25 @@ impl LinkSource {
 
     fn new(connect: Connect, limits: Limits) -> Self {
         Self { client: LazyLock::new(connect), limits, turn: Mutex::default() }
+    }
+
+    /// The links of a crate, from a recording where one is played. The client underneath hands out no raw answers, so it is
+    /// the links themselves that a recording holds.
+    ///
+    /// # Errors
+    /// As [`LinkSource::ask`], and when the recording has none.
+    pub(super) async fn ask_or_recall(&self, name: &str, tape: Option<&Arc<Tape>>) -> Result<Links, LookupError> {
+        let Some(session) = tape.map(|tape| tape.session(&[RegistryId::CratesIo.as_str(), name, "links"])) else {
+            return self.ask(name).await;
+        };
+        if session.is_replay() {
+            let links = session.next().and_then(|exchange| serde_json::from_slice(&exchange.into_body()).ok());
+            return links.ok_or_else(|| unreachable(name, NOT_RECORDED));
+        }
+        let links = self.ask(name).await?;
+        let body = serde_json::to_vec(&links).expect("links are texts and serialise");
+        session.keep(Exchange::bytes(format!("the links of crate `{name}`"), body));
+        Ok(links)
     }
 
     /// The links of a crate.
