@@ -18,6 +18,7 @@ pub mod config;
 pub mod doctor;
 pub mod document;
 pub mod error;
+pub mod explain;
 pub mod http;
 pub mod lag;
 pub mod lookup;

@@ -96,7 +96,7 @@ enum Color {
 enum Command {
     /// Check every pin and report how far behind it is
     Check(check::CheckArgs),
-    /// Show how one pin was judged: every release, how it parsed, why it was taken or rejected
+    /// Show how one pin was judged: what was asked, every release and its rule, what each number is made of
     Explain(explain::ExplainArgs),
     /// Keep badges in a directory true: the whole report, each group and each package, as Shields JSON and as SVG
     Badge(badge::BadgeArgs),
@@ -104,7 +104,7 @@ enum Command {
     Issues(issues::IssuesArgs),
     /// Ask every registry once, and show what stands in the way: addresses, credentials, proxies, certificates, cache
     Doctor(doctor::DoctorArgs),
-    /// Print the JSON Schema of the pins, the settings or the report
+    /// Print the JSON Schema of the pins, the settings, the report or an explanation
     Schema(schema::SchemaArgs),
     /// Print the completion script of a shell
     Completions(completions::CompletionsArgs),

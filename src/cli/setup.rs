@@ -14,6 +14,7 @@ use crate::config::{Flags, Settings};
 use crate::document::nearest;
 use crate::http::Fetch;
 use crate::http::client::{Client, install_crypto};
+use crate::http::journal::Journal;
 use crate::http::options::Options;
 use crate::http::recording::About;
 use crate::lookup::Engine;
@@ -155,6 +156,11 @@ impl Setup {
     /// Ends the recording, if one is made: everything was asked.
     pub(super) fn finish_recording(&self) -> Result<(), Failure> {
         self.recording.finish(&About { now: self.now, as_of: self.as_of, links: self.links })
+    }
+
+    /// Has lookups noted, for who wants to know what was asked.
+    pub(super) fn keep_journal(&mut self) -> Arc<Journal> {
+        Arc::clone(self.network.options.journal.get_or_insert_default())
     }
 
     /// The instant that the run judges as of.

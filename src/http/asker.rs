@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::cache::{Entry, Known};
 use super::credentials::Credential;
 use super::exchange::Failure;
+use super::journal::Notes;
 use super::recording::Session;
 use super::retry::Cause;
 use super::{Decoder, Fetched, Origin, Request, shown};
@@ -18,6 +19,7 @@ pub(super) struct Asker<'a> {
     pub(super) decoder: Decoder<'a>,
     pub(super) credential: Option<&'a Credential>,
     pub(super) session: Option<Session>,
+    pub(super) notes: Option<Notes>,
 }
 
 impl Asker<'_> {

@@ -16,11 +16,12 @@ use super::asker::Asker;
 use super::cache::{Cache, Entry, Keeping, Key};
 use super::credentials::{Credential, take_userinfo};
 use super::exchange::{Answer, Failure, Hop, Question, Trail, arrive, hop, reply};
+use super::journal::{Journal, Notes};
 use super::limit::{Lane, Limits, Pause, Place, Quota};
 pub use super::options::{Options, RegistryOptions, user_agent};
 use super::recording::{Exchange, NOT_RECORDED, Session, Tape, recorded};
 use super::retry::{Backoff, Cause};
-use super::{Decoder, Fetch, Fetched, Origin, Request, clock, freshness};
+use super::{Decoder, Fetch, Fetched, Origin, Request, clock, freshness, shown};
 use crate::error::LookupError;
 use crate::registry::RegistryId;
 use crate::release::ReleaseSet;
@@ -103,7 +104,18 @@ impl Client {
             let address = recorded(&request.url);
             tape.session(&[request.registry.as_str(), &request.package, &address, request.accept])
         });
-        let asker = Asker { request, decoder, credential, session };
+        let notes = self.shared.options.journal.as_ref().map(|_| Notes::default());
+        let asker = Asker { request, decoder, credential, session, notes };
+        let outcome = self.answer(&asker).await;
+        if let (Some(journal), Some(notes)) = (&self.shared.options.journal, &asker.notes) {
+            journal.note(&shown(&request.url), request.accept, notes.take(), outcome.as_ref());
+        }
+        outcome
+    }
+
+    /// Answers from the cache where that will do, else by asking.
+    async fn answer(&self, asker: &Asker<'_>) -> Result<Fetched, LookupError> {
+        let request = asker.request;
         let key = key(request, asker.credential);
         let entry = self.shared.cache.as_ref().and_then(|cache| cache.get(&key));
         if let Some(entry) = &entry
@@ -115,12 +127,13 @@ impl Client {
         if self.shared.options.offline {
             return Err(asker.offline());
         }
-        let answer = match self.ask(&asker, entry.as_ref()).await {
+        let answer = match self.ask(asker, entry.as_ref()).await {
             Ok(Answer::NotModified(headers)) => {
                 if let Some(facts) = self.confirm(&key, entry.as_ref(), &headers) {
-                    return Ok(asker.fetched(facts, Origin::Revalidated, None));
+                    let before = entry.as_ref().map(|entry| entry.confirmed_at);
+                    return Ok(asker.fetched(facts, Origin::Revalidated, before));
                 }
-                self.ask(&asker, None).await
+                self.ask(asker, None).await
             }
             answer => answer,
         };
@@ -132,7 +145,7 @@ impl Client {
             Ok(Answer::NotModified(_)) => {
                 Err(asker.error(&asker.failure(Cause::UnaskedNotModified, "answered 304 to an unconditional question")))
             }
-            Err(failure) => self.without_answer(&asker, &key, entry.as_ref(), &failure),
+            Err(failure) => self.without_answer(asker, &key, entry.as_ref(), &failure),
         }
     }
 
@@ -200,12 +213,17 @@ impl Client {
             max_size: self.max_size(request),
             decoder: asker.decoder,
             session: asker.session.as_ref(),
+            notes: asker.notes.as_ref(),
         };
         let lane = self.shared.limits.lane(request.registry, &request.url);
         lane.budget().deposit();
         let mut earlier = None;
         for attempt in 0.. {
-            let failure = match self.attempt(request.registry, question, attempt).await {
+            let outcome = self.attempt(request.registry, question, attempt).await;
+            if let (Some(notes), Err(failure)) = (question.notes, &outcome) {
+                notes.failed(&failure.address, &failure.what);
+            }
+            let failure = match outcome {
                 Ok(answer) => return Ok(answer),
                 // that the run ended is no news of the registry: what it said before tells more
                 Err(failure) if failure.cause == Cause::TimedOut && self.is_over() => {
@@ -401,6 +419,10 @@ impl Fetch for Client {
 
     fn cache(&self) -> Option<&Cache> {
         self.shared.cache.as_ref()
+    }
+
+    fn journal(&self) -> Option<&Journal> {
+        self.shared.options.journal.as_deref()
     }
 
     fn tape(&self) -> Option<&Arc<Tape>> {

@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use url::Url;
 
 use super::credentials::Credential;
+use super::journal::Notes;
 use super::limit::{Pause, Place};
 use super::recording::{Broken, Ending, Reply, Session};
 use super::retry::Cause;
@@ -65,6 +66,8 @@ pub(super) struct Question<'a> {
     pub(super) decoder: Decoder<'a>,
     /// The recording that the answer goes to, or comes from.
     pub(super) session: Option<&'a Session>,
+    /// Where what came is noted, if anybody wants to know.
+    pub(super) notes: Option<&'a Notes>,
 }
 
 /// What makes a question conditional.
@@ -175,6 +178,9 @@ pub(super) async fn reply(
 
 /// Judges an answer, and reads it where it is a good one.
 pub(super) async fn arrive(question: Question<'_>, url: &Url, response: reqwest::Response) -> Result<Hop, Failure> {
+    if let Some(notes) = question.notes {
+        notes.answered(shown(url), response.status().as_u16());
+    }
     match response.status() {
         StatusCode::OK => read(question, url, response).await.map(Hop::Arrived),
         StatusCode::NOT_MODIFIED if question.validator.is_some() => Ok(Hop::Arrived(not_modified(response).await)),

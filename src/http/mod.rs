@@ -12,6 +12,7 @@ mod clock;
 pub mod credentials;
 mod exchange;
 mod freshness;
+pub mod journal;
 pub mod limit;
 pub(crate) mod lines;
 pub mod options;
@@ -122,6 +123,11 @@ pub trait Fetch: Send + Sync {
 
     /// Where facts are kept between runs, for lookups that do not go over HTTP (git); `None` keeps none.
     fn cache(&self) -> Option<&cache::Cache> {
+        None
+    }
+
+    /// Where lookups are noted, for who does not ask through here (git); `None` notes none.
+    fn journal(&self) -> Option<&journal::Journal> {
         None
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::credentials::Credentials;
+use super::journal::Journal;
 use super::limit::Pace;
 use super::recording::Tape;
 use crate::registry::RegistryId;
@@ -28,6 +29,8 @@ pub struct Options {
     pub offline: bool,
     /// When a registry cannot be reached, answer with what it last said, marked as stale.
     pub stale: bool,
+    /// Where lookups are noted, for who wants to know what was asked; `None` notes none.
+    pub journal: Option<Arc<Journal>>,
     /// A recording to make, or to answer from; `None` for the world as it is. With one, the cache has no part in a run.
     pub tape: Option<Arc<Tape>>,
     /// Where facts are kept between runs; `None` keeps none.
@@ -65,6 +68,7 @@ impl Default for Options {
             user_agent: user_agent(None),
             offline: false,
             stale: false,
+            journal: None,
             tape: None,
             cache: None,
             cache_size: 256 << 20,

@@ -129,7 +129,7 @@ impl Session {
     pub(crate) fn keep(&self, exchange: Exchange) {
         if let Mode::Record(recorder) = &self.tape.mode {
             let step = self.steps.fetch_add(1, Ordering::Relaxed) + 1;
-            recorder.keep(exchange.placed(&self.question, self.lookup, step));
+            recorder.keep(&exchange.placed(&self.question, self.lookup, step));
         }
     }
 

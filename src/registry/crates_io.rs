@@ -89,7 +89,7 @@ impl Registry for CratesIo {
 
     fn links<'a>(&'a self, query: &'a Query, fetch: &'a dyn Fetch) -> BoxFuture<'a, Result<Links, LookupError>> {
         if self.is_public() && is_crate_name(&query.package) {
-            self.links.ask_or_recall(&query.package, fetch.tape()).boxed()
+            self.links.ask_or_recall(&query.package, fetch).boxed()
         } else {
             async { Ok(Links::default()) }.boxed()
         }

@@ -197,6 +197,18 @@ impl Question {
         }
     }
 
+    /// The question for people: `tags under gopls/`, `dates of v1.0.0, v1.1.0`.
+    fn told(&self) -> String {
+        match self.words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            ["tags", prefix, _] if !prefix.is_empty() => format!("tags under {prefix}"),
+            ["commits", "", pin] => format!("commits since {pin}"),
+            ["commits", branch, pin] => format!("commits of {branch} since {pin}"),
+            ["dates", labels @ ..] => format!("dates of {}", labels.join(", ")),
+            [what, ..] => (*what).to_owned(),
+            [] => String::new(),
+        }
+    }
+
     fn of_dates(labels: &[&str]) -> Self {
         let labels: Vec<String> = labels.iter().map(|&label| label.to_owned()).collect();
         let words = [vec!["dates".to_owned()], labels.clone()].concat();
@@ -218,20 +230,35 @@ impl Git {
         Self { tools, in_all, by_host: Mutex::default(), deadline }
     }
 
-    /// Answers a question about the query's remote: from the cache where that will do, else by asking.
+    /// Answers a question about the query's remote, and notes it where somebody wants to know.
     async fn ask(
         &self,
         query: &Query,
         question: Question,
         fetch: &dyn Fetch,
     ) -> Result<(Fetched, Remote), LookupError> {
-        let package = &query.package;
         let remote = query.url.as_deref().map_or_else(|| Err(no_address()), Remote::parse);
-        let remote = remote.map_err(|failure| failure.into_lookup(package, "(unreadable)"))?;
-        let memory = fetch.cache().and_then(|cache| Memory::of(cache, &self.tools.options, &remote, &question.words));
+        let remote = remote.map_err(|failure| failure.into_lookup(&query.package, "(unreadable)"))?;
+        let told = question.told();
+        let outcome = self.answer(&query.package, &remote, question, fetch).await;
+        if let Some(journal) = fetch.journal() {
+            journal.note(&remote.shown, told, Vec::new(), outcome.as_ref());
+        }
+        Ok((outcome?, remote))
+    }
+
+    /// From the cache where that will do, else by asking.
+    async fn answer(
+        &self,
+        package: &str,
+        remote: &Remote,
+        question: Question,
+        fetch: &dyn Fetch,
+    ) -> Result<Fetched, LookupError> {
+        let memory = fetch.cache().and_then(|cache| Memory::of(cache, &self.tools.options, remote, &question.words));
         let fetched = |facts, origin, at| Fetched { facts, origin, confirmed_at: at, address: remote.shown.clone() };
         if let Some((facts, at)) = memory.as_ref().and_then(Memory::fresh) {
-            return Ok((fetched(facts, Origin::Fresh, Some(at)), remote));
+            return Ok(fetched(facts, Origin::Fresh, Some(at)));
         }
         let session = fetch.tape().map(|tape| {
             let words = question.words.iter().map(String::as_str);
@@ -240,18 +267,18 @@ impl Git {
             tape.session(&words)
         });
         let answer = match &session {
-            Some(session) if session.is_replay() => self.ask_recording(&remote, question.talk, session).await,
-            session => self.ask_in_time(&remote, question.talk, session.as_ref()).await,
+            Some(session) if session.is_replay() => self.ask_recording(remote, question.talk, session).await,
+            session => self.ask_in_time(remote, question.talk, session.as_ref()).await,
         };
         match answer {
             Ok(facts) => {
                 if let Some(memory) = &memory {
                     memory.keep(&facts);
                 }
-                Ok((fetched(facts, Origin::Network, None), remote))
+                Ok(fetched(facts, Origin::Network, None))
             }
             Err(failure) => match self.instead_of(&failure, memory.as_ref()) {
-                Some((facts, at)) => Ok((fetched(facts, Origin::Stale, Some(at)), remote)),
+                Some((facts, at)) => Ok(fetched(facts, Origin::Stale, Some(at))),
                 None => Err(failure.into_lookup(package, &remote.shown)),
             },
         }

@@ -419,11 +419,11 @@ pub fn to_hundredths(value: f64) -> f64 {
 }
 
 /// Times as RFC 3339 in UTC with whole seconds and `Z`.
-mod seconds {
+pub(crate) mod seconds {
     use chrono::{DateTime, SecondsFormat, Utc};
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::Secs, true))
     }
 
@@ -433,12 +433,12 @@ mod seconds {
 }
 
 /// The same for a time that may be unknown.
-mod optional_seconds {
+pub(crate) mod optional_seconds {
     use chrono::{DateTime, SecondsFormat, Utc};
     use serde::{Deserialize, Deserializer, Serializer};
 
     #[expect(clippy::ref_option, reason = "serde's `with` calls it so")]
-    pub(super) fn serialize<S: Serializer>(at: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(at: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
         match at {
             Some(at) => serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::Secs, true)),
             None => serializer.serialize_none(),

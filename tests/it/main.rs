@@ -8,6 +8,7 @@ mod contract;
 mod crates_io;
 mod decisions;
 mod doctor;
+mod explain_samples;
 mod git;
 mod http;
 mod issues;

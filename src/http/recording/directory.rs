@@ -110,7 +110,7 @@ impl Recorder {
     }
 
     /// Writes one file. What goes wrong is told at the end: the run is as right without.
-    pub(super) fn keep(&self, exchange: Exchange) {
+    pub(super) fn keep(&self, exchange: &Exchange) {
         let (file, bytes) = (file_name(&exchange.head), exchange.to_file());
         let written = replace(&self.directory.join(&file), &bytes);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -144,9 +144,11 @@ impl Recorder {
 pub(super) struct Player {
     directory: PathBuf,
     about: About,
-    /// The exchanges of each lookup of each question, in order.
-    lookups: HashMap<Vec<String>, Vec<Vec<Stored>>>,
+    lookups: Lookups,
 }
+
+/// The exchanges of each lookup of each question, in order.
+type Lookups = HashMap<Vec<String>, Vec<Vec<Stored>>>;
 
 #[derive(Debug)]
 struct Stored {
@@ -232,10 +234,11 @@ fn checked(directory: &Path, listed: &Listed) -> Result<Head, String> {
     Ok(Exchange::from_file(&bytes)?.head)
 }
 
-/// Puts exchanges in their places; none may be missing among them, and none be there twice.
-fn in_order(mut stored: Vec<Stored>) -> Result<HashMap<Vec<String>, Vec<Vec<Stored>>>, (String, String)> {
+/// Puts exchanges in their places; none may be missing among them, and none be there twice. An error names the file and
+/// what is wrong with it.
+fn in_order(mut stored: Vec<Stored>) -> Result<Lookups, (String, String)> {
     stored.sort_by_key(|stored| (stored.head.lookup, stored.head.step));
-    let mut lookups: HashMap<Vec<String>, Vec<Vec<Stored>>> = HashMap::new();
+    let mut lookups = Lookups::new();
     for one in stored {
         let of_question = lookups.entry(one.head.question.clone()).or_default();
         if one.head.lookup == of_question.len() + 1 && one.head.step == 1 {
@@ -311,7 +314,9 @@ mod tests {
     /// A recording of these exchanges.
     fn recorded(directory: &Path, exchanges: &[(&str, usize, usize)]) {
         let recorder = Recorder::create(directory).unwrap();
-        exchanges.iter().for_each(|&(package, lookup, step)| recorder.keep(exchange(package, lookup, step)));
+        for &(package, lookup, step) in exchanges {
+            recorder.keep(&exchange(package, lookup, step));
+        }
         recorder.finish(&about()).unwrap();
     }
 
@@ -349,7 +354,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         recorded(directory.path(), &[("old", 1, 1), ("both", 1, 1)]);
         let recorder = Recorder::create(directory.path()).unwrap();
-        recorder.keep(exchange("both", 1, 1));
+        recorder.keep(&exchange("both", 1, 1));
         assert!(matches!(Player::open(directory.path()), Err(ReadError::Missing { .. })), "it is not complete");
         recorder.finish(&about()).unwrap();
         assert_eq!(files(directory.path()).len(), 2);

@@ -208,7 +208,9 @@ pub(crate) struct Broken(pub(crate) Ending);
 pub(crate) fn blot(bytes: &mut [u8], secrets: &[String]) {
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         let places: Vec<usize> = memmem::find_iter(bytes, secret).collect();
-        places.into_iter().for_each(|at| bytes[at..at + secret.len()].fill(b'*'));
+        for at in places {
+            bytes[at..at + secret.len()].fill(b'*');
+        }
     }
 }
 

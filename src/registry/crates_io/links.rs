@@ -5,7 +5,7 @@
 //! and not again once crates.io could not be had. Nothing here can make a lookup fail.
 
 use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use crates_io_api::{AsyncClient, Crate, Error};
@@ -13,8 +13,9 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::error::LookupError;
+use crate::http::Fetch;
 use crate::http::client::user_agent;
-use crate::http::recording::{Exchange, NOT_RECORDED, Tape};
+use crate::http::recording::{Exchange, NOT_RECORDED};
 use crate::registry::RegistryId;
 use crate::release::Links;
 
@@ -65,8 +66,9 @@ impl LinkSource {
     ///
     /// # Errors
     /// As [`LinkSource::ask`], and when the recording has none.
-    pub(super) async fn ask_or_recall(&self, name: &str, tape: Option<&Arc<Tape>>) -> Result<Links, LookupError> {
-        let Some(session) = tape.map(|tape| tape.session(&[RegistryId::CratesIo.as_str(), name, "links"])) else {
+    pub(super) async fn ask_or_recall(&self, name: &str, fetch: &dyn Fetch) -> Result<Links, LookupError> {
+        let Some(session) = fetch.tape().map(|tape| tape.session(&[RegistryId::CratesIo.as_str(), name, "links"]))
+        else {
             return self.ask(name).await;
         };
         if session.is_replay() {

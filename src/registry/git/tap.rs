@@ -30,7 +30,7 @@ pub(super) enum Tap {
 #[derive(Debug, Clone)]
 pub(super) enum Heard {
     /// An answer over http(s).
-    Reply(Method, Url, Reply),
+    Reply(Box<(Method, Url, Reply)>),
     /// All that came over a stream.
     Stream(Vec<u8>),
 }
@@ -62,7 +62,7 @@ impl Tap {
     pub(super) fn answered(&self, method: &Method, url: &Url, status: StatusCode, headers: &HeaderMap) {
         if let Self::Record(heard) = self {
             let reply = Reply { status, headers: headers.clone(), body: Vec::new(), ending: None };
-            locked(heard).push(Heard::Reply(method.clone(), url.clone(), reply));
+            locked(heard).push(Heard::Reply(Box::new((method.clone(), url.clone(), reply))));
         }
     }
 
@@ -71,7 +71,8 @@ impl Tap {
         let Self::Record(heard) = self else { return };
         let mut heard = locked(heard);
         match heard.last_mut() {
-            Some(Heard::Reply(_, _, Reply { body, .. }) | Heard::Stream(body)) => body.extend_from_slice(bytes),
+            Some(Heard::Reply(answer)) => answer.2.body.extend_from_slice(bytes),
+            Some(Heard::Stream(stream)) => stream.extend_from_slice(bytes),
             None => heard.push(Heard::Stream(bytes.to_vec())),
         }
     }
@@ -111,7 +112,8 @@ fn not_recorded() -> Failure {
 pub(super) fn keep(session: &Session, asked: &str, heard: Vec<Heard>, failure: Option<&Failure>, secrets: &[String]) {
     for one in heard {
         session.keep(match one {
-            Heard::Reply(method, url, mut reply) => {
+            Heard::Reply(answer) => {
+                let (method, url, mut reply) = *answer;
                 reply.blot(secrets);
                 Exchange::reply(&method, &url, &reply)
             }

@@ -39,7 +39,8 @@ async fn every_way_to_a_repository_is_recorded() {
     let path = root.import("tool.git", &history(), true);
     let web = Web::start(root.path(), Manner::default());
     let old = Web::start(root.path(), Manner { is_old: true, ..Manner::default() });
-    let moved = Web::start(root.path(), Manner { redirect_to: Some(format!("http://{}", web.address)), ..Manner::default() });
+    let moved =
+        Web::start(root.path(), Manner { redirect_to: Some(format!("http://{}", web.address)), ..Manner::default() });
     let stumbling = Web::start(root.path(), Manner { failures: 2, ..Manner::default() });
     let ssh = fake_ssh(root.path(), "for last; do :; done\nexec sh -c \"git ${last#git-}\"");
     let path = path.to_str().unwrap();

@@ -58,9 +58,9 @@ async fn whatever_came_over_the_wire_is_decided_again() {
     type Script = fn(usize, &str) -> Vec<Act>;
     let scripts: [(&str, bool, Script); 16] = [
         ("a good answer", true, |_, _| good()),
-        ("a redirect", true, |_, asked| match asked.contains("/there") {
-            true => good(),
-            false => answer("302 Found", &["location: /there?signature=hunter2"], ""),
+        ("a redirect", true, |_, asked| {
+            let there = "location: /there?signature=hunter2";
+            if asked.contains("/there") { good() } else { answer("302 Found", &[there], "") }
         }),
         ("a circle", false, |_, _| answer("302 Found", &["location: /tokio"], "")),
         ("304 to whatever", false, |_, _| answer("304 Not Modified", &[], "")),
