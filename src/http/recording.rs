@@ -5,7 +5,7 @@
 //! no header of it, no user and password, and of its query only what is known to hold no secret. Should an answer echo a
 //! credential that was sent for it, that is blotted out.
 //!
-//! - [`exchange`](self): one question and its answer, one readable file each;
+//! - `exchange`: one question and its answer, one readable file each;
 //! - `directory`: the index that makes the files a recording, written last, so that a run that broke off leaves none;
 //! - [`Session`]: the exchanges of one lookup, in order. A recording is never guessed from: what it does not hold was not
 //!   asked, and nobody else is.
