@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 
 pub use self::color::Color;
 use crate::lag::Status;
-use crate::report::{Finding, Notice, NoticeKind, Report, Summary, escape, words};
+use crate::report::{Finding, NoticeKind, Report, Summary, escape, words};
 
 /// The most characters that are shown of a name.
 const LABEL: usize = 60;
@@ -48,7 +48,7 @@ impl Badge {
 
     fn of_findings(label: &str, findings: &[&Finding]) -> Self {
         let summary = Summary::of(findings.iter().copied());
-        let stale = findings.iter().filter(|finding| is_stale(finding)).count();
+        let stale = findings.iter().filter(|finding| finding.is_stale()).count();
         Self {
             label: shown(label),
             message: totals(&summary, stale),
@@ -65,6 +65,19 @@ impl Badge {
             color: Color::of(finding),
             is_error: finding.status == Status::Unknown,
         }
+    }
+}
+
+impl Badge {
+    /// About something of which nothing is known, for a reason of our own words.
+    pub fn unknown(label: &str, reason: &'static str) -> Self {
+        Self { label: shown(label), message: format!("unknown: {reason}"), color: Color::Unknown, is_error: true }
+    }
+
+    /// The same under another label.
+    #[must_use]
+    pub fn with_label(self, label: &str) -> Self {
+        Self { label: shown(label), ..self }
     }
 }
 
@@ -134,24 +147,17 @@ fn distance(finding: &Finding) -> Vec<String> {
     parts
 }
 
-/// Whether what is known of a pin is no longer fresh; what is unknown is neither.
-fn is_stale(finding: &Finding) -> bool {
-    finding.status != Status::Unknown && finding.notices.iter().any(|notice| notice.kind == NoticeKind::Stale)
-}
-
-/// `stale 3 d`, where the notice tells since when: with that instant it ends.
+/// `stale 3 d`, where it is known since when.
 fn stale(finding: &Finding, now: DateTime<Utc>) -> Option<String> {
-    let is_kind = |notice: &&Notice| notice.kind == NoticeKind::Stale;
-    let notice = finding.notices.iter().find(is_kind).filter(|_| is_stale(finding))?;
-    let since = notice.message.rsplit(' ').next().and_then(|word| DateTime::parse_from_rfc3339(word).ok());
-    let days = since.map(|since| (now - since.to_utc()).num_days().max(0));
-    Some(days.map_or_else(|| "stale".to_owned(), |days| format!("stale {days} d")))
+    let days = finding.confirmed_at.map(|since| (now - since).num_days().max(0));
+    finding.is_stale().then(|| days.map_or_else(|| "stale".to_owned(), |days| format!("stale {days} d")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::policy::Severity;
+    use crate::report::Notice;
 
     fn sample() -> Report {
         serde_json::from_str(include_str!("../tests/data/report/sample.json")).unwrap()
@@ -207,13 +213,14 @@ mod tests {
     #[test]
     fn only_what_is_fresh_and_known_is_green() {
         let (mut anyhow, now) = (of("rust/anyhow"), sample().generated_at);
-        let since = "the registry could not be asked; these facts are of 2026-11-17T05:00:00Z";
-        anyhow.notices = vec![Notice { kind: NoticeKind::Stale, message: since.to_owned() }];
+        anyhow.notices =
+            vec![Notice { kind: NoticeKind::Stale, message: "the registry could not be asked".to_owned() }];
+        anyhow.confirmed_at = Some("2026-11-17T05:00:00Z".parse().unwrap());
         let badge = Badge::of_finding(&anyhow, now);
         assert_eq!((badge.message.as_str(), badge.color), ("current, stale 3 d", Color::Unknown));
         let group = Badge::of_group("rust", &[&anyhow, &of("rust/anyhow")]);
         assert_eq!((group.message.as_str(), group.color), ("1 stale", Color::Unknown));
-        anyhow.notices[0].message = "the registry could not be asked; these facts are of an earlier run".to_owned();
+        anyhow.confirmed_at = None;
         assert_eq!(Badge::of_finding(&anyhow, now).message, "current, stale");
         for finding in sample().findings {
             let badge = Badge::of_finding(&finding, now);

@@ -3,10 +3,14 @@
 //! Everything works without a file. A section is one table in `config/`, one line in `SettingsTable` and one in
 //! [`Settings`]; its environment variables and its JSON Schema follow from the table.
 
+mod badges;
+mod dispatch;
 mod issues;
 mod network;
 mod policy;
 mod registries;
+mod server;
+mod template;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -15,14 +19,21 @@ use std::sync::Arc;
 use crate::document::{Environment, FileError, Placed, Problem, Source, Table, Wrong, read_table, read_toml, table};
 use crate::pin::manifest::Manifest;
 use crate::policy::{Policies, Severity};
+use badges::BadgesTable;
+use dispatch::DispatchTable;
 use issues::IssuesTable;
 use network::{CacheTable, NetworkTable};
 use policy::{NamedPolicies, PolicyTable, RuleTable};
 use registries::RegistriesTable;
+use server::ServerTable;
 
+pub use badges::BadgeSettings;
+pub use dispatch::{Approval, DispatchSettings, Kind, RecordPlace, Target};
 pub use issues::{IssueSettings, Mode, Repository};
 pub use network::{CacheSettings, NetworkSettings};
 pub use registries::{Base, BaseUrl, CredentialFile, Registries, RegistrySettings};
+pub use server::{ScheduleSettings, ServerSettings};
+pub use template::{CORRELATION, Template, Values};
 
 /// The settings file that is looked for beside the pins file.
 pub const DEFAULT_NAME: &str = "upmon.toml";
@@ -30,7 +41,7 @@ pub const DEFAULT_NAME: &str = "upmon.toml";
 table! {
     /// The settings of upmon, in an optional `upmon.toml` beside the pins.
     #[schemars(rename = "settings", title = "upmon settings")]
-    struct SettingsTable later ["badges", "dispatch", "server"] {
+    struct SettingsTable {
         /// The policy of every pin that nothing sends elsewhere.
         #[schemars(extend("default" = {}), extend("examples" = [{ "minor": "notice", "due-after": "30d" }]))]
         policy = "policy": PolicyTable,
@@ -55,6 +66,15 @@ table! {
         /// Issues on GitHub that `upmon issues` keeps true.
         #[schemars(extend("default" = {}), extend("examples" = [{ "threshold": "error", "mode": "rollup" }]))]
         issues = "issues": IssuesTable,
+        /// How `upmon serve` runs.
+        #[schemars(extend("default" = {}), extend("examples" = [{ "listen": "0.0.0.0:8080", "stale-after": "8d" }]))]
+        server = "server": ServerTable,
+        /// Badges that `upmon badge` keeps true.
+        #[schemars(extend("default" = {}), extend("examples" = [{ "out": "badges" }]))]
+        badges = "badges": BadgesTable,
+        /// What `upmon dispatch` starts.
+        #[schemars(extend("default" = {}), extend("examples" = [{ "approval": "always" }]))]
+        dispatch = "dispatch": DispatchTable,
     }
 }
 
@@ -81,6 +101,9 @@ pub(crate) fn variables() -> Vec<(&'static str, &'static str, String)> {
         .chain(of("cache", CacheTable::variables(CACHE)))
         .chain(of("check", CheckTable::variables(CHECK)))
         .chain(of("issues", IssuesTable::variables(ISSUES)))
+        .chain(of("server", ServerTable::variables(SERVER)))
+        .chain(of("badges", BadgesTable::variables(BADGES)))
+        .chain(of("dispatch", DispatchTable::variables(DISPATCH)))
         .collect()
 }
 
@@ -89,6 +112,9 @@ const NETWORK: &str = "UPMON_NETWORK";
 const CACHE: &str = "UPMON_CACHE";
 const CHECK: &str = "UPMON_CHECK";
 const ISSUES: &str = "UPMON_ISSUES";
+const SERVER: &str = "UPMON_SERVER";
+const BADGES: &str = "UPMON_BADGES";
+const DISPATCH: &str = "UPMON_DISPATCH";
 
 /// What the command line says about settings.
 #[derive(Debug, Clone, Copy, Default)]
@@ -116,6 +142,14 @@ pub struct Settings {
     pub allow_unknown: bool,
     /// Which findings get an issue, and where.
     pub issues: IssueSettings,
+    /// How the service runs.
+    pub server: ServerSettings,
+    /// Whether the file has the section for issues, so that `run` keeps them.
+    pub has_issues: bool,
+    /// Where badges are kept, and how they look.
+    pub badges: BadgeSettings,
+    /// What is started, by what, and in which order.
+    pub dispatch: DispatchSettings,
     /// The file and where each rule's globs stand in it, in the order of `policies.rules`.
     rules: Option<(Arc<Source>, Vec<Range<usize>>)>,
 }
@@ -168,12 +202,13 @@ impl Settings {
         })
     }
 
-    /// Checks pins and policies against each other. The answer holds warnings: rules that match no pin.
+    /// Checks pins and what they name of the settings against each other. The answer holds warnings: rules that match no pin.
     ///
     /// # Errors
-    /// With the places of those pins that name a policy which does not exist.
+    /// With the places of those pins that name a policy or a dispatch target which does not exist.
     pub fn check_policies(&self, manifest: &Manifest) -> Result<Option<Wrong>, Wrong> {
-        manifest.check_policies(&self.policies.names())?;
+        let targets: Vec<&str> = self.dispatch.targets.iter().map(|target| target.name.as_str()).collect();
+        manifest.check_names(&self.policies.names(), &targets)?;
         let Some((source, places)) = &self.rules else { return Ok(None) };
         let ids: Vec<String> = manifest.pins.iter().map(crate::pin::Pin::id).collect();
         let idle = |rule: &crate::policy::PolicyRule| !ids.iter().any(|id| rule.pins.is_match(id));
@@ -209,6 +244,9 @@ fn merge(
     let network = table.network.cloned().unwrap_or_default().merge(file, environment);
     let cache = table.cache.cloned().unwrap_or_default().merge(file, environment);
     let issues = table.issues.cloned().unwrap_or_default().merge(environment);
+    let server = table.server.cloned().unwrap_or_default().merge(file, environment);
+    let badges = table.badges.cloned().unwrap_or_default().merge(file, environment);
+    let dispatch = table.dispatch.cloned().unwrap_or_default().merge(file, environment, problems);
     let named = table.policies.cloned().unwrap_or_default();
     let rules = table.rules.cloned().unwrap_or_default();
     let (policies, places) = policy::policies(&policy, &named, &rules, problems);
@@ -220,6 +258,10 @@ fn merge(
         fail_on: check.fail_on.cloned(),
         allow_unknown: check.allow_unknown.cloned().unwrap_or_default(),
         issues,
+        server,
+        has_issues: table.issues.get().is_some(),
+        badges,
+        dispatch,
         rules: Some((Arc::clone(source), places)),
     }
 }

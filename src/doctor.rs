@@ -326,6 +326,7 @@ fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Trouble;
 
     fn visit(answer: Result<usize, LookupError>) -> Visit {
         Visit {
@@ -346,6 +347,7 @@ mod tests {
     fn unreachable(words: &str) -> LookupError {
         LookupError::Unreachable {
             message: format!("asking npm for `react`: `https://nexus.example/npm/react` {words}"),
+            trouble: Trouble::NobodyListens,
         }
     }
 

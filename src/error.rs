@@ -42,7 +42,34 @@ pub enum LookupError {
     Unreachable {
         /// What was attempted and how it failed.
         message: String,
+        /// What kind of failure it was.
+        trouble: Trouble,
     },
+}
+
+/// What kept a registry from being reached: it decides on the remedy that `upmon doctor` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// No host has that name.
+    NoSuchHost,
+    /// The host is there, and refuses connections to that port.
+    NobodyListens,
+    /// The server's certificate is not trusted.
+    Certificate,
+    /// The key of an ssh server is not known, or not the one that is.
+    HostKey,
+    /// No answer in time.
+    Silence,
+    /// The server answered, with an error of its own.
+    Server,
+    /// A program that leads there cannot be started: `git` or `ssh`.
+    NoProgram(&'static str),
+    /// No HTTP client could be made: the platform offers no certificates.
+    NoClient,
+    /// Nobody was asked: `--offline`.
+    Offline,
+    /// Anything else.
+    Other,
 }
 
 impl LookupError {

@@ -18,9 +18,9 @@ pub use self::releases::{Listed, Parsed, Position};
 use crate::http::Origin;
 use crate::http::journal::{Answered, Asked};
 use crate::lookup::{Engine, Learned};
-use crate::pin::{Pin, Strategy};
+use crate::pin::{Pin, Strategy, Written};
 use crate::policy::{Choice, Policy, Severity};
-use crate::report::{Finding, Tool, escape};
+use crate::report::{Finding, FindingPlace, Tool, escape};
 use crate::select::template_of;
 
 /// The version of the JSON.
@@ -50,6 +50,14 @@ pub struct Explanation {
     pub requests: Vec<Request>,
     /// How tags have to spell a version to count; `null` where labels are versions as they are.
     pub tag: Option<String>,
+    /// Whether the pin is a tag that its owner moves with each release of a line, such as `v4` of an action: then only tags
+    /// with as many numbers count.
+    pub moves: bool,
+    /// Everything that is required of the package, each where it stands; `requirement` of the finding is all of them at
+    /// once. Empty where nothing is.
+    pub requirements: Vec<Required>,
+    /// The versions at which other files pin the package, or other lines of the same one.
+    pub elsewhere: Vec<Elsewhere>,
     /// Every release that the registry lists, highest first; those that do not parse last, in the registry's order.
     pub releases: Vec<Listed>,
     /// Entries of the answer that could not be read as a release.
@@ -58,6 +66,24 @@ pub struct Explanation {
     pub lag: Option<Arithmetic>,
     /// The policy that judged.
     pub policy: Judged,
+}
+
+/// A requirement, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct Required {
+    /// As it is written there.
+    pub requirement: String,
+    /// Where.
+    pub place: FindingPlace,
+}
+
+/// A version at which the package is pinned too, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct Elsewhere {
+    /// As it is written there.
+    pub version: String,
+    /// Where.
+    pub place: FindingPlace,
 }
 
 /// One question to a registry or a remote.
@@ -175,6 +201,9 @@ impl Explanation {
         Self {
             requests: asked.into_iter().map(Request::from).collect(),
             tag: template_of(pin).filter(|_| pin.strategy == Strategy::Tags).map(|template| template.to_string()),
+            moves: pin.moves,
+            requirements: pin.requirements.iter().map(Required::from).collect(),
+            elsewhere: pin.elsewhere.iter().map(Elsewhere::from).collect(),
             releases: selection.as_ref().map(releases::listed).unwrap_or_default(),
             unreadable: unreadable
                 .iter()
@@ -184,6 +213,18 @@ impl Explanation {
             policy: Judged::of(engine.policies.of(pin), engine.policies.choice(pin), &finding),
             finding,
         }
+    }
+}
+
+impl From<&Written> for Required {
+    fn from(written: &Written) -> Self {
+        Self { requirement: written.text.clone(), place: FindingPlace::from(&written.place) }
+    }
+}
+
+impl From<&Written> for Elsewhere {
+    fn from(written: &Written) -> Self {
+        Self { version: written.text.clone(), place: FindingPlace::from(&written.place) }
     }
 }
 

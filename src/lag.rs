@@ -1,9 +1,9 @@
 //! How far a pin is behind: counts, dates, status. Facts only; how bad that is belongs to `policy`.
 
 use std::cmp::Ordering;
-use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
+use foldhash::HashSet;
 use serde::{Deserialize, Serialize};
 
 use crate::release::{CommitRange, Release};

@@ -15,6 +15,7 @@
 pub mod badge;
 pub mod cli;
 pub mod config;
+pub mod dispatch;
 pub mod doctor;
 pub mod document;
 pub mod error;
@@ -30,5 +31,6 @@ pub mod replace;
 pub mod report;
 pub mod schema;
 pub mod select;
+pub mod server;
 pub mod tracker;
 pub mod version;

@@ -92,18 +92,11 @@ impl Engine {
 
     /// The distinct queries by registry, each with the indices of the pins that ask it.
     fn questions(&self, pins: &[Pin]) -> HashMap<RegistryId, Vec<(Query, Vec<usize>)>> {
-        let mut places: HashMap<(RegistryId, Query), (RegistryId, usize)> = HashMap::new();
-        let mut questions: HashMap<RegistryId, Vec<(Query, Vec<usize>)>> = HashMap::new();
+        let mut questions: HashMap<RegistryId, Questions> = HashMap::new();
         for (index, pin) in pins.iter().enumerate() {
-            let query = self.query(pin);
-            let of_registry = questions.entry(pin.registry).or_default();
-            let (_, place) = *places.entry((pin.registry, query.clone())).or_insert_with(|| {
-                of_registry.push((query, Vec::new()));
-                (pin.registry, of_registry.len() - 1)
-            });
-            of_registry[place].1.push(index);
+            questions.entry(pin.registry).or_default().add(self.query(pin), index);
         }
-        questions
+        questions.into_iter().map(|(registry, questions)| (registry, questions.into_list())).collect()
     }
 
     /// What has to be asked for a pin.
@@ -190,6 +183,29 @@ impl Engine {
     /// When the pin itself cannot be read.
     pub fn selection<'facts>(&self, pin: &Pin, facts: &'facts ReleaseSet) -> Result<Selection<'facts>, SelectError> {
         select(pin, facts, Limits { now: self.now, minimum_age: self.policies.of(pin).minimum_age })
+    }
+}
+
+/// The distinct queries of one registry, in the order in which they come up.
+#[derive(Default)]
+struct Questions {
+    places: HashMap<Query, usize>,
+    asking: Vec<Vec<usize>>,
+}
+
+impl Questions {
+    /// Notes that the pin at `index` asks this.
+    fn add(&mut self, query: Query, index: usize) {
+        let next = self.asking.len();
+        let place = *self.places.entry(query).or_insert(next);
+        self.asking.resize_with(self.asking.len().max(place + 1), Vec::new);
+        self.asking[place].push(index);
+    }
+
+    fn into_list(self) -> Vec<(Query, Vec<usize>)> {
+        let mut queries: Vec<(Query, usize)> = self.places.into_iter().collect();
+        queries.sort_unstable_by_key(|(_, place)| *place);
+        queries.into_iter().map(|(query, _)| query).zip(self.asking).collect()
     }
 }
 

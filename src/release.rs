@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use chrono::serde::ts_microseconds_option;
-use chrono::{DateTime, Datelike, NaiveDateTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// The version of the serialised form of [`ReleaseSet`]. Raise it with every change of a type in this module: entries of
@@ -113,9 +113,21 @@ impl Default for ReleaseSet {
 }
 
 impl ReleaseSet {
+    /// How many bytes of memory it takes, roughly.
+    pub fn held(&self) -> usize {
+        let length = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
+        let releases = self.releases.iter().map(|release| {
+            size_of::<Release>() + release.version.len() + length(&release.yanked) + length(&release.deprecated)
+        });
+        let tags = self.dist_tags.iter();
+        let pairs = tags.chain(self.unreadable.iter().map(|(label, reason)| (label, reason)));
+        let pairs = pairs.map(|(one, other)| 2 * size_of::<Box<str>>() + one.len() + other.len());
+        releases.sum::<usize>() + pairs.sum::<usize>()
+    }
+
     /// Takes over the publication times that `dated` knows and this set does not, label by label.
     pub fn adopt_dates(&mut self, dated: &Self) {
-        let known: std::collections::HashMap<&str, DateTime<Utc>> =
+        let known: foldhash::HashMap<&str, DateTime<Utc>> =
             dated.releases.iter().filter_map(|release| Some((&*release.version, release.published_at?))).collect();
         for release in self.releases.iter_mut().filter(|release| release.published_at.is_none()) {
             release.published_at = known.get(&*release.version).copied();
@@ -129,14 +141,44 @@ impl ReleaseSet {
 /// Nothing was published before the first of these registries, so dates up to 1970 are placeholders for "unknown"
 /// (reproducible builds, unset columns) and read as `None`, and so does text that is no time at all.
 pub fn parse_time(text: &str) -> Option<DateTime<Utc>> {
-    let zoned = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());
+    let usual = usual_time(text).map(|time| time.and_utc());
+    let zoned = || DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());
     let naive = || NaiveDateTime::parse_from_str(&text.replacen(' ', "T", 1), "%Y-%m-%dT%H:%M:%S%.f");
-    let time = zoned.or_else(|_| naive().map(|time| time.and_utc())).ok()?;
+    let time = usual.map_or_else(|| zoned().or_else(|_| naive().map(|time| time.and_utc())).ok(), Some)?;
     (time.year() > 1970).then_some(time)
+}
+
+/// Reads the form that nearly all times have, `2024-08-30T10:00:00Z` with or without a fraction, several times as fast as
+/// a parser of every form; `None` for any other, which may be a time nevertheless.
+fn usual_time(text: &str) -> Option<NaiveDateTime> {
+    let (time, fraction) = text.strip_suffix('Z')?.as_bytes().split_first_chunk::<19>()?;
+    let [y1, y2, y3, y4, b'-', o1, o2, b'-', d1, d2, b'T', h1, h2, b':', m1, m2, b':', s1, s2] = *time else {
+        return None;
+    };
+    let year = number([y1, y2])? * 100 + number([y3, y4])?;
+    let date = NaiveDate::from_ymd_opt(year.cast_signed(), number([o1, o2])?, number([d1, d2])?)?;
+    date.and_hms_nano_opt(number([h1, h2])?, number([m1, m2])?, number([s1, s2])?, nanoseconds(fraction)?)
+}
+
+fn number(digits: [u8; 2]) -> Option<u32> {
+    let digit = |byte: u8| byte.is_ascii_digit().then(|| u32::from(byte - b'0'));
+    Some(digit(digits[0])? * 10 + digit(digits[1])?)
+}
+
+/// Reads a point and up to nine digits, or nothing.
+fn nanoseconds(fraction: &[u8]) -> Option<u32> {
+    let Some((b'.', digits @ [_, ..])) = fraction.split_first() else {
+        return fraction.is_empty().then_some(0);
+    };
+    let fits = digits.len() <= 9 && digits.iter().all(u8::is_ascii_digit);
+    let padded = digits.iter().chain(std::iter::repeat(&b'0')).take(9);
+    fits.then(|| padded.fold(0, |value, digit| value * 10 + u32::from(digit - b'0')))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -160,6 +202,18 @@ mod tests {
         for (text, expected) in rows {
             let expected = expected.map(|time| time.parse::<DateTime<Utc>>().unwrap());
             assert_eq!(parse_time(text), expected, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_usual_form_is_read_as_every_form_is(
+            text in "(19|20)[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9](\\.[0-9]{0,9})?Z?",
+        ) {
+            let expected = DateTime::parse_from_rfc3339(&text).ok().map(|time| time.to_utc());
+            let usual = usual_time(&text).map(|time| time.and_utc());
+            // a leap second is left to the parser of every form
+            prop_assert!(usual == expected || (usual.is_none() && text.get(17..19) == Some("60")), "{text}: {usual:?}");
         }
     }
 }

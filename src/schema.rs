@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 
 use crate::config::{self, SettingsTable};
 use crate::explain::Document;
-use crate::pin::manifest::SCHEMA_KEY;
-use crate::pin::{EntryTable, is_remote};
+use crate::pin::manifest::{FROM_KEY, SCHEMA_KEY};
+use crate::pin::{EntryTable, FromEntry, is_remote};
 use crate::registry::RegistryId;
 use crate::report::Report;
 
@@ -98,6 +98,7 @@ fn generator() -> SchemaGenerator {
 fn pins() -> Value {
     let mut generator = generator();
     generator.subschema_for::<EntryTable>();
+    let from = generator.subschema_for::<FromEntry>().to_value();
     let mut definitions = generator.take_definitions(true);
     definitions.insert("group".to_owned(), group_of(json!({ "anyOf": [plain_version(), { "$ref": PIN }] })));
     definitions.insert("group-of-remotes".to_owned(), group_of(pin_with("url")));
@@ -106,7 +107,13 @@ fn pins() -> Value {
         "description": "Where this schema is, for editors. Default: none.",
         "examples": [address(Which::Pins)],
     });
-    let mut properties: Map<String, Value> = [(SCHEMA_KEY.to_owned(), schema_key)].into_iter().collect();
+    let from_key = json!({
+        "anyOf": [{ "type": "array", "items": from }, group_of(pin_with("registry"))],
+        "description": "Files of the project that hold more pins. Default: none. An object is a group of this name.",
+        "examples": [["Cargo.lock", { "file": "web/package-lock.json", "group": "web" }]],
+    });
+    let keys = [(SCHEMA_KEY.to_owned(), schema_key), (FROM_KEY.to_owned(), from_key)];
+    let mut properties: Map<String, Value> = keys.into_iter().collect();
     properties.extend(RegistryId::ALL.iter().flat_map(|registry| named_groups(*registry)));
     json!({
         "$schema": DRAFT,

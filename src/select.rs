@@ -17,6 +17,8 @@ use crate::version::{ParseVersionError, Requirement, SchemeId, Version};
 pub enum Rejection {
     /// The tag does not match the pin's template.
     OtherTag,
+    /// The pin is a tag that moves, and this one names a release more exactly.
+    MoreExact,
     /// The label does not parse under the pin's scheme.
     Unparsable(String),
     /// Withdrawn by its maintainers, with their reason, empty where none was given.
@@ -40,6 +42,7 @@ impl Rejection {
     pub const fn rule(&self) -> &'static str {
         match self {
             Self::OtherTag => "other-tag",
+            Self::MoreExact => "more-exact",
             Self::Unparsable(_) => "unparsable",
             Self::Yanked(_) => "yanked",
             Self::WithoutFiles => "without-files",
@@ -56,6 +59,7 @@ impl fmt::Display for Rejection {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OtherTag => formatter.write_str("does not match the tag template"),
+            Self::MoreExact => formatter.write_str("names one release, and the pin is a tag that moves"),
             Self::Unparsable(reason) => write!(formatter, "does not parse: {reason}"),
             Self::Yanked(reason) if reason.is_empty() => formatter.write_str("yanked"),
             Self::Yanked(reason) => write!(formatter, "yanked: {reason}"),
@@ -119,15 +123,12 @@ impl<'facts> Selection<'facts> {
 
     /// The listed release that the pin names: the same label, else the same version in another spelling.
     pub fn listed(&self) -> Option<&'facts Release> {
-        let same = |candidate: &&Candidate<'facts>| {
-            candidate.version.as_ref().is_some_and(|version| version.precedence(&self.pinned) == Ordering::Equal)
+        let by = |is_it: &dyn Fn(&Version) -> bool| {
+            self.candidates.iter().find(|candidate| candidate.version.as_ref().is_some_and(is_it))
         };
-        let mut equal = self.candidates.iter().filter(same);
-        let first = equal.next()?;
-        let exact = std::iter::once(first).chain(equal).find(|candidate| {
-            candidate.version.as_ref().is_some_and(|version| version.as_str() == self.pinned.as_str())
-        });
-        Some(exact.unwrap_or(first).release)
+        let exact = by(&|version| version.as_str() == self.pinned.as_str());
+        let listed = exact.or_else(|| by(&|version| version.precedence(&self.pinned) == Ordering::Equal));
+        listed.map(|candidate| candidate.release)
     }
 }
 
@@ -166,6 +167,7 @@ pub fn select<'facts>(pin: &Pin, facts: &'facts ReleaseSet, limits: Limits) -> R
         prereleases: Prereleases::of(pin, &pinned),
         ignore: active_ignores(pin, limits.now)?,
         channel: channel_head(pin, facts)?,
+        numbers: pin.moves.then(|| pinned.segments().numbers.len()),
     };
     let candidates = facts
         .releases
@@ -251,10 +253,15 @@ struct Judge<'pin> {
     prereleases: Prereleases,
     ignore: Vec<(Requirement, &'pin Ignore)>,
     channel: Option<Version>,
+    /// How many numbers the tags have that count, where the pin is one that moves.
+    numbers: Option<usize>,
 }
 
 impl Judge<'_> {
     fn rejection(&self, release: &Release, version: &Version, pinned: &Version) -> Option<Rejection> {
+        if self.numbers.is_some_and(|numbers| version.segments().numbers.len() != numbers) {
+            return Some(Rejection::MoreExact);
+        }
         if let Some(reason) = &release.yanked {
             return Some(Rejection::Yanked(reason.clone()));
         }
@@ -451,6 +458,19 @@ mod tests {
         facts.dist_tags.insert("latest".into(), "1.9.9".into());
         let selection = select(&Pin::sample("1.0"), &facts, limits()).unwrap();
         assert_eq!(&*selection.newest().unwrap().0.version, "2.0");
+    }
+
+    #[test]
+    fn a_tag_that_moves_is_compared_with_tags_that_move() {
+        let facts = ReleaseSet {
+            releases: ["v4", "v4.2.0", "v5", "v5.0.1", "v6.0.0"].map(Release::new).to_vec(),
+            ..ReleaseSet::default()
+        };
+        for (moves, newest) in [(true, "v5"), (false, "v6.0.0")] {
+            let pin = Pin { moves, ..Pin::sample("v4") };
+            let selection = select(&pin, &facts, limits()).unwrap();
+            assert_eq!(selection.newest().map(|(release, _)| &*release.version), Some(newest));
+        }
     }
 
     #[test]

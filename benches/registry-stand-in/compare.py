@@ -12,7 +12,6 @@ root it is left out, and so it is of warm runs, since it keeps no answers, and o
 """
 
 import argparse
-import json
 import os
 import pathlib
 import resource
@@ -22,6 +21,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+from stand_in import StandIn, high_water
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HOSTS = ["crates.io", "index.crates.io", "pypi.org", "rubygems.org", "registry.npmjs.org"]
@@ -35,40 +36,13 @@ WORK = {
 }
 
 
-class StandIn:
-    """A running stand-in and the files that it writes."""
-
-    def __init__(self, binary, out, tls=None, **work):
-        arguments = ["--packages", work["packages"], "--latency", work["latency"], "--max-age", work.get("max_age", 0), "--out", out]
-        arguments += ["--fault", work["fault"], "--percent", work.get("percent", 100)] if work.get("fault") else []
-        arguments += ["--tls", *tls] if tls else []
-        self.out = pathlib.Path(out)
-        self.child = subprocess.Popen([binary, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        if self.child.stdout.readline().strip() != "ready":
-            raise SystemExit("the stand-in did not start")
-        lines = (self.out / "urls.env").read_text().split()
-        self.urls = dict(line.split("=", 1) for line in lines)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.child.stdin.close()
-        self.child.wait(timeout=20)
-
-    def requests(self):
-        """What was asked so far: rows of milliseconds, registry, status, bytes, Accept, ETag, path, number under way."""
-        return [line.rstrip("\n").split("\t") for line in (self.out / "requests.tsv").open()]
-
-    def list_for_bare(self, rows, with_tags):
-        """The same requests as lines for the bare client."""
-        lines = []
-        for _, registry, _, _, accept, etag, path, _ in rows:
-            base = self.urls[f"UPMON_{registry}_URL"].rstrip("/")
-            lines.append(f"{base}{path}\t{accept}\t{etag if with_tags else ''}\n")
-        target = self.out / "list.tsv"
-        target.write_text("".join(lines))
-        return target
+def list_for_bare(server, rows, with_tags):
+    """The same requests as lines for the bare client."""
+    bases = {name: url.rstrip("/") for name, url in server.urls.items()}
+    lines = [f"{bases[f'UPMON_{asked.registry}_URL']}{asked.path}\t{asked.accept}\t{asked.etag if with_tags else ''}\n" for asked in rows]
+    target = server.out / "list.tsv"
+    target.write_text("".join(lines))
+    return target
 
 
 def measure(command, env=None):
@@ -91,15 +65,6 @@ def measure(command, env=None):
     return wall, usage.ru_utime + usage.ru_stime, peak
 
 
-def high_water(pid):
-    """The peak of a running process's resident memory so far, in MiB; 0 once it is gone."""
-    try:
-        lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0.0
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
-
-
 def median(runs):
     """The median of each column."""
     return [statistics.median(column) for column in zip(*runs)]
@@ -116,7 +81,8 @@ def side_by_side(name, work, arguments, programs):
         directory = pathlib.Path(directory)
         takes_part = programs["nvchecker"] and not work.get("warm") and work["packages"] <= 1000
         tls = certificate(directory) if takes_part else None
-        with StandIn(programs["stand-in"], directory / "out", tls=tls, **work) as server:
+        served = {key: value for key, value in work.items() if key != "warm"}
+        with StandIn(programs["stand-in"], directory / "out", tls=tls, **served) as server:
             cache = directory / "cache"
             check = [programs["upmon"], "check", "--json", "--quiet", "--pins", server.out / "upstream-versions.json"]
             env = environment(server.urls, cache)
@@ -126,7 +92,7 @@ def side_by_side(name, work, arguments, programs):
             if work.get("warm"):
                 measure(check, env)
                 rows = server.requests()[before:]
-            bare = [programs["bare-client"], server.list_for_bare(rows, with_tags=bool(work.get("warm")))]
+            bare = [programs["bare-client"], list_for_bare(server, rows, with_tags=bool(work.get("warm")))]
             runs = {"upmon": [], "bare": [], "nvchecker": []}
             for _ in range(arguments.runs):
                 if not work.get("warm"):
@@ -156,8 +122,7 @@ def certificate(directory):
 
 def nvchecker(program, directory, server, tls):
     """One run of nvchecker at its default pace over the same packages; a package that it cannot look up ends the script."""
-    pins = json.loads((server.out / "upstream-versions.json").read_text())
-    tables = [f'["{group}-{package}"]\nsource = "{SOURCES[group]}"\n{SOURCES[group]} = "{package}"\n' for group, packages in pins.items() for package in packages]
+    tables = [f'["{group}-{package}"]\nsource = "{SOURCES[group]}"\n{SOURCES[group]} = "{package}"\n' for group, packages in server.pins.items() for package in packages]
     (directory / "nvchecker.toml").write_text("\n".join(tables))
     (directory / "hosts").write_text("127.0.0.1 localhost\n" + "".join(f"127.0.0.1 {host}\n" for host in HOSTS))
     env = {**os.environ, "SSL_CERT_FILE": str(directory / "ca.pem"), "CURL_CA_BUNDLE": str(directory / "ca.pem")}

@@ -40,8 +40,14 @@ pub(crate) enum Fault {
     Html,
     /// One byte every two seconds
     Drip,
-    /// A body of 500 MB
+    /// A body of 500 MB that begins as a right one would
     Huge,
+    /// The same endless body in gzip: a megabyte that unpacks to a gigabyte
+    BombGzip,
+    /// The same in brotli, a hundred times as dense
+    BombBrotli,
+    /// The same in zstd, thirty times as dense, with a window of 128 MiB
+    BombZstd,
     /// A redirect to itself
     RedirectLoop,
     /// A redirect to another host
@@ -80,7 +86,10 @@ impl Fault {
                 typed("text/html", whole(Bytes::from_static(b"<!doctype html><title>Sign in</title><p>Please sign in")))
             }
             Self::Drip => typed("application/json", Script::drip()),
-            Self::Huge => typed("application/json", Script::huge()),
+            Self::Huge => endless(kind, Packing::None),
+            Self::BombGzip => endless(kind, Packing::Gzip),
+            Self::BombBrotli => endless(kind, Packing::Brotli),
+            Self::BombZstd => endless(kind, Packing::Zstd),
             Self::RedirectLoop => redirect(&request.uri().to_string()),
             Self::RedirectAway => redirect("http://127.0.0.2:9/elsewhere"),
             Self::WrongType => typed("image/png", whole(Bytes::from_static(b"{\"hello\":[1,2,3]}"))),
@@ -129,6 +138,85 @@ fn empty_list(kind: Option<Kind>, path: &str) -> Response<Body> {
     typed(media_type, whole(Bytes::from(text)))
 }
 
+/// A body that never ends, of which as much as can be has to be kept to make sense of it: a line, a value, a page.
+fn endless(kind: Option<Kind>, packing: Packing) -> Response<Body> {
+    let (media_type, beginning) = match kind {
+        Some(Kind::PyPi) => ("text/html", "<!doctype html><title>Links for "),
+        Some(Kind::Npm) => ("application/json", "{\"name\":\" "),
+        Some(Kind::Crates | Kind::RubyGems) | None => ("text/plain", " "),
+    };
+    let mut response = typed(media_type, Script::endless(packing, beginning));
+    if let Some(encoding) = packing.encoding() {
+        response.headers_mut().insert(header::CONTENT_ENCODING, header::HeaderValue::from_static(encoding));
+    }
+    response
+}
+
+/// How a body is packed.
+#[derive(Debug, Clone, Copy)]
+enum Packing {
+    None,
+    Gzip,
+    Brotli,
+    Zstd,
+}
+
+/// The start of a brotli stream ([RFC 7932](https://www.rfc-editor.org/rfc/rfc7932)) with a window of 16 MiB, and one MiB
+/// of blanks, as an encoder flushes them.
+const BROTLI_START: &[u8] = b"\xaf\xff\xff\x07\x40\x02\x24\x1e\x0b\x24\xf7\xfe\xc1\x00";
+
+/// One MiB more of the byte before, a blank.
+const BROTLI_BLANKS: &[u8] = b"\xfa\xff\x7f\x00\x24\x00\xe2\xb0\x00\x74\xef\x1f\x0c";
+
+/// A frame of zstd ([RFC 8878](https://www.rfc-editor.org/rfc/rfc8878)) that wants a window of 128 MiB.
+const ZSTD_FRAME: &[u8] = b"\x28\xb5\x2f\xfd\x00\x88";
+
+/// A block of 128 KiB of blanks.
+const ZSTD_BLANKS: &[u8] = b"\x02\x00\x10 ";
+
+impl Packing {
+    const fn encoding(self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::Gzip => Some("gzip"),
+            Self::Brotli => Some("br"),
+            Self::Zstd => Some("zstd"),
+        }
+    }
+
+    /// The start of a packed body, up to `beginning`.
+    fn head(self, beginning: &str) -> Vec<u8> {
+        let length = u32::try_from(beginning.len()).expect("a beginning is short");
+        let text = beginning.as_bytes();
+        match self {
+            Self::None => text.to_vec(),
+            Self::Gzip => [b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff".to_vec(), deflated(text)].concat(),
+            // blanks, then a block that is stored as it is
+            Self::Brotli => [BROTLI_START, &((length - 1) << 3 | 1 << 19).to_le_bytes()[..3], text].concat(),
+            Self::Zstd => [ZSTD_FRAME, &(length << 3).to_le_bytes()[..3], text].concat(),
+        }
+    }
+
+    /// Many blanks, packed; repeated it makes more of them.
+    fn blanks(self) -> Vec<u8> {
+        match self {
+            Self::None => vec![b' '; 1 << 16],
+            Self::Gzip => deflated(&vec![b' '; 1 << 20]),
+            Self::Brotli => BROTLI_BLANKS.to_vec(),
+            Self::Zstd => ZSTD_BLANKS.repeat(8),
+        }
+    }
+}
+
+/// A piece of a deflate stream that depends on nothing before it.
+fn deflated(text: &[u8]) -> Vec<u8> {
+    let mut compress = flate2::Compress::new(flate2::Compression::best(), false);
+    let mut packed = vec![0; 64 + text.len() / 100];
+    compress.compress(text, &mut packed, flate2::FlushCompress::Full).expect("there is room for it");
+    packed.truncate(usize::try_from(compress.total_out()).expect("it fits"));
+    packed
+}
+
 fn redirect(to: &str) -> Response<Body> {
     Response::builder()
         .status(StatusCode::FOUND)
@@ -147,6 +235,7 @@ const BEFORE_CUT: Duration = Duration::from_millis(10);
 
 /// A body that repeats a chunk, slowly or often, and may be cut off.
 struct Script {
+    head: Option<Bytes>,
     chunk: Bytes,
     left: usize,
     pause: Option<Duration>,
@@ -157,11 +246,12 @@ struct Script {
 impl Script {
     fn cut(chunk: Bytes, times: usize) -> Body {
         let pause = (times > 0).then_some(BEFORE_CUT);
-        Self { chunk, left: times, pause, is_cut: true, timer: None }.boxed()
+        Self { head: None, chunk, left: times, pause, is_cut: true, timer: None }.boxed()
     }
 
     fn drip() -> Body {
         Self {
+            head: None,
             chunk: Bytes::from_static(b" "),
             left: 1000,
             pause: Some(Duration::from_secs(2)),
@@ -171,8 +261,10 @@ impl Script {
         .boxed()
     }
 
-    fn huge() -> Body {
-        Self { chunk: Bytes::from(vec![b' '; 1 << 16]), left: 8000, pause: None, is_cut: false, timer: None }.boxed()
+    /// Half a gigabyte as it is, some gigabytes packed.
+    fn endless(packing: Packing, beginning: &str) -> Body {
+        let (head, chunk) = (Some(packing.head(beginning).into()), packing.blanks().into());
+        Self { head, chunk, left: 8000, pause: None, is_cut: false, timer: None }.boxed()
     }
 }
 
@@ -185,6 +277,9 @@ impl hyper::body::Body for Script {
             let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(pause)));
             std::task::ready!(timer.as_mut().poll(context));
             self.timer = None;
+        }
+        if let Some(head) = self.head.take() {
+            return Poll::Ready(Some(Ok(Frame::data(head))));
         }
         if self.left == 0 {
             return Poll::Ready(self.is_cut.then_some(Err(Cut)));

@@ -1,7 +1,7 @@
 //! How a badge is painted. A colour only repeats what the words say; text on it keeps [the contrast that everybody can
 //! read](https://www.w3.org/TR/WCAG22/#contrast-minimum).
 
-use super::{is_stale, troubles};
+use super::troubles;
 use crate::lag::Status;
 use crate::policy::Severity;
 use crate::report::Finding;
@@ -40,7 +40,7 @@ impl Color {
             Some(Severity::Critical) => Self::Critical,
         };
         let at_least = match finding.status {
-            _ if is_stale(finding) => Self::Unknown,
+            _ if finding.is_stale() => Self::Unknown,
             _ if troubles(finding).next().is_some() => Self::Notice,
             Status::Current => Self::Current,
             Status::Ahead | Status::Behind => Self::Info,

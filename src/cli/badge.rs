@@ -5,33 +5,34 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
-use super::network::variable;
+use super::action::Done;
 use super::setup::{Setup, SetupArgs};
 use super::{Failure, Global, output};
 use crate::badge::plan::{Fault, Plan, files};
 use crate::badge::svg::Style;
-use crate::config::{Flags, Settings};
+use crate::config::{BadgeSettings, Flags};
 use crate::error::ExitCode;
-use crate::report::{Report, file};
+use crate::report::Report;
 
 /// Arguments of `upmon badge`.
 #[derive(Debug, Args)]
 pub(super) struct BadgeArgs {
     /// Keep the badges in this directory
+    /// [default: that of the settings]
     #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    out: Option<PathBuf>,
     /// Work from this report, made by `check --write-report`, and ask nobody
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["offline", "stale", "cache_dir", "no_cache"])]
+    #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Only print what would be done
     #[arg(long)]
     dry_run: bool,
-    /// How badges are drawn
-    #[arg(long, value_name = "STYLE", default_value = "flat")]
-    style: Style,
-    /// What the badge for the whole report says on its left
-    #[arg(long, value_name = "TEXT", default_value = "upstream", value_parser = NonEmptyStringValueParser::new())]
-    label: String,
+    /// How badges are drawn [default: that of the settings, else flat]
+    #[arg(long, value_name = "STYLE")]
+    style: Option<Style>,
+    /// What the badge for the whole report says on its left [default: that of the settings, else upstream]
+    #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
+    label: Option<String>,
     /// Do not end with exit code 3 when something is unknown
     #[arg(long)]
     allow_unknown: bool,
@@ -40,29 +41,34 @@ pub(super) struct BadgeArgs {
 }
 
 pub(super) fn run(global: &Global, arguments: &BadgeArgs) -> Result<ExitCode, Failure> {
-    let (report, settings) = report(global, arguments)?;
-    let files = files(&report, &arguments.label, arguments.style);
-    let plan = Plan::new(&arguments.out, files).map_err(|fault| failure(&[fault]))?;
-    let faults = if arguments.dry_run { Vec::new() } else { plan.carry_out() };
-    output::print(plan.to_string().as_bytes())?;
+    let flags = Flags { fail_on: None, allow_unknown: arguments.allow_unknown };
+    let mut setup = Setup::for_report(global, &arguments.setup, flags, arguments.report.as_deref())?;
+    let set = &setup.settings.badges;
+    let badges = BadgeSettings {
+        out: arguments.out.clone().or_else(|| set.out.clone()),
+        style: arguments.style.unwrap_or(set.style),
+        label: arguments.label.clone().unwrap_or_else(|| set.label.clone()),
+    };
+    if badges.out.is_none() {
+        let hint = "say `--out DIR`, or `out` in `[badges]` of upmon.toml";
+        return Err(Failure::Usage(format!("error: no directory is named for the badges\nhint: {hint}")));
+    }
+    let report = setup.report(arguments.report.as_deref(), global)?;
+    carry_out(&report, &badges, arguments.dry_run)?.ended(&report, &setup)
+}
+
+/// Plans, and carries the plan out unless it is only to be seen. Without a directory nothing is done.
+pub(super) fn carry_out(report: &Report, badges: &BadgeSettings, dry_run: bool) -> Result<Done, Failure> {
+    let files = files(report, &badges.label, badges.style);
+    let directory = badges.out.clone().unwrap_or_default();
+    let plan = Plan::new(&directory, files).map_err(|fault| failure(&[fault]))?;
+    let faults = if dry_run { Vec::new() } else { plan.carry_out() };
+    let text = plan.to_string();
+    output::print(text.as_bytes())?;
     if !faults.is_empty() {
         return Err(failure(&faults));
     }
-    let is_unknown = report.summary.unknown > 0 && !settings.allow_unknown;
-    Ok(if is_unknown { ExitCode::Unknown } else { ExitCode::Success })
-}
-
-/// The report that was made before, or a new one.
-fn report(global: &Global, arguments: &BadgeArgs) -> Result<(Report, Settings), Failure> {
-    let flags = Flags { fail_on: None, allow_unknown: arguments.allow_unknown };
-    let Some(path) = &arguments.report else {
-        let setup = Setup::new(global, &arguments.setup, flags)?;
-        return Ok((setup.check(&setup.chosen(&[])?, global)?, setup.settings));
-    };
-    let settings = Settings::load(global.config.as_deref(), &global.pins, &variable, flags)
-        .map_err(|error| Failure::Usage(error.render(output::uses_color_on_stderr(global.color))))?;
-    let report = file::read(path).map_err(|error| Failure::Usage(format!("error: {error}\nhint: {}", error.hint())))?;
-    Ok((report, settings))
+    Ok(Done { summary: text.lines().last().unwrap_or_default().to_owned(), failures: Vec::new() })
 }
 
 /// Everything that was not done; the rest was.

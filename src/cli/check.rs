@@ -12,7 +12,7 @@ use crate::policy::Severity;
 use crate::replace::replace;
 use crate::report::baseline::compare;
 use crate::report::file::read;
-use crate::report::{Format, Options, Report, render};
+use crate::report::{Format, Options, Report, render, write};
 
 /// Arguments of `upmon check`.
 #[derive(Debug, Args)]
@@ -45,8 +45,8 @@ pub(super) struct CheckArgs {
 
 pub(super) fn run(global: &Global, arguments: &CheckArgs) -> Result<ExitCode, Failure> {
     let flags = Flags { fail_on: arguments.fail_on, allow_unknown: arguments.allow_unknown };
-    let setup = Setup::new(global, &arguments.setup, flags)?;
-    let pins = setup.chosen(&arguments.packages)?;
+    let mut setup = Setup::new(global, &arguments.setup, flags)?;
+    let pins = setup.take_chosen(&arguments.packages)?;
     let baseline = arguments.baseline.as_deref().map(read_baseline).transpose()?;
     let mut report = setup.check(&pins, global)?;
     if let Some(baseline) = &baseline {
@@ -55,7 +55,7 @@ pub(super) fn run(global: &Global, arguments: &CheckArgs) -> Result<ExitCode, Fa
     let written = arguments.write_report.as_deref().map_or(Ok(()), |path| write_report(path, &report));
     let format = if arguments.json { Format::Json } else { arguments.format };
     let options = Options { width: output::width(), colour: output::uses_color(global.color), ..Options::default() };
-    output::print(render(&report, format, &options).as_bytes())?;
+    output::print_by(|out| write(&report, format, &options, out))?;
     let path = arguments.write_report.as_deref().filter(|_| written.is_ok());
     let told = if format == Format::Github { github::tell(&report, path) } else { Ok(()) };
     written.and(told)?;
@@ -67,7 +67,7 @@ fn read_baseline(path: &Path) -> Result<Report, Failure> {
 }
 
 /// What the findings mean for a script: too severe outranks unknown. A baseline excuses lag, and nothing that is unknown.
-fn exit_code(report: &Report, settings: &Settings) -> ExitCode {
+pub(super) fn exit_code(report: &Report, settings: &Settings) -> ExitCode {
     let reaches = if report.summary.new.is_some() { Report::reaches_anew } else { Report::reaches };
     if settings.fail_on.is_some_and(|severity| reaches(report, severity)) {
         ExitCode::FailOn
@@ -78,7 +78,7 @@ fn exit_code(report: &Report, settings: &Settings) -> ExitCode {
     }
 }
 
-fn write_report(path: &Path, report: &Report) -> Result<(), Failure> {
+pub(super) fn write_report(path: &Path, report: &Report) -> Result<(), Failure> {
     let json = render(report, Format::Json, &Options::default());
     replace(path, json.as_bytes()).map_err(|error| {
         let hint = "the directory must exist and be writable";

@@ -12,7 +12,7 @@ use crate::error::ExitCode;
 use crate::http::client::{Client, install_crypto};
 use crate::http::options::Options;
 use crate::pin::Pin;
-use crate::pin::manifest::Manifest;
+use crate::pin::holdings::Holdings;
 
 /// Arguments of `upmon doctor`.
 #[derive(Debug, Args)]
@@ -44,8 +44,8 @@ pub(super) fn run(global: &Global, arguments: &DoctorArgs) -> Result<ExitCode, F
 /// The pins, if there is a file of them: a machine can be looked at before the first pin is written.
 fn pins(global: &Global) -> Result<(Vec<Pin>, Section), Failure> {
     let path = global.pins.display();
-    match Manifest::read(&global.pins) {
-        Ok(manifest) => {
+    match Holdings::read(&global.pins) {
+        Ok(Holdings { manifest, .. }) => {
             let summary = format!("{} in `{path}`", manifest.pins.len());
             Ok((manifest.pins, Section::plain("pins", State::Ok, &summary)))
         }

@@ -32,7 +32,7 @@ pub(super) struct ExplainArgs {
 pub(super) fn run(global: &Global, arguments: &ExplainArgs) -> Result<ExitCode, Failure> {
     let mut setup = Setup::new(global, &arguments.setup, Flags::default())?;
     let journal = setup.keep_journal();
-    let pins = setup.chosen(std::slice::from_ref(&arguments.package))?;
+    let pins = setup.take_chosen(std::slice::from_ref(&arguments.package))?;
     let engine = setup.engine()?;
     let mut explanations = Vec::new();
     for pin in &pins {

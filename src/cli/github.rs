@@ -20,6 +20,12 @@ pub(super) fn tell(report: &Report, written: Option<&Path>) -> Result<(), Failur
     append(OUTPUT, || outputs(report, written)).and(summary)
 }
 
+/// Tells in the summary what became of each action, in a line.
+pub(super) fn tell_actions(lines: &[String]) -> Result<(), Failure> {
+    let item = |line: &String| format!("- {}\n", escape::markdown(line));
+    append(SUMMARY, || format!("\n### Actions\n\n{}", lines.iter().map(item).collect::<String>()))
+}
+
 /// One line a value. Only a file's name is not ours; a line end in it would begin an output of its own.
 fn outputs(report: &Report, written: Option<&Path>) -> String {
     let summary = &report.summary;

@@ -4,24 +4,32 @@
 //! [`Failure`] with exit code 2 and a message that names the place and the remedy; what can be wrong with the world is
 //! part of the report.
 
+mod action;
 mod badge;
 mod check;
 mod completions;
+mod db;
+mod dispatch;
 mod doctor;
 mod explain;
+mod forge;
 mod github;
 mod issues;
+mod list;
 mod man;
 mod network;
 mod output;
 mod recording;
+mod run;
 mod schema;
+mod serve;
 mod setup;
+mod webhook;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::error::ExitCode;
 
@@ -48,7 +56,7 @@ Exit codes:
     1  something is at or above --fail-on
     2  the command line, the pins or the settings are wrong
     3  something is unknown (--allow-unknown turns this into 0)
-    4  an action could not be carried out
+    4  an action could not be carried out; this outranks 1 and 3
   130  ended by Ctrl-C
 
 Every setting can also come from upmon.toml or from the environment; a flag beats the environment, which beats the file.";
@@ -98,10 +106,22 @@ enum Command {
     Check(check::CheckArgs),
     /// Show how one pin was judged: what was asked, every release and its rule, what each number is made of
     Explain(explain::ExplainArgs),
+    /// Show every pin and where it stands, and what files hold that is no pin, with the reason; asks nobody
+    List(list::ListArgs),
     /// Keep badges in a directory true: the whole report, each group and each package, as Shields JSON and as SVG
     Badge(badge::BadgeArgs),
     /// Open, update and close issues on GitHub, so that they say what the report says
     Issues(issues::IssuesArgs),
+    /// Check every pin once, then do everything that the settings ask for: issues, badges, rebuilds
+    Run(run::RunArgs),
+    /// Start rebuilds on GitHub for packages that are behind, each version once
+    Dispatch(dispatch::DispatchArgs),
+    /// Check on a schedule, remember what was found, and serve badges of it over HTTP
+    Serve(serve::ServeArgs),
+    /// Look after the database of `serve`
+    Db(db::DbArgs),
+    /// Try the webhooks of `serve`
+    Webhook(webhook::WebhookArgs),
     /// Ask every registry once, and show what stands in the way: addresses, credentials, proxies, certificates, cache
     Doctor(doctor::DoctorArgs),
     /// Print the JSON Schema of the pins, the settings, the report or an explanation
@@ -143,17 +163,28 @@ pub fn command() -> clap::Command {
 
 /// Runs a command line to its end.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let app = match App::try_parse_from(arguments) {
+    let parsed = App::command().try_get_matches_from(arguments).and_then(|matches| {
+        useless(&matches)?;
+        App::from_arg_matches(&matches)
+    });
+    let app = match parsed {
         Ok(app) => app,
         Err(error) => return usage(&error),
     };
-    output::start_tracing(app.global.verbose);
+    let is_service = matches!(app.command, Command::Serve(_));
+    output::start_tracing(app.global.verbose, is_service && !app.global.quiet);
     let outcome = match app.command {
         Command::Check(arguments) => check::run(&app.global, &arguments),
         Command::Explain(arguments) => explain::run(&app.global, &arguments),
+        Command::List(arguments) => list::run(&app.global, &arguments),
         Command::Badge(arguments) => badge::run(&app.global, &arguments),
         Command::Issues(arguments) => issues::run(&app.global, &arguments),
+        Command::Dispatch(arguments) => dispatch::run(&app.global, &arguments),
+        Command::Serve(arguments) => serve::run(&app.global, &arguments),
+        Command::Db(arguments) => db::run(&app.global, &arguments),
+        Command::Webhook(arguments) => webhook::run(&app.global, &arguments),
         Command::Doctor(arguments) => doctor::run(&app.global, &arguments),
+        Command::Run(arguments) => run::run(&app.global, &arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
@@ -162,6 +193,28 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         output::complain(&failure.to_string());
         failure.exit_code()
     })
+}
+
+/// Flags that say how registries are asked, beside a report that was made before. Their variables are for every command
+/// of a job, so they may stand.
+fn useless(matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+    const ASKING: [&str; 9] =
+        ["as_of", "offline", "stale", "links", "record", "replay", "cache_dir", "no_cache", "use_client_config"];
+    let Some((name, matches)) = matches.subcommand() else { return Ok(()) };
+    let is_said = |id: &str| {
+        matches.try_contains_id(id).is_ok() && matches.value_source(id) == Some(clap::parser::ValueSource::CommandLine)
+    };
+    // for issues it also tells which snoozes are over
+    let has_effect = |id: &str| id == "as_of" && name == "issues";
+    let Some(flag) = ASKING.into_iter().find(|id| is_said("report") && is_said(id) && !has_effect(id)) else {
+        return Ok(());
+    };
+    let flag = flag.replace('_', "-");
+    let message = format!("the argument '--report <FILE>' cannot be used with '--{flag}': nobody is asked");
+    let mut command = App::command();
+    command.build();
+    let of_command = command.find_subcommand_mut(name).expect("the command was found before");
+    Err(of_command.error(clap::error::ErrorKind::ArgumentConflict, message))
 }
 
 /// Help and version are no failure; a wrong command line is exit code 2.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use clap::builder::FalseyValueParser;
@@ -15,11 +16,12 @@ use crate::http::client_config::{Base, ClientConfig, Machine, from_client_config
 use crate::http::credentials::{CredentialError, Credentials, take_userinfo};
 use crate::http::limit::Pace;
 use crate::http::options::{Options, RegistryOptions, user_agent};
+use crate::registry::crates_io::CratesIo;
 use crate::registry::git::{Git, GitOptions, Logins};
 use crate::registry::{Registry, RegistryId};
 
 /// Arguments of every command that knows registries.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Network options")]
 pub(super) struct NetworkArgs {
     /// Keep facts between runs in this directory [default: upmon in the user's cache directory]
@@ -35,7 +37,7 @@ pub(super) struct NetworkArgs {
 }
 
 /// How the network is used, and where registries are.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Network {
     pub(super) options: Options,
     pub(super) git: GitOptions,
@@ -85,8 +87,13 @@ impl Network {
     pub(super) fn open(&self, id: RegistryId) -> Box<dyn Registry> {
         match id {
             RegistryId::Git => Box::new(Git::with_options(self.git.clone())),
-            _ => id.open(self.bases.get(&id).map(|base| base.url.clone())),
+            RegistryId::CratesIo => Box::new(CratesIo::with_options(self.base(id), &self.options)),
+            _ => id.open(self.base(id)),
         }
+    }
+
+    fn base(&self, id: RegistryId) -> Option<Url> {
+        self.bases.get(&id).map(|base| base.url.clone())
     }
 
     /// Asks nobody.
@@ -99,6 +106,14 @@ impl Network {
     pub(super) fn end_deadline(&mut self) {
         self.options.deadline = None;
         self.git.deadline = None;
+    }
+
+    /// Takes nothing for fresh that was asked before: somebody says that it has changed.
+    pub(super) fn ask_anew(&mut self) {
+        for &id in RegistryId::ALL {
+            self.options.registries.entry(id).or_default().fresh_for = Some(Duration::ZERO);
+        }
+        self.git.fresh_for = Duration::ZERO;
     }
 
     /// Shows what is stale rather than nothing.

@@ -7,10 +7,13 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tracing_subscriber::EnvFilter;
 
 use super::{Color, Failure, Global};
+use crate::pin::holdings::Unpinned;
 
-/// Logs to standard error: warnings by default, more with `--verbose`; `UPMON_LOG` takes a filter of its own.
-pub(super) fn start_tracing(verbose: u8) {
+/// Logs to standard error: warnings by default, more with `--verbose`, and of a service what it does; `UPMON_LOG` takes a
+/// filter of its own.
+pub(super) fn start_tracing(verbose: u8, is_service: bool) {
     let default = match verbose {
+        0 if is_service => "upmon=info,warn",
         0 => "warn",
         1 => "upmon=debug,warn",
         _ => "upmon=trace,debug",
@@ -25,10 +28,15 @@ pub(super) fn start_tracing(verbose: u8) {
         .try_init();
 }
 
-/// Writes to standard output. A reader that has gone away is not an error: it has seen what it wanted.
+/// Writes to standard output.
 pub(super) fn print(bytes: &[u8]) -> Result<(), Failure> {
+    print_by(|out| out.write_all(bytes))
+}
+
+/// Has something written to standard output. A reader that has gone away is not an error: it has seen what it wanted.
+pub(super) fn print_by(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+    match write(&mut stdout).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Failure::Action(format!("error: cannot write to standard output: {error}")))
         }
@@ -39,6 +47,15 @@ pub(super) fn print(bytes: &[u8]) -> Result<(), Failure> {
 /// Writes a line to standard error, where nobody may listen either.
 pub(super) fn complain(line: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{}", line.trim_end());
+}
+
+/// Says that files hold what is not checked: what nobody asks for is not current.
+pub(super) fn tell_unpinned(unpinned: &[Unpinned], global: &Global) {
+    if unpinned.is_empty() || global.quiet {
+        return;
+    }
+    let what = if unpinned.len() == 1 { "dependency is" } else { "dependencies are" };
+    complain(&format!("note: {} {what} not checked, `upmon list` says which and why", unpinned.len()));
 }
 
 /// Whether standard output gets colour.

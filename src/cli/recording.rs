@@ -9,8 +9,8 @@ use super::Failure;
 use crate::http::recording::{About, Tape};
 use crate::report::escape::terminal;
 
-/// Arguments of every command that asks registries.
-#[derive(Debug, Args)]
+/// Arguments of every command that asks registries once.
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Lookup options")]
 pub(super) struct RecordingArgs {
     /// Keep everything that registries answer in this directory, without credentials; asks past the cache

@@ -1,5 +1,6 @@
 //! From arguments to everything a run needs: pins, settings, engine, runtime.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,14 +20,24 @@ use crate::http::options::Options;
 use crate::http::recording::About;
 use crate::lookup::Engine;
 use crate::pin::Pin;
+use crate::pin::holdings::Holdings;
 use crate::pin::manifest::Manifest;
 use crate::registry::RegistryId;
-use crate::report::Report;
+use crate::report::{Report, file};
+
+/// Arguments of every command that asks registries once.
+#[derive(Debug, Args)]
+pub(super) struct SetupArgs {
+    #[command(flatten)]
+    lookup: LookupArgs,
+    #[command(flatten)]
+    recording: RecordingArgs,
+}
 
 /// Arguments of every command that asks registries.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Lookup options")]
-pub(super) struct SetupArgs {
+pub(super) struct LookupArgs {
     /// Judge as of this instant: RFC 3339, or a date, which means its first second in UTC
     #[arg(long, env = "UPMON_AS_OF", hide_env_values = true, value_name = "TIME", value_parser = instant)]
     as_of: Option<DateTime<Utc>>,
@@ -40,9 +51,14 @@ pub(super) struct SetupArgs {
     #[arg(long, conflicts_with = "no_cache")]
     stale: bool,
     #[command(flatten)]
-    recording: RecordingArgs,
-    #[command(flatten)]
     network: NetworkArgs,
+}
+
+impl From<&LookupArgs> for SetupArgs {
+    /// For who asks again and again, which no recording is made for.
+    fn from(lookup: &LookupArgs) -> Self {
+        Self { lookup: lookup.clone(), recording: RecordingArgs::default() }
+    }
 }
 
 /// Pins and settings, read and checked against each other, and the runtime that runs lookups.
@@ -51,6 +67,8 @@ pub(super) struct Setup {
     pub(super) settings: Settings,
     pins: Vec<Pin>,
     now: DateTime<Utc>,
+    /// When the run began, whatever it judges as of.
+    began: DateTime<Utc>,
     as_of: bool,
     links: bool,
     network: Network,
@@ -62,13 +80,22 @@ impl Setup {
     /// Reads everything that can be wrong before anything is asked.
     pub(super) fn new(global: &Global, arguments: &SetupArgs, flags: Flags) -> Result<Self, Failure> {
         let color = output::uses_color_on_stderr(global.color);
-        let manifest = Manifest::read(&global.pins).map_err(|error| Failure::Usage(error.render(color)))?;
-        Self::with(global, arguments, flags, Some(manifest))
+        let holdings = Holdings::read(&global.pins).map_err(|error| Failure::Usage(error.render(color)))?;
+        output::tell_unpinned(&holdings.unpinned, global);
+        Self::with(global, arguments, flags, Some(holdings.manifest))
     }
 
-    /// The same for who works from a report, and so needs no pins.
-    pub(super) fn without_pins(global: &Global, arguments: &SetupArgs, flags: Flags) -> Result<Self, Failure> {
-        Self::with(global, arguments, flags, None)
+    /// The same for who may work from a report that was made before, and so needs no pins.
+    pub(super) fn for_report(
+        global: &Global,
+        arguments: &SetupArgs,
+        flags: Flags,
+        report: Option<&Path>,
+    ) -> Result<Self, Failure> {
+        match report {
+            Some(_) => Self::with(global, arguments, flags, None),
+            None => Self::new(global, arguments, flags),
+        }
     }
 
     fn with(global: &Global, arguments: &SetupArgs, flags: Flags, manifest: Option<Manifest>) -> Result<Self, Failure> {
@@ -80,40 +107,45 @@ impl Setup {
         if let Some(warnings) = warnings.filter(|_| !global.quiet) {
             output::complain(&warnings.render_warnings(color));
         }
-        let mut network = Network::new(&arguments.network, &settings)?;
-        if arguments.offline {
+        let SetupArgs { lookup, recording } = arguments;
+        let mut network = Network::new(&lookup.network, &settings)?;
+        if lookup.offline {
             network.go_offline();
         }
-        if arguments.stale {
+        if lookup.stale {
             network.allow_stale();
         }
-        let recording = Recording::open(&arguments.recording)?;
+        let recording = Recording::open(recording)?;
         network.options.tape.clone_from(&recording.tape);
         let recorded = recording.about();
         if recorded.is_some() {
             network.end_deadline();
         }
+        let began = now();
         Ok(Self {
             settings,
+            began,
             pins: manifest.map(|manifest| manifest.pins).unwrap_or_default(),
-            now: arguments.as_of.or(recorded.map(|about| about.now)).unwrap_or_else(now),
+            now: lookup.as_of.or(recorded.map(|about| about.now)).unwrap_or(began),
             // decides what is asked, and a recording holds the answers to what was asked then
-            as_of: recorded.map_or(arguments.as_of.is_some(), |about| about.as_of),
-            links: arguments.links || recorded.is_some_and(|about| about.links),
+            as_of: recorded.map_or(lookup.as_of.is_some(), |about| about.as_of),
+            links: lookup.links || recorded.is_some_and(|about| about.links),
             network,
             recording,
             runtime: runtime()?,
         })
     }
 
-    /// The pins that arguments name, in the order of the file; all of them without any.
-    pub(super) fn chosen(&self, names: &[String]) -> Result<Vec<Pin>, Failure> {
+    /// The pins that arguments name, in the order of the file; all of them without any. They are handed over, so that ten
+    /// thousand do not stand in memory twice.
+    pub(super) fn take_chosen(&mut self, names: &[String]) -> Result<Vec<Pin>, Failure> {
         let matches = |pin: &Pin, name: &str| pin.id() == name || pin.package == name;
         if let Some(name) = names.iter().find(|name| !self.pins.iter().any(|pin| matches(pin, name))) {
             return Err(self.no_such_pin(name));
         }
-        let is_chosen = |pin: &&Pin| names.is_empty() || names.iter().any(|name| matches(pin, name));
-        Ok(self.pins.iter().filter(is_chosen).cloned().collect())
+        let mut pins = std::mem::take(&mut self.pins);
+        pins.retain(|pin| names.is_empty() || names.iter().any(|name| matches(pin, name)));
+        Ok(pins)
     }
 
     fn no_such_pin(&self, name: &str) -> Failure {
@@ -129,17 +161,16 @@ impl Setup {
 
     /// Everything that lookups need. Nothing is sent yet; the run's deadline starts here.
     pub(super) fn engine(&self) -> Result<Engine, Failure> {
-        install_crypto();
-        let client =
-            Client::new(self.network.options.clone()).map_err(|error| Failure::Usage(format!("error: {error}")))?;
-        Ok(Engine {
-            registries: Arc::new(RegistryId::ALL.iter().map(|&id| (id, self.network.open(id))).collect()),
-            fetch: Arc::new(client) as Arc<dyn Fetch>,
-            policies: Arc::new(self.settings.policies.clone()),
-            now: self.now,
-            as_of: self.as_of,
-            links: self.links && !self.network.options.offline,
-        })
+        engine(&self.network, &self.settings, self.now, self.as_of, self.links).map_err(Failure::Usage)
+    }
+
+    /// What makes engines, for who runs more than once.
+    pub(super) fn into_engines(self) -> (Settings, Engines) {
+        let Self { settings, network, links, .. } = self;
+        let mut asking_anew = network.clone();
+        asking_anew.ask_anew();
+        let as_of = self.as_of.then_some(self.now);
+        (settings, Engines { network, asking_anew, as_of, links })
     }
 
     /// The report over these pins, with progress on a terminal.
@@ -163,9 +194,23 @@ impl Setup {
         Arc::clone(self.network.options.journal.get_or_insert_default())
     }
 
+    /// The report that was made before, or a new one over all pins.
+    pub(super) fn report(&mut self, made: Option<&Path>, global: &Global) -> Result<Report, Failure> {
+        let Some(path) = made else {
+            let pins = self.take_chosen(&[])?;
+            return self.check(&pins, global);
+        };
+        file::read(path).map_err(|error| Failure::Usage(format!("error: {error}\nhint: {}", error.hint())))
+    }
+
     /// The instant that the run judges as of.
     pub(super) const fn now(&self) -> DateTime<Utc> {
         self.now
+    }
+
+    /// When the run began, whatever it judges as of: for who writes down when something was done.
+    pub(super) const fn began(&self) -> DateTime<Utc> {
+        self.began
     }
 
     /// How the network is used, for who asks others than registries.
@@ -177,6 +222,50 @@ impl Setup {
     pub(super) fn wait<T>(&self, lookups: impl Future<Output = T>) -> Result<T, Failure> {
         wait(&self.runtime, lookups)
     }
+}
+
+/// Makes an engine for each run of a process that runs many: the deadline of a client starts when it is made.
+#[derive(Debug)]
+pub(super) struct Engines {
+    network: Network,
+    /// The same, but for what was asked lately.
+    asking_anew: Network,
+    /// The instant that was set by hand.
+    as_of: Option<DateTime<Utc>>,
+    links: bool,
+}
+
+impl Engines {
+    /// An engine that judges as of now, or as of the instant that was set by hand. An urgent one asks also what was
+    /// asked lately.
+    ///
+    /// # Errors
+    /// When the client cannot be made; the text is ready to print.
+    pub(super) fn engine(&self, settings: &Settings, is_urgent: bool) -> Result<Engine, String> {
+        let network = if is_urgent { &self.asking_anew } else { &self.network };
+        let now = self.as_of.unwrap_or_else(now);
+        engine(network, settings, now, self.as_of.is_some(), self.links)
+    }
+}
+
+fn engine(
+    network: &Network,
+    settings: &Settings,
+    now: DateTime<Utc>,
+    as_of: bool,
+    links: bool,
+) -> Result<Engine, String> {
+    install_crypto();
+    let links = links && !network.options.offline;
+    let client = Client::new(network.options.clone()).map_err(|error| format!("error: {error}"))?;
+    Ok(Engine {
+        registries: Arc::new(RegistryId::ALL.iter().map(|&id| (id, network.open(id))).collect()),
+        fetch: Arc::new(client) as Arc<dyn Fetch>,
+        policies: Arc::new(settings.policies.clone()),
+        now,
+        as_of,
+        links,
+    })
 }
 
 /// Runs something to its end, or to Ctrl-C.

@@ -134,6 +134,13 @@ impl JsonSchema for NamedPolicies {
 #[derive(Debug, Clone)]
 pub(crate) struct Globs(Vec<Placed<GlobMatcher>>);
 
+impl Globs {
+    /// The globs without their places.
+    pub(super) fn matchers(self) -> Vec<GlobMatcher> {
+        self.0.into_iter().map(|glob| glob.value).collect()
+    }
+}
+
 impl Read for Globs {
     fn read(node: &Node, name: &str, problems: &mut Vec<Problem>) -> Option<Self> {
         let nodes = match &node.value {

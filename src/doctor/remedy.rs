@@ -1,16 +1,16 @@
 //! What to do about a fault, from what is known of the place that it happened at.
 
 use super::{Proxy, Visit};
-use crate::error::{ErrorKind, LookupError};
+use crate::error::{LookupError, Trouble};
 
 /// What to do when a lookup failed.
 pub(super) fn of(visit: &Visit, error: &LookupError) -> String {
-    match error.kind() {
-        ErrorKind::Unreachable => unreachable(visit, &error.to_string().to_lowercase()),
-        ErrorKind::Unauthorized => unauthorized(visit),
-        ErrorKind::RateLimited => rate_limited(visit),
-        ErrorKind::NotFound => not_found(visit),
-        _ => bad_response(visit),
+    match error {
+        LookupError::Unreachable { trouble, .. } => unreachable(visit, *trouble),
+        LookupError::Unauthorized { .. } => unauthorized(visit),
+        LookupError::RateLimited { .. } => rate_limited(visit),
+        LookupError::NotFound { .. } => not_found(visit),
+        LookupError::BadResponse { .. } => bad_response(visit),
     }
 }
 
@@ -23,41 +23,39 @@ pub(super) fn of_program(name: &str) -> String {
     .to_owned()
 }
 
-/// The words come from the client underneath, `ssh` and the system.
-fn unreachable(visit: &Visit, words: &str) -> String {
-    let has = |phrases: &[&str]| phrases.iter().any(|phrase| words.contains(phrase));
-    if has(&["certificate", "unknownissuer"]) {
-        return "put the server's certificate authority, in PEM form, into a file, and let `UPMON_NETWORK_CERTIFICATES` \
-                name it (or `SSL_CERT_FILE`, which takes the place of the platform's own)"
-            .to_owned();
-    }
-    if has(&["the program"]) {
-        return of_program(if words.contains("`git`") { "git" } else { "ssh" });
-    }
-    if let Some(Proxy { address, source }) = &visit.proxy {
-        return format!(
+/// A proxy stands between us and whoever did not answer, so it is looked at first; what it cannot have caused goes before.
+fn unreachable(visit: &Visit, trouble: Trouble) -> String {
+    match (trouble, &visit.proxy) {
+        (Trouble::Certificate, _) => {
+            "put the server's certificate authority, in PEM form, into a file, and let `UPMON_NETWORK_CERTIFICATES` \
+             name it (or `SSL_CERT_FILE`, which takes the place of the platform's own)"
+                .to_owned()
+        }
+        (Trouble::NoProgram(name), _) => of_program(name),
+        (Trouble::HostKey, _) => {
+            "connect to the host once by hand with `ssh`, and accept its key if it is the right one".to_owned()
+        }
+        (Trouble::NoClient, _) => {
+            "let `SSL_CERT_FILE` name a file of certificates in PEM form, or install `ca-certificates`".to_owned()
+        }
+        (_, Some(Proxy { address, source })) => format!(
             "the way leads through the proxy {address}: is it up? set {source} right, or name the host in `NO_PROXY`"
-        );
-    }
-    if has(&["no http client"]) {
-        return "let `SSL_CERT_FILE` name a file of certificates in PEM form, or install `ca-certificates`".to_owned();
-    }
-    if has(&["dns", "resolve"]) {
-        return format!("no machine of that name is known here: {}, {}", elsewhere(visit), PROXY);
-    }
-    if has(&["refused"]) {
-        return format!("nobody listens there: is the server running, and is the port right? {}", elsewhere(visit));
-    }
-    if has(&["answered 5", "http status 5"]) {
-        return "the server is in trouble: try again later; `--stale` shows what it last said".to_owned();
-    }
-    if has(&["time", "nothing came"]) {
-        return format!(
+        ),
+        (Trouble::NoSuchHost, None) => {
+            format!("no machine of that name is known here: {}, {PROXY}", elsewhere(visit))
+        }
+        (Trouble::NobodyListens, None) => {
+            format!("nobody listens there: is the server running, and is the port right? {}", elsewhere(visit))
+        }
+        (Trouble::Server, None) => {
+            "the server is in trouble: try again later; `--stale` shows what it last said".to_owned()
+        }
+        (Trouble::Silence, None) => format!(
             "a firewall may swallow the connection: {PROXY}, {}, or raise `timeout` in `[network]`",
             elsewhere(visit)
-        );
+        ),
+        (Trouble::Offline | Trouble::Other, None) => format!("{}, {PROXY}, or try again later", elsewhere(visit)),
     }
-    format!("{}, {PROXY}, or try again later", elsewhere(visit))
 }
 
 const PROXY: &str = "set `HTTPS_PROXY` where the way out is a proxy";
@@ -148,23 +146,25 @@ mod tests {
         let proxy = Proxy { address: "http://proxy:3128/".to_owned(), source: "`https_proxy`".to_owned() };
         let behind_proxy = Visit { proxy: Some(proxy), ..visit(DEFAULT) };
         let git = Visit { registry: RegistryId::Git, host: Some("git.example".to_owned()), ..visit("the pins") };
-        let unreachable = |words: &str| LookupError::Unreachable { message: words.to_owned() };
+        let unreachable = |trouble| LookupError::Unreachable { message: String::new(), trouble };
         let unauthorized = LookupError::Unauthorized { message: String::new() };
         let missing = LookupError::NotFound { message: String::new() };
         let bad = LookupError::BadResponse { message: String::new() };
         let limited = LookupError::RateLimited { message: String::new(), until: None };
         for (visit, error, names) in [
-            (&public, unreachable("tcp connect error: Connection refused"), "UPMON_NPM_URL` to a mirror"),
-            (&mirror, unreachable("tcp connect error: Connection refused"), "is the server running"),
-            (&mirror, unreachable("tcp connect error: Connection refused"), "address in `UPMON_NPM_URL`"),
-            (&public, unreachable("dns error: failed to lookup address"), "HTTPS_PROXY"),
-            (&public, unreachable("invalid peer certificate: UnknownIssuer"), "SSL_CERT_FILE"),
-            (&behind_proxy, unreachable("tunnel error: unsuccessful"), "set `https_proxy` right"),
-            (&public, unreachable("did not answer in time"), "`timeout` in `[network]`"),
-            (&public, unreachable("answered 503 Service Unavailable"), "--stale"),
-            (&public, unreachable("connection reset"), "try again later"),
-            (&git, unreachable("the program `ssh` is needed and cannot be started"), "GIT_SSH_COMMAND"),
-            (&git, unreachable("ssh: Could not resolve hostname"), "the pin's `url`"),
+            (&public, unreachable(Trouble::NobodyListens), "UPMON_NPM_URL` to a mirror"),
+            (&mirror, unreachable(Trouble::NobodyListens), "is the server running"),
+            (&mirror, unreachable(Trouble::NobodyListens), "address in `UPMON_NPM_URL`"),
+            (&public, unreachable(Trouble::NoSuchHost), "HTTPS_PROXY"),
+            (&public, unreachable(Trouble::Certificate), "SSL_CERT_FILE"),
+            (&behind_proxy, unreachable(Trouble::Other), "set `https_proxy` right"),
+            (&public, unreachable(Trouble::Silence), "`timeout` in `[network]`"),
+            (&public, unreachable(Trouble::Server), "--stale"),
+            (&public, unreachable(Trouble::Other), "try again later"),
+            (&git, unreachable(Trouble::NoProgram("ssh")), "GIT_SSH_COMMAND"),
+            (&git, unreachable(Trouble::NoSuchHost), "the pin's `url`"),
+            (&git, unreachable(Trouble::HostKey), "accept its key"),
+            (&public, unreachable(Trouble::NoClient), "ca-certificates"),
             (&public, unauthorized.clone(), "UPMON_NPM_TOKEN"),
             (&with_token, unauthorized.clone(), "`~/.netrc` is not accepted"),
             (&git, unauthorized, "UPMON_GIT_TOKEN_HOST=git.example"),

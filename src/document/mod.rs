@@ -1,8 +1,8 @@
 //! Files that people write: their text, the places in it, and what is wrong with them.
 //!
-//! The pins (JSON) and the settings (TOML) become one tree of nodes that know where they stand. Tables are read from
-//! it field by field, so that every mistake of a file is told in one go, each with its place, a caret, what was
-//! expected and the nearest known word. What the fields mean is left to `pin::manifest` and `config`.
+//! The pins (JSON), the settings (TOML) and the files of other tools (YAML, too) become one tree of nodes that know where
+//! they stand. Tables are read from it field by field, so that every mistake of a file is told in one go, each with its
+//! place, a caret, what was expected and the nearest known word. What the fields mean is left to `pin` and `config`.
 
 mod json;
 mod node;
@@ -11,6 +11,7 @@ mod table;
 mod toml;
 mod values;
 mod words;
+mod yaml;
 
 use std::fmt;
 use std::io::{self, Read as _};
@@ -30,6 +31,7 @@ pub(crate) use values::{
     credential_in_file, hidden_character, http_url,
 };
 pub(crate) use words::{NOT_YET, Word, nearest};
+pub(crate) use yaml::read_yaml;
 
 /// A file's text under the name by which upmon was told of it. The text may hold credentials, so `Debug` leaves it out.
 #[derive(Clone)]

@@ -15,6 +15,7 @@ pub(crate) struct Node {
 pub(crate) enum Syntax {
     Json,
     Toml,
+    Yaml,
 }
 
 /// What JSON and TOML have in common, as far as our files use it.
@@ -39,6 +40,31 @@ pub(crate) struct Entry {
 }
 
 impl Node {
+    /// The entries of a table; none for anything else.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        if let Value::Table(entries) = &self.value { entries } else { &[] }
+    }
+
+    /// The items of a list; none for anything else.
+    pub(crate) fn items(&self) -> &[Self] {
+        if let Value::List(items) = &self.value { items } else { &[] }
+    }
+
+    /// The text of a string.
+    pub(crate) fn text(&self) -> Option<&str> {
+        if let Value::Text(text) = &self.value { Some(text) } else { None }
+    }
+
+    /// The value of a key. Of a key that stands twice, the first.
+    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
+        self.entries().iter().find(|entry| entry.key == key).map(|entry| &entry.node)
+    }
+
+    /// The value at the end of a path of keys.
+    pub(crate) fn at(&self, path: &[&str]) -> Option<&Self> {
+        path.iter().try_fold(self, |node, key| node.get(key))
+    }
+
     /// What it is, for messages, with an article.
     pub(crate) const fn kind(&self) -> &'static str {
         match self.value {
@@ -56,6 +82,7 @@ impl Node {
         match self.syntax {
             Syntax::Json => "an object",
             Syntax::Toml => "a table",
+            Syntax::Yaml => "a mapping",
         }
     }
 }

@@ -205,10 +205,11 @@ impl<'a> Shown<'a> {
         Self { source: &wrong.source, text: covered(wrong.source.text(), &secrets) }
     }
 
-    /// A table that fills half the file is pointed at by its first line.
+    /// A table that fills half the file is pointed at by its first line, or by the part of a long line that is drawn.
     fn on_one_line(&self, span: &Range<usize>) -> (usize, usize) {
         let line = self.source.line(span.start);
-        (span.start, span.end.min(line.end).saturating_sub(span.start))
+        let end = self.text.floor_char_boundary(span.end.min(line.end).min(span.start + LONGEST_LINE));
+        (span.start, end.saturating_sub(span.start))
     }
 
     /// The lines that a range touches, or the part of a long line around it.

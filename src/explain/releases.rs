@@ -22,7 +22,7 @@ pub struct Listed {
     /// Where it stands against the pin; `null` where it did not parse.
     pub position: Option<Position>,
     /// The one rule that decided: `eligible`, or what rejected it, the first that applies of `other-tag`, `unparsable`,
-    /// `yanked`, `without-files`, `ignored`, `not-yet-published`, `too-young`, `prerelease`, `above-channel`.
+    /// `more-exact`, `yanked`, `without-files`, `ignored`, `not-yet-published`, `too-young`, `prerelease`, `above-channel`.
     pub rule: String,
     /// The rule in words, with upstream's own words where it has some: hostile text. `null` for what is eligible.
     pub reason: Option<String>,

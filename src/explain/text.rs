@@ -7,7 +7,10 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
 
-use super::{Answer, Arithmetic, ChosenBy, Counted, Explanation, Judged, Listed, Position, Request, Row, Source};
+use super::{
+    Answer, Arithmetic, ChosenBy, Counted, Elsewhere, Explanation, Judged, Listed, Position, Request, Required, Row,
+    Source,
+};
 use crate::lag::Status;
 use crate::report::escape::terminal;
 use crate::report::words::{behind, counted};
@@ -61,19 +64,39 @@ fn decision(finding: &Finding) -> String {
 fn pin(explanation: &Explanation) -> String {
     let finding = &explanation.finding;
     let mut text = "Pin\n".to_owned();
-    if let Some(FindingPlace { file, line, column }) = &finding.place {
-        row(&mut text, "stands at", &format!("{}:{line}:{column}", terminal(file)));
+    if let Some(at) = &finding.place {
+        row(&mut text, "stands at", &place(at));
+    }
+    for Elsewhere { version, place: at } in &explanation.elsewhere {
+        row(&mut text, "also pinned", &format!("{} at {}", terminal(version), place(at)));
     }
     let name = finding.upstream.as_ref().map(|name| format!(" as `{}`", terminal(name))).unwrap_or_default();
     row(&mut text, "listed by", &format!("{}{name}", finding.registry));
     row(&mut text, "compared as", finding.scheme.as_str());
     if let Some(tag) = &explanation.tag {
-        row(&mut text, "tags", &format!("only those that are spelled `{}`", terminal(tag)));
+        let moves = if explanation.moves { ", with as many numbers as the pin, which is a tag that moves" } else { "" };
+        row(&mut text, "tags", &format!("only those that are spelled `{}`{moves}", terminal(tag)));
     }
     if let Some(requirement) = &finding.requirement {
         row(&mut text, "requirement", &terminal(requirement));
     }
+    for Required { requirement, place: at } in told_apart(explanation) {
+        row(&mut text, "required", &format!("{} at {}", terminal(requirement), place(at)));
+    }
     text
+}
+
+/// The requirements with their places, unless there is but one and the pin itself has it.
+fn told_apart(explanation: &Explanation) -> &[Required] {
+    let line = |place: &FindingPlace| (place.file.clone(), place.line);
+    match explanation.requirements.as_slice() {
+        [only] if explanation.finding.place.as_ref().map(line) == Some(line(&only.place)) => &[],
+        requirements => requirements,
+    }
+}
+
+fn place(FindingPlace { file, line, column }: &FindingPlace) -> String {
+    format!("{}:{line}:{column}", terminal(file))
 }
 
 /// `  newest       1.2.0`

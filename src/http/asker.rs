@@ -9,7 +9,7 @@ use super::journal::Notes;
 use super::recording::Session;
 use super::retry::Cause;
 use super::{Decoder, Fetched, Origin, Request, shown};
-use crate::error::LookupError;
+use crate::error::{LookupError, Trouble};
 use crate::registry::RegistryId;
 use crate::release::ReleaseSet;
 
@@ -39,7 +39,7 @@ impl Asker<'_> {
 
     /// Nothing is known, and nobody may be asked.
     pub(super) fn offline(&self) -> LookupError {
-        self.error(&self.failure(Cause::Unreached, "was not asked: offline, and not in the cache"))
+        self.error(&self.failure(Cause::Unreached(Trouble::Offline), "was not asked: offline, and not in the cache"))
     }
 
     pub(super) fn failure(&self, cause: Cause, what: impl Into<String>) -> Failure {
@@ -56,7 +56,10 @@ impl Asker<'_> {
             Cause::NotAcceptable | Cause::UnaskedNotModified | Cause::Malformed | Cause::CutShort => {
                 LookupError::BadResponse { message }
             }
-            Cause::Server | Cause::Unreached | Cause::TimedOut => LookupError::Unreachable { message },
+            Cause::Unreached(trouble) => LookupError::Unreachable { message, trouble },
+            Cause::TimedOut => LookupError::Unreachable { message, trouble: Trouble::Silence },
+            Cause::Server => LookupError::Unreachable { message, trouble: Trouble::Server },
+            Cause::Crowded => LookupError::Unreachable { message, trouble: Trouble::Other },
         }
     }
 

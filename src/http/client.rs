@@ -16,13 +16,15 @@ use super::asker::Asker;
 use super::cache::{Cache, Entry, Keeping, Key};
 use super::credentials::{Credential, take_userinfo};
 use super::exchange::{Answer, Failure, Hop, Question, Trail, arrive, hop, reply};
+use super::gunzip::Shelf;
 use super::journal::{Journal, Notes};
 use super::limit::{Lane, Limits, Pause, Place, Quota};
 pub use super::options::{Options, RegistryOptions, user_agent};
 use super::recording::{Exchange, NOT_RECORDED, Session, Tape, recorded};
 use super::retry::{Backoff, Cause};
+use super::room::Room;
 use super::{Decoder, Fetch, Fetched, Origin, Request, clock, freshness, shown};
-use crate::error::LookupError;
+use crate::error::{LookupError, Trouble};
 use crate::registry::RegistryId;
 use crate::release::ReleaseSet;
 
@@ -59,8 +61,10 @@ pub struct Client {
 struct Shared {
     options: Options,
     limits: Limits,
+    room: Room,
     cache: Option<Cache>,
     certificates: Vec<reqwest::Certificate>,
+    shelf: Shelf,
     /// Made on first use: reading the platform's certificates costs milliseconds that a fresh cache or `--offline` saves.
     http: OnceLock<Result<reqwest::Client, String>>,
 }
@@ -79,7 +83,15 @@ impl Client {
         let paces = options.registries.iter().filter_map(|(&id, options)| Some((id, options.pace?))).collect();
         let directory = options.cache.as_deref().filter(|_| options.tape.is_none());
         let cache = directory.and_then(|directory| open_cache(directory, options.cache_size));
-        let shared = Shared { options, limits: Limits::new(paces), cache, certificates, http: OnceLock::new() };
+        let shared = Shared {
+            options,
+            limits: Limits::new(paces),
+            room: Room::default(),
+            cache,
+            certificates,
+            shelf: Shelf::default(),
+            http: OnceLock::new(),
+        };
         Ok(Self { shared: Arc::new(shared), deadline })
     }
 
@@ -211,14 +223,18 @@ impl Client {
             validator: validator.as_ref(),
             credential: asker.credential,
             max_size: self.max_size(request),
+            room: &self.shared.room,
+            has_place: false,
             decoder: asker.decoder,
             session: asker.session.as_ref(),
             notes: asker.notes.as_ref(),
+            shelf: &self.shared.shelf,
         };
         let lane = self.shared.limits.lane(request.registry, &request.url);
         lane.budget().deposit();
-        let mut earlier = None;
+        let (mut earlier, mut place) = (None, None);
         for attempt in 0.. {
+            question.has_place = place.is_some();
             let outcome = self.attempt(request.registry, question, attempt).await;
             if let (Some(notes), Err(failure)) = (question.notes, &outcome) {
                 notes.failed(&failure.address, &failure.what);
@@ -243,6 +259,9 @@ impl Client {
             if !may_repeat {
                 return Err(failure);
             }
+            if failure.cause == Cause::Crowded {
+                place = self.shared.room.place(self.deadline).await;
+            }
             earlier = Some(failure);
         }
         unreachable!("every cause has a last attempt")
@@ -261,7 +280,7 @@ impl Client {
         loop {
             let url = trail.here();
             if let Some(session) = question.session.filter(|session| session.is_replay()) {
-                match replayed(session, question, url).await? {
+                match self.replayed(session, question, url).await? {
                     Hop::Arrived(answer) => return Ok(answer),
                     Hop::Redirected(next) => trail.step(next)?,
                 }
@@ -286,20 +305,33 @@ impl Client {
         }
     }
 
-    /// One question and its answer, within the time for one.
+    /// One question and its answer, within the time for one. An answer that is recorded is held whole, so it has one of
+    /// the places for large ones from the beginning. Without one the run is over, and so is the time for an answer.
     async fn once(&self, question: Question<'_>, url: &Url, place: &Place) -> Result<Hop, Failure> {
-        let late = |_| Failure::new(Cause::TimedOut, url, "did not answer in time");
-        let http = self.http().map_err(|error| Failure::new(Cause::Unreached, url, error));
+        let http = self.http().map_err(|error| Failure::new(Cause::Unreached(Trouble::NoClient), url, error));
         let http = http.inspect_err(|failure| keep(question, url, failure))?;
         let Some(session) = question.session else {
-            return timeout_at(self.until(), hop(http, question, url, place)).await.map_err(late)?;
+            return timeout_at(self.until(), hop(http, question, url, place)).await.map_err(|_| late(url))?;
         };
-        let reply = timeout_at(self.until(), reply(http, question, url, place)).await.map_err(late).flatten();
+        let _place = self.shared.room.place(self.deadline).await;
+        let question = Question { has_place: true, ..question };
+        let reply = timeout_at(self.until(), reply(http, question, url, place)).await.map_err(|_| late(url)).flatten();
         let mut reply = reply.inspect_err(|failure| keep(question, url, failure))?;
         reply.blot(&question.credential.map(Credential::secrets).unwrap_or_default());
         let source = question.credential.map(|credential| credential.source().to_owned());
         session.keep(Exchange::reply(&Method::GET, url, &reply).with_credential(source));
         arrive(question, url, reply.into_response(url)).await
+    }
+
+    /// The next answer of a recording, judged anew.
+    async fn replayed(&self, session: &Session, question: Question<'_>, url: &Url) -> Result<Hop, Failure> {
+        let _place = self.shared.room.place(self.deadline).await;
+        let question = Question { has_place: true, ..question };
+        let not_recorded = || Failure::new(Cause::Unreached(Trouble::Other), url, NOT_RECORDED);
+        match session.next().ok_or_else(not_recorded)?.into_reply() {
+            Ok(reply) => arrive(question, url, reply.into_response(url)).await,
+            Err(ending) => Err(ending.map_or_else(not_recorded, |ending| Failure::recorded(&ending, url))),
+        }
     }
 
     /// When an attempt that starts now has to be over.
@@ -350,13 +382,8 @@ fn keep(question: Question<'_>, url: &Url, failure: &Failure) {
     }
 }
 
-/// The next answer of a recording, judged anew.
-async fn replayed(session: &Session, question: Question<'_>, url: &Url) -> Result<Hop, Failure> {
-    let not_recorded = || Failure::new(Cause::Unreached, url, NOT_RECORDED);
-    match session.next().ok_or_else(not_recorded)?.into_reply() {
-        Ok(reply) => arrive(question, url, reply.into_response(url)).await,
-        Err(ending) => Err(ending.map_or_else(not_recorded, |ending| Failure::recorded(&ending, url))),
-    }
+fn late(url: &Url) -> Failure {
+    Failure::new(Cause::TimedOut, url, "did not answer in time")
 }
 
 /// Opens the cache. A directory that cannot be made is a warning: a run without a cache is slower and as right.
@@ -388,9 +415,9 @@ pub fn bare(options: &Options) -> Result<reqwest::Client, String> {
     build(options, &more, |builder| builder.timeout(options.timeout))
 }
 
-/// Makes the client underneath.
+/// Makes the client underneath. gzip is unpacked by [`super::gunzip`].
 fn connections(shared: &Shared) -> Result<reqwest::Client, String> {
-    build(&shared.options, &shared.certificates, |builder| builder)
+    build(&shared.options, &shared.certificates, reqwest::ClientBuilder::no_gzip)
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that makes the process's HTTP clients")]

@@ -1,75 +1,28 @@
 //! Which credential belongs to which address, and that it is shown to nobody else.
 //!
 //! A credential belongs to a [`Scope`]: scheme, host, port and path prefix. It leaves as an `Authorization` header, marked
-//! sensitive, to addresses inside that scope only; its `Debug` shows where it came from and never what it is. Here are
-//! the sources that are upmon's own (environment, netrc, addresses); those of package managers are in
-//! [`super::client_config`].
+//! sensitive, to addresses inside that scope only; its `Debug` shows where it came from and never what it is.
+//!
+//! - `scope`: the addresses it may be sent to;
+//! - `environment`, `netrc`: sources that are upmon's own; those of package managers are in [`super::client_config`].
 
-use std::collections::HashMap;
+mod environment;
+mod netrc;
+mod scope;
+
 use std::fmt;
 use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::HeaderValue;
-use netrc::Netrc;
 use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use url::Url;
 
+pub use self::scope::Scope;
 use crate::registry::RegistryId;
-
-/// The addresses that a credential may be sent to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scope {
-    /// Same scheme, host and port, and a path below this one, whole segments only.
-    Under {
-        /// Scheme, host and port.
-        origin: url::Origin,
-        /// A path that ends with a slash.
-        path: String,
-    },
-    /// A host, for sources that name no scheme: over https on any port, in clear text on this machine only.
-    Host(String),
-}
-
-impl Scope {
-    /// Everything under an address.
-    pub fn under(base: &Url) -> Self {
-        Self::Under { origin: base.origin(), path: format!("{}/", base.path().trim_end_matches('/')) }
-    }
-
-    /// Whether an address lies inside.
-    pub fn contains(&self, url: &Url) -> bool {
-        match self {
-            Self::Under { origin, path } => {
-                *origin == url.origin() && (url.path().starts_with(path) || url.path() == path.trim_end_matches('/'))
-            }
-            Self::Host(host) => {
-                url.host_str().is_some_and(|asked| asked.eq_ignore_ascii_case(host))
-                    && (url.scheme() == "https" || is_loopback(url))
-            }
-        }
-    }
-
-    /// How closely it fits; the closest wins.
-    fn rank(&self) -> usize {
-        match self {
-            Self::Under { path, .. } => path.len(),
-            Self::Host(_) => 0,
-        }
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(domain)) => domain == "localhost",
-        None => false,
-    }
-}
 
 /// Why a credential cannot be used. Messages name its source, never what it is.
 #[derive(Debug, thiserror::Error)]
@@ -275,39 +228,6 @@ impl Credentials {
         self.0.iter()
     }
 
-    /// Reads `UPMON_<ID>_TOKEN` or `UPMON_<ID>_USERNAME` with `UPMON_<ID>_PASSWORD`; each may end in `_FILE` and then names
-    /// a file that holds the value. They belong to the registry's base URL; those of a registry without one are left to
-    /// [`Credentials::for_git`]. An empty variable counts as unset, since CI systems set secrets that do not exist so.
-    ///
-    /// # Errors
-    /// When a variable is at odds with another, or names a file that cannot be read.
-    pub fn from_environment(
-        variable: &dyn Fn(&str) -> Option<String>,
-        bases: &HashMap<RegistryId, Url>,
-    ) -> Result<Self, CredentialError> {
-        let mut credentials = Self::default();
-        for &registry in RegistryId::ALL {
-            let environment = Environment { variable, registry };
-            let default = registry.default_url().and_then(|url| Url::parse(url).ok());
-            if let Some(base) = bases.get(&registry).or(default.as_ref()) {
-                credentials.0.extend(environment.credential(Scope::under(base))?);
-            }
-        }
-        Ok(credentials)
-    }
-
-    /// Reads the same variables for git. They belong to the one host that `UPMON_GIT_TOKEN_HOST` names, to `github.com`
-    /// where it names none.
-    ///
-    /// # Errors
-    /// As those of [`Credentials::from_environment`].
-    pub fn for_git(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, CredentialError> {
-        let environment = Environment { variable, registry: RegistryId::Git };
-        let host = environment.set("UPMON_GIT_TOKEN_HOST").unwrap_or_else(|| "github.com".to_owned());
-        let credential = environment.credential(Scope::Host(host.trim().to_owned()))?;
-        Ok(Self(credential.into_iter().collect()))
-    }
-
     /// Reads a token from a file, for everything under a registry's base URL. `source` says who names the file.
     ///
     /// # Errors
@@ -339,39 +259,6 @@ impl Credentials {
         self.push(Credential::basic(Scope::under(base), user, &password, source));
         Ok(())
     }
-
-    /// Reads a netrc file. Its `default` entry is left alone: a password for every host belongs to none. Hosts are
-    /// trusted over https only, but for this machine.
-    ///
-    /// # Errors
-    /// When the file is there but cannot be read as one. A missing file is no credentials.
-    pub fn from_netrc(path: &Path) -> Result<Self, CredentialError> {
-        let shown = path.display().to_string();
-        // The parser's own message would quote what it stumbled over, which may be a password.
-        let netrc = match Netrc::from_file(path) {
-            Ok(netrc) => netrc,
-            Err(netrc::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(netrc::Error::Io(cause)) => {
-                return Err(CredentialError::File { origin: "netrc".to_owned(), path: shown, cause });
-            }
-            Err(netrc::Error::Parsing { .. }) => {
-                return Err(CredentialError::Form { path: shown, expected: "a netrc file" });
-            }
-        };
-        let hosts = netrc.hosts.into_iter().filter(|(host, _)| host != "default");
-        Ok(Self(
-            hosts
-                .map(|(host, entry)| {
-                    Credential::basic(Scope::Host(host), &entry.login, &entry.password.into(), format!("`{shown}`"))
-                })
-                .collect(),
-        ))
-    }
-
-    /// The netrc file in use: `$NETRC`, or `.netrc` (on Windows also `_netrc`) in the home directory.
-    pub fn netrc_file() -> Option<std::path::PathBuf> {
-        Netrc::get_file()
-    }
 }
 
 /// The secret in a file, without the newline at its end.
@@ -396,56 +283,9 @@ pub fn take_userinfo(url: &mut Url, source: impl Into<String>) -> Option<Credent
     Some(Credential::basic(Scope::under(url), &user, &password.into(), source))
 }
 
-/// The variables of one registry.
-struct Environment<'a> {
-    variable: &'a dyn Fn(&str) -> Option<String>,
-    registry: RegistryId,
-}
-
-impl Environment<'_> {
-    fn name(&self, field: &str) -> String {
-        format!("UPMON_{}_{field}", self.registry.as_str().replace('-', "_").to_uppercase())
-    }
-
-    fn set(&self, name: &str) -> Option<String> {
-        (self.variable)(name).filter(|value| !value.is_empty())
-    }
-
-    /// The value of a variable or of its `_FILE` twin, and which of them it was.
-    fn value(&self, field: &str) -> Result<Option<(SecretString, String)>, CredentialError> {
-        let (name, file) = (self.name(field), self.name(&format!("{field}_FILE")));
-        match (self.set(&name), self.set(&file)) {
-            (Some(_), Some(_)) => Err(CredentialError::Both { first: name, second: file }),
-            (Some(value), None) => Ok(Some((value.into(), name))),
-            (None, Some(path)) => Ok(Some((secret_in(Path::new(&path), &format!("`{file}`"))?, file))),
-            (None, None) => Ok(None),
-        }
-    }
-
-    fn credential(&self, scope: Scope) -> Result<Option<Credential>, CredentialError> {
-        let token = self.value("TOKEN")?;
-        let user = self.value("USERNAME")?;
-        let password = self.value("PASSWORD")?;
-        let Some(named) = token.as_ref().or(user.as_ref()).or(password.as_ref()).map(|(_, name)| name.clone()) else {
-            return Ok(None);
-        };
-        let source = format!("`{named}`");
-        match (token, user, password) {
-            (Some((token, _)), None, None) => Credential::token(self.registry, scope, &token, source).map(Some),
-            (None, Some((user, _)), Some((password, _))) => {
-                Ok(Some(Credential::basic(scope, user.expose_secret(), &password, source)))
-            }
-            (Some((_, first)), Some((_, second)), _) | (Some((_, first)), None, Some((_, second))) => {
-                Err(CredentialError::Both { first, second })
-            }
-            (None, Some((_, given)), None) => Err(CredentialError::Half { given, missing: self.name("PASSWORD") }),
-            (None, None, _) => Err(CredentialError::Half { given: named, missing: self.name("USERNAME") }),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::environment::tests::from;
     use super::*;
 
     fn url(text: &str) -> Url {
@@ -454,130 +294,6 @@ mod tests {
 
     fn header(credential: &Credential) -> String {
         credential.header().to_str().unwrap().to_owned()
-    }
-
-    fn from(variables: &[(&str, &str)]) -> Result<Credentials, CredentialError> {
-        let bases = [
-            (RegistryId::CratesIo, "https://index.example/"),
-            (RegistryId::RubyGems, "https://gems.example/"),
-            (RegistryId::PyPi, "https://pypi.example/"),
-            (RegistryId::Npm, "https://nexus.example/api/npm/repo"),
-        ];
-        let bases = bases.into_iter().map(|(id, base)| (id, url(base))).collect();
-        let variable =
-            |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        Credentials::from_environment(&variable, &bases)
-    }
-
-    #[test]
-    fn a_credential_belongs_to_scheme_host_port_and_path() {
-        let scope = Scope::under(&url("https://nexus.example/api/npm/repo"));
-        for (address, inside) in [
-            ("https://nexus.example/api/npm/repo", true),
-            ("https://nexus.example/api/npm/repo/", true),
-            ("https://nexus.example/api/npm/repo/react", true),
-            ("https://nexus.example:443/api/npm/repo/react", true),
-            ("https://NEXUS.example/api/npm/repo/react", true),
-            ("https://nexus.example/api/npm/repository/react", false),
-            ("https://nexus.example/api/npm/other/react", false),
-            ("https://nexus.example/api/npm/repo/../other/react", false),
-            ("http://nexus.example/api/npm/repo/react", false),
-            ("https://nexus.example:8443/api/npm/repo/react", false),
-            ("https://nexus.example.evil/api/npm/repo/react", false),
-            ("https://evil/api/npm/repo/react?nexus.example", false),
-        ] {
-            assert_eq!(scope.contains(&url(address)), inside, "{address}");
-        }
-    }
-
-    #[test]
-    fn a_host_without_a_scheme_is_trusted_over_https_and_on_this_machine() {
-        for (host, address, inside) in [
-            ("gems.example", "https://gems.example/info/rails", true),
-            ("gems.example", "https://GEMS.example:8443/info/rails", true),
-            ("gems.example", "http://gems.example/info/rails", false),
-            ("gems.example", "https://sub.gems.example/info/rails", false),
-            ("127.0.0.1", "http://127.0.0.1:4000/info/rails", true),
-            ("localhost", "http://localhost:4000/info/rails", true),
-        ] {
-            assert_eq!(Scope::Host(host.to_owned()).contains(&url(address)), inside, "{host} {address}");
-        }
-    }
-
-    #[test]
-    fn each_registry_gets_its_token_in_its_own_form() {
-        for (variable, address, expected) in [
-            ("UPMON_CRATES_IO_TOKEN", "https://index.example/se/rd/serde", "s3cr3t"),
-            ("UPMON_NPM_TOKEN", "https://nexus.example/api/npm/repo/react", "Bearer s3cr3t"),
-            ("UPMON_PYPI_TOKEN", "https://pypi.example/simple/requests/", "Basic X190b2tlbl9fOnMzY3IzdA=="),
-            ("UPMON_RUBYGEMS_TOKEN", "https://gems.example/info/rails", "Basic czNjcjN0Og=="),
-        ] {
-            let credentials = from(&[(variable, "s3cr3t")]).unwrap();
-            let credential = credentials.of(&url(address)).unwrap();
-            assert_eq!(header(credential), expected, "{variable}");
-            assert_eq!(credential.source(), format!("`{variable}`"));
-        }
-    }
-
-    #[test]
-    fn a_user_and_a_password_become_basic_whatever_the_registry() {
-        let credentials = from(&[("UPMON_NPM_USERNAME", "me"), ("UPMON_NPM_PASSWORD", "p:w")]).unwrap();
-        let credential = credentials.of(&url("https://nexus.example/api/npm/repo/react")).unwrap();
-        assert_eq!(header(credential), "Basic bWU6cDp3");
-        let (user, password) = credential.user_and_password().unwrap();
-        assert_eq!((user.as_str(), password.expose_secret()), ("me", "p:w"));
-    }
-
-    #[test]
-    fn a_file_twin_gives_the_token_without_its_last_newline() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), "s3cr3t\r\n").unwrap();
-        let credentials = from(&[("UPMON_NPM_TOKEN_FILE", file.path().to_str().unwrap())]).unwrap();
-        let credential = credentials.of(&url("https://nexus.example/api/npm/repo/react")).unwrap();
-        assert_eq!(header(credential), "Bearer s3cr3t");
-    }
-
-    #[test]
-    fn a_token_for_git_belongs_to_one_host() {
-        let alone: &[_] = &[("UPMON_GIT_TOKEN", "s3cr3t")];
-        let named: &[_] = &[("UPMON_GIT_TOKEN", "s3cr3t"), ("UPMON_GIT_TOKEN_HOST", "git.example.org")];
-        for (variables, address, is_given) in [
-            (alone, "https://github.com/a/b", true),
-            (alone, "https://git.example.org/a", false),
-            (named, "https://git.example.org/a", true),
-            (named, "https://github.com/a/b", false),
-            (named, "http://git.example.org/a", false),
-            (&[("UPMON_GIT_TOKEN_HOST", "github.com")], "https://github.com/a/b", false),
-        ] {
-            let variable =
-                |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-            let credentials = Credentials::for_git(&variable).unwrap();
-            let given = credentials.of(&url(address)).map(header);
-            assert_eq!(given.is_some(), is_given, "{variables:?} {address}");
-            assert!(given.is_none_or(|header| header == "Basic eC1hY2Nlc3MtdG9rZW46czNjcjN0"));
-        }
-        assert_eq!(from(alone).unwrap().iter().count(), 0, "a registry's requests know nothing of it");
-    }
-
-    #[test]
-    fn variables_that_make_no_sense_are_errors_that_name_them_and_not_their_values() {
-        for (variables, message) in [
-            (
-                &[("UPMON_NPM_TOKEN", "s3cr3t"), ("UPMON_NPM_TOKEN_FILE", "/s3cr3t")][..],
-                "`UPMON_NPM_TOKEN` and `UPMON_NPM_TOKEN_FILE` are both set",
-            ),
-            (
-                &[("UPMON_NPM_TOKEN", "s3cr3t"), ("UPMON_NPM_PASSWORD", "s3cr3t")],
-                "`UPMON_NPM_TOKEN` and `UPMON_NPM_PASSWORD` are both set",
-            ),
-            (&[("UPMON_PYPI_USERNAME", "s3cr3t")], "`UPMON_PYPI_USERNAME` is set without `UPMON_PYPI_PASSWORD`"),
-            (&[("UPMON_PYPI_PASSWORD", "s3cr3t")], "`UPMON_PYPI_PASSWORD` is set without `UPMON_PYPI_USERNAME`"),
-            (&[("UPMON_NPM_TOKEN", "s3cr3t\nHost: evil")], "`UPMON_NPM_TOKEN` holds a character"),
-        ] {
-            let error = from(variables).unwrap_err().to_string();
-            assert!(error.contains(message) && !error.contains("s3cr3t"), "{error}");
-        }
-        assert_eq!(from(&[("UPMON_NPM_TOKEN", "")]).unwrap().iter().count(), 0);
     }
 
     #[test]
@@ -599,29 +315,6 @@ mod tests {
         ] {
             assert_eq!(credentials.of(&url(address)).map(Credential::source), source, "{address}");
         }
-    }
-
-    #[test]
-    fn a_netrc_file_is_read_by_host_and_its_default_is_nobodys() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let text = "machine gems.example login me password \"p w#1\"\nmachine 127.0.0.1\n login a\n password b\n\
-                    default login any password any\n";
-        std::fs::write(file.path(), text).unwrap();
-        let credentials = Credentials::from_netrc(file.path()).unwrap();
-        let of = |address| credentials.of(&url(address)).and_then(Credential::user_and_password);
-        assert_eq!(of("https://gems.example/info/rails").unwrap().1.expose_secret(), "p w#1");
-        assert_eq!(of("http://127.0.0.1:1/").unwrap().0, "a");
-        assert!(of("https://other.example/").is_none());
-        assert!(Credentials::from_netrc(Path::new("/nowhere/netrc")).unwrap().iter().next().is_none());
-    }
-
-    #[test]
-    fn a_broken_netrc_file_is_an_error_that_does_not_quote_it() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), "machine gems.example login me s3cr3t s3cr3t").unwrap();
-        let error = Credentials::from_netrc(file.path()).unwrap_err();
-        assert!(error.to_string().contains("is not a netrc file"), "{error}");
-        assert!(!format!("{error:?}").contains("s3cr3t"), "{error:?}");
     }
 
     #[test]

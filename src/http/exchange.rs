@@ -6,16 +6,22 @@
 
 use std::time::Instant;
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE,
+};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use url::Url;
 
 use super::credentials::Credential;
+use super::gunzip::{self, Gunzip, Shelf};
 use super::journal::Notes;
 use super::limit::{Pause, Place};
 use super::recording::{Broken, Ending, Reply, Session};
 use super::retry::Cause;
-use super::{Decode, Decoder, Head, clock, shown};
+use super::room::{Excess, Room, Scale};
+use super::trouble::{self, sources};
+use super::{Decode, Decoder, Head, Malformed, clock, shown};
+use crate::error::Trouble;
 use crate::release::ReleaseSet;
 
 /// More hops than this are a loop, as [RFC 9110] leaves to clients; browsers and curl allow 20 to 50, registries need 2.
@@ -25,6 +31,9 @@ const MAX_REDIRECTS: usize = 10;
 
 /// Bodies nobody reads are read up to this many bytes, so that their connection can serve again.
 const MAX_DISCARDED: u64 = 64 * 1024;
+
+/// How answers may be packed. The first is unpacked by [`super::gunzip`], the others by the client underneath.
+const CODINGS: &str = "gzip, br, zstd";
 
 /// An attempt that gave no facts.
 #[derive(Debug)]
@@ -63,11 +72,17 @@ pub(super) struct Question<'a> {
     /// Goes along to addresses in its scope and of the question's own origin.
     pub(super) credential: Option<&'a Credential>,
     pub(super) max_size: u64,
+    /// Where a large answer finds a place.
+    pub(super) room: &'a Room,
+    /// Whether it has one already.
+    pub(super) has_place: bool,
     pub(super) decoder: Decoder<'a>,
     /// The recording that the answer goes to, or comes from.
     pub(super) session: Option<&'a Session>,
     /// Where what came is noted, if anybody wants to know.
     pub(super) notes: Option<&'a Notes>,
+    /// What unpacks the answer.
+    pub(super) shelf: &'a Shelf,
 }
 
 /// What makes a question conditional.
@@ -144,7 +159,7 @@ async fn send(
     place: &Place,
 ) -> Result<reqwest::Response, Failure> {
     let started = Instant::now();
-    let response = http.execute(request(question, url)).await.map_err(|error| unreached(url, error))?;
+    let response = http.execute(request(question, url)).await.map_err(|error| unreached(url, &error))?;
     place.answered(response.headers());
     let status = response.status();
     tracing::debug!(address = shown(url), status = status.as_u16(), millis = millis(started), "answered");
@@ -152,7 +167,7 @@ async fn send(
 }
 
 /// Sends the question and waits for the whole answer, as a recording needs it: as much of the body as may be read, and one
-/// byte more, which tells that there was more.
+/// byte more, which tells that there was more. What packed it is undone, so that a person can read what is kept.
 pub(super) async fn reply(
     http: &reqwest::Client,
     question: Question<'_>,
@@ -160,19 +175,19 @@ pub(super) async fn reply(
     place: &Place,
 ) -> Result<Reply, Failure> {
     let mut response = send(http, question, url, place).await?;
-    let headers = std::mem::take(response.headers_mut());
+    let mut headers = std::mem::take(response.headers_mut());
+    let gunzip = is_gzip(&headers).then(|| Gunzip::new(question.shelf));
+    if gunzip.is_some() {
+        headers.remove(CONTENT_ENCODING);
+    }
     let mut reply = Reply { status: response.status(), headers, body: Vec::new(), ending: None };
     let most = usize::try_from(question.max_size).unwrap_or(usize::MAX).saturating_add(1);
-    while reply.body.len() < most {
-        match response.chunk().await {
-            Ok(Some(chunk)) => reply.body.extend_from_slice(&chunk[..chunk.len().min(most - reply.body.len())]),
-            Ok(None) => break,
-            Err(error) => {
-                reply.ending = Some(cut_short(url, error).ending());
-                break;
-            }
-        }
-    }
+    let body = &mut reply.body;
+    let sink = |bytes: &[u8]| {
+        body.extend_from_slice(&bytes[..bytes.len().min(most - body.len())]);
+        within(body.len() as u64, question.max_size, url)
+    };
+    reply.ending = pump(url, response, gunzip, sink).await.err().map(|failure| failure.ending());
     Ok(reply)
 }
 
@@ -200,6 +215,7 @@ fn millis(since: Instant) -> u64 {
 fn request(question: Question<'_>, url: &Url) -> reqwest::Request {
     let mut request = reqwest::Request::new(http::Method::GET, url.clone());
     let headers = request.headers_mut();
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(CODINGS));
     if let Some(accept) = question.accept {
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
     }
@@ -257,38 +273,19 @@ fn cause(status: StatusCode, headers: &HeaderMap) -> Cause {
 }
 
 /// A request that brought no head: nobody there, or somebody who does not speak HTTP.
-fn unreached(url: &Url, error: reqwest::Error) -> Failure {
-    let cause = if error.is_timeout() {
-        Cause::TimedOut
-    } else if sources(&error).any(|error| error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse)) {
-        Cause::Malformed
-    } else {
-        Cause::Unreached
-    };
-    let what = match cause {
-        Cause::TimedOut => "did not answer in time".to_owned(),
-        Cause::Malformed => format!("does not answer in HTTP: {}", told(error)),
-        _ if error.is_connect() => format!("could not be reached: {}", told(error)),
-        _ => format!("gave no answer: {}", told(error)),
-    };
-    Failure::new(cause, url, what)
-}
-
-type Chain<'a> = &'a (dyn std::error::Error + 'static);
-
-/// An error and what caused it, outermost first.
-fn sources(error: Chain<'_>) -> impl Iterator<Item = Chain<'_>> {
-    std::iter::successors(Some(error), |&error| error.source())
-}
-
-/// An error of the client underneath as one line, without its address, which may hold a credential, and without the layers
-/// that only say that a request was sent.
-fn told(error: reqwest::Error) -> String {
-    let is_layer = |word: &String| word.starts_with("error sending request") || word.starts_with("client error (");
-    let error = error.without_url();
-    let mut words: Vec<String> = sources(&error).map(ToString::to_string).skip_while(is_layer).collect();
-    words.dedup();
-    words.join(": ")
+fn unreached(url: &Url, error: &reqwest::Error) -> Failure {
+    let is_parse = |error: &hyper::Error| error.is_parse();
+    if let Some(garbage) = sources(error).find(|error| error.downcast_ref().is_some_and(is_parse)) {
+        return Failure::new(Cause::Malformed, url, format!("does not answer in HTTP: {garbage}"));
+    }
+    let (trouble, words) = trouble::of(error);
+    match trouble {
+        Trouble::Silence => Failure::new(Cause::TimedOut, url, words),
+        _ if error.is_connect() => {
+            Failure::new(Cause::Unreached(trouble), url, format!("could not be reached: {words}"))
+        }
+        _ => Failure::new(Cause::Unreached(trouble), url, format!("gave no answer: {words}")),
+    }
 }
 
 async fn not_modified(mut response: reqwest::Response) -> Answer {
@@ -312,40 +309,103 @@ async fn read(question: Question<'_>, url: &Url, mut response: reqwest::Response
         discard(response).await;
         return Ok(Answer::NotModified(headers));
     }
+    let is_gzip = is_gzip(&headers);
+    if let Some(packing) = packing(&headers).filter(|_| !is_gzip) {
+        return Err(Failure::new(Cause::Malformed, url, format!("packed its answer as `{packing}`, unasked")));
+    }
     let head = Head { status: response.status(), url: url.clone(), media_type: media_type(&headers) };
     let mut decode =
         (question.decoder)(&head).map_err(|malformed| Failure::new(Cause::Malformed, url, malformed.to_string()))?;
-    fill(question, url, response, &mut *decode).await?;
+    let gunzip = is_gzip.then(|| Gunzip::new(question.shelf));
+    let scale = Scale::new(question.room, question.has_place);
+    let body = Body { question, url, decode: &mut *decode, scale, size: 0 };
+    body.fill(response, gunzip).await?;
     let facts = decode.finish().map_err(|malformed| Failure::new(Cause::CutShort, url, malformed.to_string()))?;
     Ok(Answer::Facts(Box::new(facts), headers))
 }
 
-/// Feeds the body to the decoder, chunk by chunk, up to the cap.
-async fn fill(
-    question: Question<'_>,
-    url: &Url,
-    mut response: reqwest::Response,
-    decode: &mut dyn Decode,
-) -> Result<(), Failure> {
-    let mut size = 0;
-    while let Some(chunk) = response.chunk().await.map_err(|error| cut_short(url, error))? {
-        size += chunk.len() as u64;
-        if size > question.max_size {
-            let what = format!("sent more than the {} bytes that are read", question.max_size);
-            return Err(Failure::new(Cause::Malformed, url, what));
-        }
-        decode.chunk(&chunk).map_err(|malformed| Failure::new(Cause::Malformed, url, malformed.to_string()))?;
-    }
-    tracing::debug!(address = shown(url), bytes = size, "read");
-    Ok(())
+fn is_gzip(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|coding| [&b"gzip"[..], b"x-gzip"].iter().any(|name| coding.as_bytes().eq_ignore_ascii_case(name)))
 }
 
-fn cut_short(url: &Url, error: reqwest::Error) -> Failure {
-    if let Some(Broken(ending)) = sources(&error).find_map(|error| error.downcast_ref::<Broken>()) {
+/// A body on its way into the decoder.
+struct Body<'a> {
+    question: Question<'a>,
+    url: &'a Url,
+    decode: &'a mut dyn Decode,
+    scale: Scale,
+    /// Bytes so far, unpacked.
+    size: u64,
+}
+
+impl Body<'_> {
+    /// Feeds the decoder, chunk by chunk, up to the cap.
+    async fn fill(mut self, response: reqwest::Response, gunzip: Option<Gunzip<'_>>) -> Result<(), Failure> {
+        pump(self.url, response, gunzip, |bytes| self.take(bytes)).await?;
+        tracing::debug!(address = shown(self.url), bytes = self.size, "read");
+        Ok(())
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.size += bytes.len() as u64;
+        within(self.size, self.question.max_size, self.url)?;
+        let malformed = |malformed: Malformed| Failure::new(Cause::Malformed, self.url, malformed.to_string());
+        self.decode.chunk(bytes).map_err(malformed)?;
+        self.scale.weigh(self.size, || self.decode.held()).map_err(|excess| too_much(self.url, excess))
+    }
+}
+
+/// Hands on a body while it arrives, unpacked.
+async fn pump(
+    url: &Url,
+    mut response: reqwest::Response,
+    mut gunzip: Option<Gunzip<'_>>,
+    mut sink: impl FnMut(&[u8]) -> Result<(), Failure> + Send,
+) -> Result<(), Failure> {
+    while let Some(chunk) = response.chunk().await.map_err(|error| cut_short(url, &error))? {
+        match &mut gunzip {
+            Some(gunzip) => gunzip.chunk(&chunk, &mut sink).map_err(|trouble| match trouble {
+                gunzip::Trouble::Packed(malformed) => broke_off(url, &malformed),
+                gunzip::Trouble::Sink(failure) => failure,
+            })?,
+            None => sink(&chunk)?,
+        }
+    }
+    gunzip.map_or(Ok(()), |gunzip| gunzip.finish()).map_err(|malformed| broke_off(url, &malformed))
+}
+
+fn within(size: u64, max_size: u64, url: &Url) -> Result<(), Failure> {
+    let what = || format!("sent more than the {max_size} bytes that are read");
+    if size > max_size { Err(Failure::new(Cause::Malformed, url, what())) } else { Ok(()) }
+}
+
+fn broke_off(url: &Url, malformed: &Malformed) -> Failure {
+    Failure::new(Cause::CutShort, url, format!("broke off: {malformed}"))
+}
+
+fn too_much(url: &Url, excess: Excess) -> Failure {
+    match excess {
+        Excess::TooLarge => Failure::new(Cause::Malformed, url, "tells more than anybody has to tell of a package"),
+        Excess::NoPlace => {
+            Failure::new(Cause::Crowded, url, "sent a large answer, and it was not its turn before the run's deadline")
+        }
+    }
+}
+
+fn cut_short(url: &Url, error: &reqwest::Error) -> Failure {
+    if let Some(Broken(ending)) = sources(error).find_map(|error| error.downcast_ref::<Broken>()) {
         return Failure::recorded(ending, url);
     }
     let cause = if error.is_timeout() { Cause::TimedOut } else { Cause::CutShort };
-    Failure::new(cause, url, format!("broke off: {}", told(error)))
+    Failure::new(cause, url, format!("broke off: {}", trouble::of(error).1))
+}
+
+/// The `Content-Encoding` that is left: the client underneath takes away what it undoes.
+fn packing(headers: &HeaderMap) -> Option<String> {
+    let packing = String::from_utf8_lossy(headers.get(CONTENT_ENCODING)?.as_bytes()).trim().to_ascii_lowercase();
+    (!packing.is_empty() && packing != "identity").then(|| packing.chars().take(40).collect())
 }
 
 /// The media type of `Content-Type`, lower case, without parameters.

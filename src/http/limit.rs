@@ -40,7 +40,6 @@ impl Pace {
     }
 
     /// The pace that keeps a registry's published rule for an address.
-    #[expect(clippy::match_same_arms, reason = "each number stands under its own rule, equal or not")]
     pub fn of(registry: RegistryId, url: &Url) -> Self {
         match (registry, is_api(registry, url)) {
             // The index has no rate limit: <https://crates.io/data-access>. Cargo itself asks for a whole dependency
@@ -55,8 +54,9 @@ impl Pace {
             // "No rate limiting at the edge": <https://docs.pypi.org/api/>; 50 is what uv has by default:
             // <https://docs.astral.sh/uv/reference/settings/#concurrent-downloads>
             (RegistryId::PyPi, _) => Self::files(50),
-            // No published number; pnpm has 16 to 64 by default: <https://pnpm.io/settings#networkconcurrency>
-            (RegistryId::Npm, _) => Self::files(64),
+            // No published number; pnpm has 64 to 96 by default, depending on the machine:
+            // <https://github.com/pnpm/pnpm/pull/12329>
+            (RegistryId::Npm, _) => Self::files(96),
             // Git asks nothing through this client; its conversations keep the same pace in `registry::git`.
             (RegistryId::Git, _) => Self::files(crate::registry::git::PER_HOST),
         }
@@ -246,7 +246,8 @@ impl Lane {
         &self.shared.budget
     }
 
-    /// Waits for a place, for the end of a pause and for the pace, in this order: whoever has a place waits on.
+    /// Waits for a place, for the end of a pause and for the pace, in this order: whoever has a place waits on. A pause
+    /// that the origin asked for during the wait for the pace is waited out too.
     ///
     /// # Errors
     /// When no place comes free before `deadline`: [`Cause::Limited`] if the origin had asked for a pause, else
@@ -256,8 +257,13 @@ impl Lane {
         let Some(Ok(permit)) = place else {
             return Err(self.never_asked(url));
         };
-        self.wait_out_pauses(url, deadline).await?;
-        self.keep_pace(url, deadline).await?;
+        loop {
+            self.wait_out_pauses(url, deadline).await?;
+            self.keep_pace(url, deadline).await?;
+            if self.current_pause().is_none() {
+                break;
+            }
+        }
         Ok(Place { lane: self, _permit: permit })
     }
 
@@ -322,7 +328,7 @@ impl Lane {
 }
 
 /// Waits for something until a deadline.
-async fn by<T>(deadline: Option<Instant>, what: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn by<T>(deadline: Option<Instant>, what: impl Future<Output = T>) -> Option<T> {
     match deadline {
         Some(deadline) => timeout_at(deadline, what).await.ok(),
         None => Some(what.await),
@@ -430,6 +436,18 @@ mod tests {
         let failure = same_origin.enter(&url, Some(deadline)).await.unwrap_err();
         assert_eq!(failure.cause, Cause::Limited(Some(until)));
         assert!(failure.what.contains(&until.until.format("%FT%TZ").to_string()), "{}", failure.what);
+    }
+
+    #[tokio::test]
+    async fn a_pause_that_begins_while_a_lookup_waits_for_the_pace_holds_it_back() {
+        let url = Url::parse("https://rubygems.org/api/v1/gems/rails.json").unwrap();
+        let lane = Arc::new(Lane::new(Pace::api(2, 10.0), Arc::default(), false));
+        let _first = Arc::clone(&lane).enter(&url, None).await.unwrap();
+        let until = Pause::lasting(Duration::from_hours(1));
+        let second = Arc::clone(&lane).enter(&url, Some(Instant::now() + Duration::from_mins(1)));
+        // the second is polled first: it has seen no pause, and its start lies ahead
+        let (second, ()) = tokio::join!(second, async { lane.pause(until) });
+        assert_eq!(second.unwrap_err().cause, Cause::Limited(Some(until)));
     }
 
     #[tokio::test]

@@ -47,6 +47,11 @@ impl Lines {
         Ok(())
     }
 
+    /// The bytes that are kept until their line ends.
+    pub(crate) fn held(&self) -> usize {
+        self.begun.capacity()
+    }
+
     /// Hands out what stands after the last line end, if anything does.
     ///
     /// # Errors

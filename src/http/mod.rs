@@ -12,13 +12,18 @@ mod clock;
 pub mod credentials;
 mod exchange;
 mod freshness;
+mod gunzip;
 pub mod journal;
 pub mod limit;
 pub(crate) mod lines;
 pub mod options;
 pub mod recording;
 mod retry;
+pub(crate) mod room;
 pub mod splitter;
+pub(crate) mod trouble;
+
+use std::fmt;
 
 use futures_util::future::BoxFuture;
 use http::StatusCode;
@@ -28,8 +33,8 @@ use crate::error::LookupError;
 use crate::registry::RegistryId;
 use crate::release::ReleaseSet;
 
-/// One question to a registry: always a `GET`.
-#[derive(Debug, Clone)]
+/// One question to a registry: always a `GET`. Its `Debug` shows no credential that stands in the address.
+#[derive(Clone)]
 pub struct Request {
     /// Who asks; selects the registry's pace, size cap, credential and freshness.
     pub registry: RegistryId,
@@ -41,6 +46,18 @@ pub struct Request {
     pub accept: &'static str,
     /// Largest decoded body, in bytes, that is read before the answer counts as [`LookupError::BadResponse`].
     pub max_size: u64,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Request")
+            .field("registry", &self.registry)
+            .field("package", &self.package)
+            .field("url", &shown(&self.url))
+            .field("accept", &self.accept)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What is known of an answer before its body.
@@ -73,6 +90,9 @@ pub trait Decode: Send {
     /// # Errors
     /// When the bytes so far cannot be the start of a right answer; the rest is not read then.
     fn chunk(&mut self, bytes: &[u8]) -> Result<(), Malformed>;
+
+    /// How many bytes of memory it takes so far, roughly: what it has begun to read, and the facts. Asked now and then.
+    fn held(&self) -> usize;
 
     /// Ends the body.
     ///

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use super::limit::Pause;
+use crate::error::Trouble;
 
 /// What went wrong in one attempt, by what can be done about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,10 +26,12 @@ pub(super) enum Cause {
     Malformed,
     /// The answer ended before its end.
     CutShort,
+    /// The answer is large, and others as large are being read: given up, to be asked for again when it is its turn.
+    Crowded,
     /// A server error.
     Server,
     /// No answer: DNS, connection, TLS, reset before the first byte.
-    Unreached,
+    Unreached(Trouble),
     /// No complete answer in time. Not repeated: one slow lookup must not cost three times the time limit.
     TimedOut,
 }
@@ -44,13 +47,15 @@ impl Cause {
             Self::UnaskedNotModified => "unasked-not-modified",
             Self::Malformed => "malformed",
             Self::CutShort => "cut-short",
+            Self::Crowded => "crowded",
             Self::Server => "server",
-            Self::Unreached => "unreached",
+            Self::Unreached(_) => "unreached",
             Self::TimedOut => "timed-out",
         }
     }
 
-    /// The cause that a recording names. What a later version may name, and this one does not know, brought no answer.
+    /// The cause that a recording names. What a later version may name, and this one does not know, brought no answer;
+    /// why nobody answered is in the words of a recording alone.
     pub(super) fn recorded(word: &str) -> Self {
         let known = [
             Self::Missing,
@@ -60,25 +65,28 @@ impl Cause {
             Self::UnaskedNotModified,
             Self::Malformed,
             Self::CutShort,
+            Self::Crowded,
             Self::Server,
             Self::TimedOut,
         ];
-        known.into_iter().find(|cause| cause.as_str() == word).unwrap_or(Self::Unreached)
+        known.into_iter().find(|cause| cause.as_str() == word).unwrap_or(Self::Unreached(Trouble::Other))
     }
 
     /// How often a lookup repeats an attempt that failed so. 429 has more: its waits are the registry's own wish.
     const fn repeats(self) -> u32 {
         match self {
+            // it has a place from then on, so this comes once
+            Self::Crowded => 5,
             Self::Limited(_) => 4,
-            Self::Server | Self::Unreached | Self::CutShort => 2,
+            Self::Server | Self::Unreached(_) | Self::CutShort => 2,
             Self::NotAcceptable | Self::UnaskedNotModified => 1,
             Self::Missing | Self::Refused | Self::Malformed | Self::TimedOut => 0,
         }
     }
 
-    /// Whether the next attempt asks something else, so that there is nothing to wait for.
+    /// Whether the next attempt asks something else or in another way, so that there is nothing to wait for.
     const fn changes_question(self) -> bool {
-        matches!(self, Self::NotAcceptable | Self::UnaskedNotModified)
+        matches!(self, Self::NotAcceptable | Self::UnaskedNotModified | Self::Crowded)
     }
 }
 
@@ -152,8 +160,9 @@ mod tests {
             (Cause::UnaskedNotModified, 1),
             (Cause::CutShort, 2),
             (Cause::Server, 2),
-            (Cause::Unreached, 2),
+            (Cause::Unreached(Trouble::Other), 2),
             (Cause::Limited(None), 4),
+            (Cause::Crowded, 5),
         ] {
             let tried = (0..9).filter(|&attempt| BACKOFF.before_repeat(cause, attempt).is_some()).count();
             assert_eq!(tried, repeats, "{cause:?}");

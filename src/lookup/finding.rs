@@ -9,7 +9,7 @@ use super::{Engine, Learned};
 use crate::error::{ErrorKind, LookupError};
 use crate::http::Origin;
 use crate::lag::{Lag, Status, commit_lag, lag};
-use crate::pin::Pin;
+use crate::pin::{Pin, drift};
 use crate::policy::{Facts, PinTrouble, Verdict};
 use crate::registry::{Query, Registry, RegistryId};
 use crate::release::{CommitRange, Links, PackageStatus, Release};
@@ -38,6 +38,7 @@ impl Engine {
         };
         if learned.fetched.origin == Origin::Stale {
             finding.notices.push(stale(learned.fetched.confirmed_at));
+            finding.confirmed_at = learned.fetched.confirmed_at;
         }
         finding
     }
@@ -59,6 +60,7 @@ impl Engine {
         let trouble = PinTrouble { quarantined: matches!(facts.status, PackageStatus::Quarantined(_)), ..trouble };
         notices.extend(pin_notices);
         notices.extend(expired_ignores(pin, self.now));
+        notices.extend(drifts(pin));
         notices.extend(other_tags(pin, &selection, self.now));
         let Some(lag) = lag(&selection, self.now) else {
             return Finding { notices, ..unknown(pin, ErrorKind::NoEligibleRelease, nothing_eligible(&selection)) };
@@ -119,7 +121,7 @@ impl Engine {
             trouble: PinTrouble::default(),
         };
         let verdict = self.policies.of(pin).judge(&judged, self.now);
-        let mut notices = Vec::new();
+        let mut notices: Vec<Notice> = drifts(pin).collect();
         if lag.status == Status::Ahead {
             notices.push(Notice {
                 kind: NoticeKind::PinAhead,
@@ -184,22 +186,25 @@ fn bare(pin: &Pin) -> Finding {
         libyears: None,
         due: None,
         overdue: false,
-        notices: Vec::new(),
+        notices: drifts(pin).collect(),
         links: FindingLinks {
             changelog: pin.changelog.clone(),
             migration_guide: pin.migration_guide.clone(),
             ..FindingLinks::default()
         },
         error: None,
-        place: Some(FindingPlace {
-            file: pin.place.file.display().to_string(),
-            line: pin.place.line,
-            column: pin.place.column,
-        }),
+        place: Some(FindingPlace::from(&pin.place)),
         upstream: (pin.upstream != pin.package).then(|| pin.upstream.clone()),
         requirement: pin.requirement.clone(),
         new: None,
+        confirmed_at: None,
+        dispatch: pin.dispatch.clone(),
     }
+}
+
+/// What files disagree about is told whatever the registry says.
+fn drifts(pin: &Pin) -> impl Iterator<Item = Notice> {
+    drift(pin).into_iter().map(|message| Notice { kind: NoticeKind::Drift, message })
 }
 
 fn unknown(pin: &Pin, kind: ErrorKind, message: String) -> Finding {
@@ -285,13 +290,11 @@ fn lag_notices(selection: &Selection<'_>, lag: &Lag<'_>, dates_error: Option<&Lo
     }
     notices.extend(held(selection));
     if let Some(requirement) = &selection.requirement {
-        let excluded = (!requirement.accepts(&selection.pinned))
-            .then(|| format!("the requirement `{}` does not accept the pin", requirement.as_str()));
         let empty = lag
             .wanted
             .is_none()
             .then(|| format!("the requirement `{}` accepts no eligible release", requirement.as_str()));
-        notices.extend(excluded.or(empty).map(|message| Notice { kind: NoticeKind::Requirement, message }));
+        notices.extend(empty.map(|message| Notice { kind: NoticeKind::Requirement, message }));
     }
     if let Some(error) = dates_error {
         notices.push(Notice {
@@ -360,6 +363,7 @@ const fn in_few_words(rejection: &Rejection, count: usize) -> &'static str {
     match rejection {
         Rejection::OtherTag if count == 1 => "does not match the tag template",
         Rejection::OtherTag => "do not match the tag template",
+        Rejection::MoreExact => "more exact than a tag that moves",
         Rejection::Unparsable(_) if count == 1 => "does not parse",
         Rejection::Unparsable(_) => "do not parse",
         Rejection::Yanked(_) => "yanked",

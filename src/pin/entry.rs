@@ -1,11 +1,14 @@
 //! One entry of the pins file: its keys, and what they may not say together.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::{Ignore, Strategy, TagTemplate, names};
-use crate::document::{Date, Field, HttpUrl, Placed, Problem, Refusal, Text, Word, table};
+use crate::document::{
+    Date, Field, HttpUrl, Node, Placed, Problem, Read, Refusal, Text, Value, Word, table, wrong_kind,
+};
 use crate::registry::RegistryId;
 use crate::version::SchemeId;
 
@@ -38,10 +41,48 @@ impl Word for StrategyWord {
     }
 }
 
+/// One name of a dispatch target, or several, each with its place.
+#[derive(Debug, Clone)]
+pub(crate) struct TargetNames(pub(super) Vec<Placed<Text>>);
+
+impl Read for TargetNames {
+    fn read(node: &Node, name: &str, problems: &mut Vec<Problem>) -> Option<Self> {
+        let nodes = match &node.value {
+            Value::Text(_) => std::slice::from_ref(node),
+            Value::List(nodes) => nodes,
+            _ => {
+                problems.push(wrong_kind(node, name, "the name of a dispatch target or a list of names"));
+                return None;
+            }
+        };
+        let read = |node: &Node| {
+            let value = Text::read(node, name, problems)?;
+            Some(Placed { value, span: node.span.clone() })
+        };
+        let names: Vec<_> = nodes.iter().map(read).collect();
+        names.into_iter().collect::<Option<_>>().map(Self)
+    }
+}
+
+impl JsonSchema for TargetNames {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "TargetNames".into()
+    }
+
+    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
+        let name = json_schema!({ "type": "string", "pattern": "\\S" });
+        json_schema!({ "anyOf": [name, { "type": "array", "items": name }] })
+    }
+}
+
 table! {
     /// A package at the version that you hold, with everything there is to say about it.
     #[schemars(rename = "pin")]
-    struct EntryTable required ["version"] later ["dispatch"] {
+    struct EntryTable required ["version"] {
         /// The version that you hold, as upstream spells it; with `strategy: commits` a commit id. Required.
         #[schemars(example = &"1.40.0", example = &"v2.10.24")]
         version = "version": Text,
@@ -91,6 +132,10 @@ table! {
         /// Where the way across a major version is described. Default: none.
         #[schemars(example = &"https://example.org/upgrading")]
         migration_guide = "migration_guide": HttpUrl,
+        /// The dispatch targets of the settings that are started when this package has a newer release, one or a list;
+        /// no others are, and none for an empty list. Default: those whose `packages` match.
+        #[schemars(extend("examples" = ["image", ["image", "docs"]]))]
+        dispatch = "dispatch": TargetNames,
     }
 }
 
@@ -207,6 +252,12 @@ impl EntryTable {
         let tag = self.tag.placed()?;
         let wrong = |reason| Problem::new(tag.span.clone(), format!("`tag` is not a tag template: {reason}"));
         TagTemplate::parse(&tag.value.0).map_err(|reason| problems.push(wrong(reason))).ok()
+    }
+
+    /// The dispatch targets that the pin names.
+    pub(super) fn targets(&self) -> Option<Vec<String>> {
+        let TargetNames(names) = self.dispatch.get()?;
+        Some(names.iter().map(|name| name.value.0.clone()).collect())
     }
 
     /// The ignore entries that are whole.

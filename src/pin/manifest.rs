@@ -8,18 +8,22 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::entry::{EntryTable, refused, text};
-use super::{Pin, Place, names};
+use super::from::FromEntry;
+use super::{Pin, Place, Written, names};
 use crate::document::{
-    Entry, FileError, HttpUrl, Node, Problem, Read as _, Source, Text, Value, Wrong, nearest, read_json, repeated_keys,
-    unknown_key, wrong_kind,
+    Entry, FileError, HttpUrl, Node, Placed, Problem, Read as _, Source, Text, Value, Wrong, nearest, read_json,
+    repeated_keys, unknown_key, wrong_kind,
 };
 use crate::registry::RegistryId;
 
 /// The pins file that is read when none is named.
 pub const DEFAULT_PATH: &str = "upstream-versions.json";
 
-/// The one key at the top that is not a group: where the JSON Schema of the file is.
+/// The one key at the top that is never a group: where the JSON Schema of the file is.
 pub(crate) const SCHEMA_KEY: &str = "$schema";
+
+/// The key at the top that lists files with more pins. An object under it is a group that happens to have this name.
+pub(crate) const FROM_KEY: &str = "from";
 
 const MISSING: &str = "create it, such as { \"rust\": { \"serde\": \"1.0.200\" } }, or name another file with --pins";
 
@@ -28,9 +32,18 @@ const MISSING: &str = "create it, such as { \"rust\": { \"serde\": \"1.0.200\" }
 pub struct Manifest {
     /// The pins.
     pub pins: Vec<Pin>,
+    /// The files of the project that hold more pins.
+    pub(super) from: Vec<Placed<FromEntry>>,
     source: Arc<Source>,
-    /// Where pins name a policy, each with the name: the settings say which ones there are.
+    /// What pins name that the settings have.
+    named: Named,
+}
+
+/// Where pins name what the settings have, each with the name.
+#[derive(Debug, Clone, Default)]
+struct Named {
     policies: Vec<(String, Range<usize>)>,
+    targets: Vec<(String, Range<usize>)>,
 }
 
 impl Manifest {
@@ -48,38 +61,60 @@ impl Manifest {
     /// With everything that is wrong in it.
     pub fn parse(source: Source) -> Result<Self, Wrong> {
         let source = Arc::new(source);
-        let mut reader = Reader { source: &source, pins: Vec::new(), policies: Vec::new(), problems: Vec::new() };
+        let mut reader = Reader {
+            source: &source,
+            pins: Vec::new(),
+            from: Vec::new(),
+            named: Named::default(),
+            problems: Vec::new(),
+        };
         match read_json(&source) {
             Ok(root) => reader.root(&root),
             Err(problems) => reader.problems = problems,
         }
-        let Reader { pins, policies, problems, .. } = reader;
-        if problems.is_empty() { Ok(Self { pins, source, policies }) } else { Err(Wrong::new(source, problems)) }
+        let Reader { pins, from, named, problems, .. } = reader;
+        if problems.is_empty() { Ok(Self { pins, from, source, named }) } else { Err(Wrong::new(source, problems)) }
     }
 
-    /// Checks that every policy that a pin names is one of those known.
+    /// The file, for what is wrong about it beyond its own text.
+    pub(super) const fn source(&self) -> &Arc<Source> {
+        &self.source
+    }
+
+    /// Checks that every policy and every dispatch target that a pin names is one of those known.
     ///
     /// # Errors
     /// With the places of those that are not.
-    pub fn check_policies(&self, known: &[&str]) -> Result<(), Wrong> {
-        let unknown = self.policies.iter().filter(|(name, _)| !known.contains(&name.as_str()));
-        let problems: Vec<_> = unknown
-            .map(|(name, span)| {
-                let help = match nearest(name, known) {
-                    Some(word) => format!("did you mean `{word}`?"),
-                    None => format!("the settings have: {}", known.join(", ")),
-                };
-                Problem::new(span.clone(), format!("the settings have no policy `{name}`")).help(help)
-            })
+    pub fn check_names(&self, policies: &[&str], targets: &[&str]) -> Result<(), Wrong> {
+        let problems: Vec<_> = unknown("policy", &self.named.policies, policies)
+            .chain(unknown("dispatch target", &self.named.targets, targets))
             .collect();
         if problems.is_empty() { Ok(()) } else { Err(Wrong::new(Arc::clone(&self.source), problems)) }
     }
 }
 
+/// Names that the settings do not have.
+fn unknown<'a>(
+    what: &'a str,
+    named: &'a [(String, Range<usize>)],
+    known: &'a [&'a str],
+) -> impl Iterator<Item = Problem> + 'a {
+    let unknown = named.iter().filter(move |(name, _)| !known.contains(&name.as_str()));
+    unknown.map(move |(name, span)| {
+        let help = match nearest(name, known) {
+            Some(word) => format!("did you mean `{word}`?"),
+            None if known.is_empty() => "the settings have none".to_owned(),
+            None => format!("the settings have: {}", known.join(", ")),
+        };
+        Problem::new(span.clone(), format!("the settings have no {what} `{name}`")).help(help)
+    })
+}
+
 struct Reader<'a> {
     source: &'a Source,
     pins: Vec<Pin>,
-    policies: Vec<(String, Range<usize>)>,
+    from: Vec<Placed<FromEntry>>,
+    named: Named,
     problems: Vec<Problem>,
 }
 
@@ -93,6 +128,9 @@ impl Reader<'_> {
         for entry in entries {
             match entry.key.as_str() {
                 SCHEMA_KEY => _ = Text::read(&entry.node, SCHEMA_KEY, &mut self.problems),
+                FROM_KEY if matches!(entry.node.value, Value::List(_)) => {
+                    self.from = Vec::read(&entry.node, FROM_KEY, &mut self.problems).unwrap_or_default();
+                }
                 key if key.starts_with('$') => self.problems.push(unknown_key(entry, &[SCHEMA_KEY], &[])),
                 _ => self.group(entry),
             }
@@ -128,7 +166,9 @@ impl Reader<'_> {
         let tag = table.template(&mut self.problems);
         let upstream = self.upstream(registry, entry, &table)?;
         let version = table.version.placed()?;
-        self.policies.extend(table.policy.placed().map(|policy| (policy.value.0.clone(), policy.span.clone())));
+        let targets = table.dispatch.get().into_iter().flat_map(|targets| &targets.0);
+        self.named.targets.extend(targets.map(|target| (target.value.0.clone(), target.span.clone())));
+        self.named.policies.extend(table.policy.placed().map(|policy| (policy.value.0.clone(), policy.span.clone())));
         let address = |url: &HttpUrl| url.0.clone();
         Some(Pin {
             group: group.to_owned(),
@@ -145,9 +185,13 @@ impl Reader<'_> {
             channel: text(&table.channel),
             ignore: table.ignores(),
             policy: text(&table.policy),
+            dispatch: table.targets(),
             changelog: table.changelog.get().map(address),
             migration_guide: table.migration_guide.get().map(address),
-            place: self.place(&version.span),
+            requirements: table.requirement.placed().map(|requirement| self.written(requirement)).into_iter().collect(),
+            elsewhere: Vec::new(),
+            moves: false,
+            place: Place::of(self.source, &version.span),
         })
     }
 
@@ -195,9 +239,9 @@ impl Reader<'_> {
         }
     }
 
-    fn place(&self, span: &Range<usize>) -> Place {
-        let (line, column) = self.source.line_and_column(span.start);
-        Place { file: self.source.name().to_owned(), line, column, span: self.source.in_file(span) }
+    /// A text of the file with its place.
+    fn written(&self, text: &Placed<Text>) -> Written {
+        Written { text: text.value.0.clone(), place: Place::of(self.source, &text.span) }
     }
 }
 

@@ -7,15 +7,22 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use crate::document::Source;
 use crate::registry::{Query, RegistryId};
 use crate::version::SchemeId;
 
+mod drift;
 mod entry;
+mod from;
+pub mod holdings;
 pub mod manifest;
 mod names;
+pub mod project;
 pub mod tag;
 
+pub(crate) use drift::drift;
 pub(crate) use entry::EntryTable;
+pub(crate) use from::FromEntry;
 pub(crate) use names::is_remote;
 pub use tag::TagTemplate;
 
@@ -59,10 +66,27 @@ pub struct Place {
     pub span: Range<usize>,
 }
 
+impl Place {
+    /// The place of a range of a file's text.
+    pub(crate) fn of(source: &Source, span: &Range<usize>) -> Self {
+        let (line, column) = source.line_and_column(span.start);
+        Self { file: source.name().to_owned(), line, column, span: source.in_file(span) }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}:{}:{}", self.file.display(), self.line, self.column)
     }
+}
+
+/// A text of a file, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// What it says, without quotes.
+    pub text: String,
+    /// Where; the range covers quotes, if there are any.
+    pub place: Place,
 }
 
 /// A package at the version we hold, and what we want to know of it.
@@ -88,6 +112,13 @@ pub struct Pin {
     pub tag: Option<TagTemplate>,
     /// The range that we accept, for `wanted`.
     pub requirement: Option<String>,
+    /// Everything that files require of the package, the pin's own requirement included.
+    pub requirements: Vec<Written>,
+    /// The versions at which files pin the package, beside `version`.
+    pub elsewhere: Vec<Written>,
+    /// Whether it is a tag that its owner moves with each release of a line, such as `v4` of an action: then only tags
+    /// with as many numbers count, or every release of the line would be an update that is already in use.
+    pub moves: bool,
     /// Whether prereleases count; `None` follows the pin (see `select`).
     pub prereleases: Option<bool>,
     /// The npm dist-tag that we follow instead of all releases.
@@ -96,6 +127,8 @@ pub struct Pin {
     pub ignore: Vec<Ignore>,
     /// The policy named in the pin itself.
     pub policy: Option<String>,
+    /// The dispatch targets named in the pin itself, which then has no others.
+    pub dispatch: Option<Vec<String>>,
     /// An address that upstream's facts do not give.
     pub changelog: Option<String>,
     /// Where the way across a major version is described.
@@ -137,10 +170,14 @@ impl Pin {
             strategy: Strategy::Tags,
             tag: None,
             requirement: None,
+            requirements: Vec::new(),
+            elsewhere: Vec::new(),
+            moves: false,
             prereleases: None,
             channel: None,
             ignore: Vec::new(),
             policy: None,
+            dispatch: None,
             changelog: None,
             migration_guide: None,
             place: Place { file: "upstream-versions.json".into(), line: 1, column: 1, span: 0..0 },

@@ -14,6 +14,7 @@ use self::index::IndexFile;
 use self::links::LinkSource;
 use super::{Query, Registry, RegistryId, base_or_default, under};
 use crate::error::LookupError;
+use crate::http::options::Options;
 use crate::http::{Fetch, Fetched, Request};
 use crate::release::Links;
 
@@ -36,7 +37,13 @@ impl CratesIo {
     /// The registry whose sparse index has its root at `base`, or crates.io. Cargo's own spelling of such an address,
     /// `sparse+https://...`, is understood.
     pub fn new(base: Option<Url>) -> Self {
-        Self { base: base_or_default(base.map(without_protocol), INDEX), links: LinkSource::crates_io() }
+        Self::with_options(base, &Options::default())
+    }
+
+    /// The same, where the web API is asked with these options: user agent, certificates and time to connect. It keeps a
+    /// client of its own.
+    pub fn with_options(base: Option<Url>, options: &Options) -> Self {
+        Self { base: base_or_default(base.map(without_protocol), INDEX), links: LinkSource::crates_io(options) }
     }
 
     /// Whether this is crates.io itself, the only registry whose web pages and web API are known.

@@ -41,13 +41,14 @@ use self::address::{Remote, Way};
 use self::bounds::Bounds;
 use self::conversation::Conversation;
 use self::failure::{Cause, Failure, quote};
-pub use self::forge::compare;
+pub use self::forge::{compare, place};
 pub use self::login::{Login, Logins};
 use self::memory::{Memory, Remembered};
 use self::tap::{Heard, Tap};
 use super::{Query, Registry, RegistryId};
-use crate::error::LookupError;
+use crate::error::{LookupError, Trouble};
 use crate::http::recording::Session;
+use crate::http::room::{Room, Scale};
 use crate::http::{Fetch, Fetched, Origin};
 use crate::pin::Strategy;
 use crate::release::{Links, ReleaseSet};
@@ -135,6 +136,7 @@ impl fmt::Debug for GitOptions {
 struct Tools {
     options: GitOptions,
     own_client: OnceLock<Result<reqwest::Client, String>>,
+    room: Room,
 }
 
 impl Tools {
@@ -226,7 +228,7 @@ impl Git {
     pub fn with_options(options: GitOptions) -> Self {
         let in_all = Arc::new(Semaphore::new(options.in_all.max(1)));
         let deadline = options.deadline.map(|time| Instant::now() + time);
-        let tools = Arc::new(Tools { options, own_client: OnceLock::new() });
+        let tools = Arc::new(Tools { options, own_client: OnceLock::new(), room: Room::default() });
         Self { tools, in_all, by_host: Mutex::default(), deadline }
     }
 
@@ -297,19 +299,23 @@ impl Git {
         None
     }
 
-    /// Listens to a recorded conversation: to the last attempt, since those before it failed.
+    /// Listens to a recorded conversation: to the last attempt, since those before it failed. What was said cannot be said
+    /// again, so its place is there before it begins.
     async fn ask_recording(&self, remote: &Remote, talk: Talk, session: &Session) -> Result<ReleaseSet, Failure> {
         let mut tap = Tap::replay(session);
         while tap.is_err() && session.has_next() {
             tap = Tap::replay(session);
         }
-        self.converse(remote, talk, &tap?).await
+        let tap = tap?;
+        let _place = self.tools.room.place(None).await;
+        self.converse(remote, talk, Scale::new(&self.tools.room, true), &tap).await
     }
 
     async fn ask_in_time(&self, remote: &Remote, talk: Talk, session: Option<&Session>) -> Result<ReleaseSet, Failure> {
         let Some(deadline) = self.deadline else { return self.ask_remote(remote, talk, session).await };
         timeout_at(deadline, self.ask_remote(remote, talk, session)).await.unwrap_or_else(|_| {
-            let failure = Failure::new(Cause::Unreachable, "there was no answer before the run's deadline");
+            let silence = Cause::Unreachable(Trouble::Silence);
+            let failure = Failure::new(silence, "there was no answer before the run's deadline");
             self.keep(session, remote, Vec::new(), Some(&failure));
             Err(failure)
         })
@@ -318,12 +324,15 @@ impl Git {
     /// Asks a remote, within the bounds of politeness, again where a moment may heal the failure.
     async fn ask_remote(&self, remote: &Remote, talk: Talk, session: Option<&Session>) -> Result<ReleaseSet, Failure> {
         if self.tools.options.offline && remote.way != Way::Local {
-            return Err(Failure::new(Cause::Unreachable, "it was not asked: offline, and not in the cache"));
+            return Err(Failure::new(
+                Cause::Unreachable(Trouble::Offline),
+                "it was not asked: offline, and not in the cache",
+            ));
         }
         let _turn = self.turn(&remote.host).await;
         for pause in self.tools.options.pauses {
             match self.attempt(remote, talk.clone(), session).await {
-                Err(failure) if failure.cause == Cause::Transient => {
+                Err(failure) if matches!(failure.cause, Cause::Transient(_)) => {
                     tracing::debug!(remote = remote.shown, %failure, ?pause, "asking again");
                     tokio::time::sleep(pause).await;
                 }
@@ -348,9 +357,23 @@ impl Git {
     /// One conversation, overheard where a recording is made.
     async fn attempt(&self, remote: &Remote, talk: Talk, session: Option<&Session>) -> Result<ReleaseSet, Failure> {
         let tap = if session.is_some() { Tap::record() } else { Tap::Off };
-        let answer = self.converse(remote, talk, &tap).await;
+        let answer = self.in_turn(remote, talk, &tap).await;
         self.keep(session, remote, tap.take(), answer.as_ref().err());
         answer
+    }
+
+    /// One conversation, and where its answer is too large to be read at once, another when it is its turn. Of the first
+    /// nothing is kept then.
+    async fn in_turn(&self, remote: &Remote, talk: Talk, tap: &Tap) -> Result<ReleaseSet, Failure> {
+        let room = &self.tools.room;
+        match self.converse(remote, talk.clone(), Scale::new(room, false), tap).await {
+            Err(failure) if failure.cause == Cause::Crowded => {
+                let Some(_place) = room.place(self.deadline).await else { return Err(failure) };
+                drop(tap.take());
+                self.converse(remote, talk, Scale::new(room, true), tap).await
+            }
+            answer => answer,
+        }
     }
 
     fn keep(&self, session: Option<&Session>, remote: &Remote, heard: Vec<Heard>, failure: Option<&Failure>) {
@@ -362,8 +385,8 @@ impl Git {
     }
 
     /// One conversation on a blocking thread. Dropping the future makes the thread give up.
-    async fn converse(&self, remote: &Remote, talk: Talk, tap: &Tap) -> Result<ReleaseSet, Failure> {
-        let (bounds, _interest) = Bounds::new(self.tools.options.silence, self.tools.options.total);
+    async fn converse(&self, remote: &Remote, talk: Talk, scale: Scale, tap: &Tap) -> Result<ReleaseSet, Failure> {
+        let (bounds, _interest) = Bounds::new(self.tools.options.silence, self.tools.options.total, scale);
         let (remote, tools, tap) = (remote.clone(), self.tools.clone(), tap.clone());
         let conversation = move || talk(&mut Conversation::open(&remote, &tools, bounds, &tap)?);
         tokio::task::spawn_blocking(conversation).await.unwrap_or_else(|error| {

@@ -7,18 +7,36 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer};
 
 use super::loose::Loose;
+use crate::http::Malformed;
+use crate::http::splitter::Part;
 use crate::release::parse_time;
 
 /// A JSON member that should be a time: `None` for null, another type, or a text that is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Instant(pub(super) Option<DateTime<Utc>>);
 
-impl<'de> Deserialize<'de> for Instant {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match Loose::deserialize(deserializer)? {
+impl Instant {
+    /// Reads a member.
+    ///
+    /// # Errors
+    /// When it is not JSON.
+    pub(super) fn of<T>(part: &Part<'_, T>) -> Result<Self, Malformed> {
+        Ok(Self::from(Loose::of(part)?))
+    }
+}
+
+impl From<Loose<'_>> for Instant {
+    fn from(told: Loose<'_>) -> Self {
+        match told {
             Loose::Text(text) => Self(parse_time(&text)),
             _ => Self(None),
-        })
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Instant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Loose::deserialize(deserializer).map(Self::from)
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod instant;
 mod loose;
+mod members;
 
 use std::fmt;
 
@@ -17,7 +18,7 @@ use url::Url;
 use crate::error::LookupError;
 use crate::http::{Fetch, Fetched};
 use crate::pin::Strategy;
-use crate::release::{Links, ReleaseSet};
+use crate::release::{Links, Release, ReleaseSet};
 use crate::version::SchemeId;
 
 /// What is asked of a registry: one package, whoever pins it and at whatever version. Two pins with equal queries share
@@ -159,6 +160,21 @@ fn base_or_default(base: Option<Url>, default: &str) -> Url {
         url.set_path(&path);
     }
     url
+}
+
+/// The answer to a question for publication times.
+///
+/// # Errors
+/// When it dates none of the wanted labels: it is then no answer to that question, however well-formed.
+fn dated(query: &Query, wanted: &[&str], registry: RegistryId, answer: Fetched) -> Result<ReleaseSet, LookupError> {
+    let Fetched { facts, address, .. } = answer;
+    let is_dated = |release: &Release| release.published_at.is_some() && wanted.contains(&&*release.version);
+    if facts.releases.iter().any(is_dated) {
+        return Ok(facts);
+    }
+    let package = &query.package;
+    let message = format!("asking {registry} for `{package}`: `{address}` has none of the publication times asked for");
+    Err(LookupError::BadResponse { message })
 }
 
 /// Hangs path segments under a base, keeping the base's path prefix; each segment is percent-encoded.

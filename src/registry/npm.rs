@@ -16,7 +16,7 @@ mod repository;
 use futures_util::future::BoxFuture;
 use url::Url;
 
-use super::{Query, Registry, RegistryId, base_or_default, under};
+use super::{Query, Registry, RegistryId, base_or_default, dated, under};
 use crate::error::LookupError;
 use crate::http::{Decode, Fetch, Fetched, Head, Malformed, Request};
 use crate::release::ReleaseSet;
@@ -79,10 +79,13 @@ impl Registry for Npm {
     fn dates<'a>(
         &'a self,
         query: &'a Query,
-        _wanted: &'a [&'a str],
+        wanted: &'a [&'a str],
         fetch: &'a dyn Fetch,
     ) -> BoxFuture<'a, Result<ReleaseSet, LookupError>> {
-        Box::pin(async move { Ok(self.packument(query, FULL, fetch).await?.facts) })
+        Box::pin(async move {
+            let full = self.packument(query, FULL, fetch).await?;
+            dated(query, wanted, self.id(), full)
+        })
     }
 
     /// Only for the public registry: where another one shows its packages cannot be told from its address.

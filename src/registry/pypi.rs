@@ -16,10 +16,12 @@ mod json;
 mod listing;
 mod name;
 
+pub(crate) use name::fold;
+
 use futures_util::future::BoxFuture;
 use url::Url;
 
-use super::{Query, Registry, RegistryId, base_or_default, under};
+use super::{Query, Registry, RegistryId, base_or_default, dated, under};
 use crate::error::LookupError;
 use crate::http::{Fetch, Fetched, Head, Request};
 use crate::release::{Links, ReleaseSet};
@@ -134,7 +136,8 @@ impl Registry for PyPi {
     ) -> BoxFuture<'a, Result<ReleaseSet, LookupError>> {
         Box::pin(async move {
             let project = self.project(&name::normalised(&query.package)?, fetch).await?;
-            Ok(spelled(project.facts, wanted))
+            let facts = spelled(project.facts, wanted);
+            dated(query, wanted, self.id(), Fetched { facts, ..project })
         })
     }
 

@@ -6,15 +6,14 @@
 mod api;
 mod info;
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
+use foldhash::HashMap;
 use futures_util::future::{BoxFuture, FutureExt};
 use url::Url;
 
 use self::api::{Gem, Versions};
 use self::info::InfoFile;
-use super::{Query, Registry, RegistryId, base_or_default, under};
+use super::{Query, Registry, RegistryId, base_or_default, dated, under};
 use crate::error::LookupError;
 use crate::http::{Decode, Fetch, Fetched, Request};
 use crate::release::{Links, Release, ReleaseSet};
@@ -114,10 +113,10 @@ impl Registry for RubyGems {
     fn dates<'a>(
         &'a self,
         query: &'a Query,
-        _wanted: &'a [&'a str],
+        wanted: &'a [&'a str],
         fetch: &'a dyn Fetch,
     ) -> BoxFuture<'a, Result<ReleaseSet, LookupError>> {
-        async { Ok(self.versions(&query.package, fetch).await?.facts) }.boxed()
+        async move { dated(query, wanted, self.id(), self.versions(&query.package, fetch).await?) }.boxed()
     }
 
     fn links<'a>(&'a self, query: &'a Query, fetch: &'a dyn Fetch) -> BoxFuture<'a, Result<Links, LookupError>> {
@@ -152,6 +151,12 @@ struct Folded {
 }
 
 impl Folded {
+    /// Bytes of memory: each number stands in two places.
+    fn held(&self) -> usize {
+        let text = |release: &Release| release.version.len();
+        self.releases.iter().map(|release| 2 * (size_of::<Release>() + text(release))).sum()
+    }
+
     fn add(&mut self, number: &str, published_at: Option<DateTime<Utc>>) {
         if let Some(&place) = self.places.get(number) {
             let known = &mut self.releases[place].published_at;

@@ -5,8 +5,9 @@
 //! shown as it is shows as an escape (`\u{202e}`), so that a reader sees that something is there.
 
 use std::fmt::Write as _;
+use std::io::{self, Write};
 
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
 /// For a terminal or a log: one line, no control character, no text that reorders, hides or takes no space.
@@ -54,9 +55,16 @@ fn is_wide_space(character: char) -> bool {
 /// their strings; those are escaped too, and `##[` is taken apart as in [`terminal`]. Outside of strings JSON has none of
 /// them, so no string has to be told from the rest. Most documents need none of it and come back as they are.
 pub fn json(document: String) -> String {
+    escaped_json(&document).unwrap_or(document)
+}
+
+/// `None` where nothing has to be escaped.
+fn escaped_json(document: &str) -> Option<String> {
     const MARK: &str = "##[";
-    if document.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n')) && !document.contains(MARK) {
-        return document;
+    // without an early end, so that many bytes are looked at at once
+    let is_plain = document.bytes().fold(true, |all, byte| all & matches!(byte, b' '..=b'~' | b'\n'));
+    if is_plain && !document.contains(MARK) {
+        return None;
     }
     let mut escaped = String::with_capacity(document.len());
     let mut units = [0; 2];
@@ -71,7 +79,53 @@ pub fn json(document: String) -> String {
             }
         }
     }
-    escaped.replace(MARK, "##\\u005b")
+    Some(escaped.replace(MARK, "##\\u005b"))
+}
+
+/// Escapes a JSON document of many lines as [`json`] does, on its way out, so that the whole of it never stands in memory.
+/// What is written has to be UTF-8 in the end; [`Write::flush`] hands on what is left.
+#[derive(Debug)]
+pub struct JsonWriter<W> {
+    out: W,
+    held: Vec<u8>,
+}
+
+impl<W: Write> JsonWriter<W> {
+    /// What is handed on at once, in bytes.
+    const BLOCK: usize = 1 << 16;
+
+    /// In front of `out`.
+    pub fn new(out: W) -> Self {
+        Self { out, held: Vec::new() }
+    }
+
+    /// Hands on what stands before `end`, where a line ends.
+    fn hand_on(&mut self, end: usize) -> io::Result<()> {
+        let lines = str::from_utf8(&self.held[..end]).map_err(io::Error::other)?;
+        match escaped_json(lines) {
+            Some(escaped) => self.out.write_all(escaped.as_bytes())?,
+            None => self.out.write_all(lines.as_bytes())?,
+        }
+        self.held.drain(..end);
+        Ok(())
+    }
+}
+
+impl<W: Write> Write for JsonWriter<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.held.extend_from_slice(bytes);
+        if self.held.len() >= Self::BLOCK
+            && let Some(end) = memchr::memrchr(b'\n', &self.held)
+        {
+            self.hand_on(end + 1)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.hand_on(self.held.len())?;
+        self.out.flush()
+    }
 }
 
 /// An invisible break, which ends whatever GitHub would have recognised across it.
@@ -88,7 +142,7 @@ pub fn markdown(text: &str) -> String {
     let shown = visible(text);
     let mut escaped = String::with_capacity(shown.len());
     let mut rest = shown.as_str();
-    while let Some((before, code, after)) = code_span(rest) {
+    while let Some((before, code, after)) = between_backticks(rest).filter(|(_, code, _)| is_plain_code(code)) {
         push_text(&mut escaped, before);
         if escaped.ends_with('`') {
             // two spans that touch would read as one
@@ -101,16 +155,17 @@ pub fn markdown(text: &str) -> String {
     escaped
 }
 
-/// The first pair of backticks with something plain between them, and what stands around it.
-fn code_span(text: &str) -> Option<(&str, &str, &str)> {
+/// What stands between the first pair of backticks, and what around it.
+fn between_backticks(text: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = text.split_once('`')?;
     let (code, after) = rest.split_once('`')?;
-    is_plain_code(code).then_some((before, code, after))
+    Some((before, code, after))
 }
 
-/// Whether a code span can hold this line without ending early, in a table too.
+/// Whether a code span can hold this line without ending early, in a table too, and without commanding a runner that
+/// prints it, as [`terminal`] tells.
 fn is_plain_code(line: &str) -> bool {
-    !line.trim().is_empty() && !line.contains(['`', '|', '\\'])
+    !line.trim().is_empty() && !line.contains(['`', '|', '\\']) && !line.contains("##[")
 }
 
 fn push_text(escaped: &mut String, text: &str) {
@@ -197,12 +252,23 @@ const NOT_IN_ADDRESS: &AsciiSet = &CONTROLS
 /// backlink there; it goes through `redirect.github.com`, [as Renovate's
 /// do](https://github.com/renovatebot/renovate/blob/main/lib/util/markdown.ts).
 pub fn markdown_address(address: &str) -> Option<String> {
-    let mut url = Url::parse(address).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())?;
-    url.set_username("").and_then(|()| url.set_password(None)).ok()?;
+    let mut url = web_url(address)?;
     if leaves_backlink(&url) {
         url.set_host(Some("redirect.github.com")).ok()?;
     }
     Some(utf8_percent_encode(url.as_str(), NOT_IN_ADDRESS).to_string().replace('&', "&amp;"))
+}
+
+/// The address of a page on the web, fit for a link: `None` for anything but http(s) with a host. Credentials are left
+/// out. What the place of the link needs ([`xml`] in an attribute) is still to be escaped.
+pub fn web_address(address: &str) -> Option<String> {
+    web_url(address).map(String::from)
+}
+
+fn web_url(address: &str) -> Option<Url> {
+    let mut url = Url::parse(address).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())?;
+    url.set_username("").and_then(|()| url.set_password(None)).ok()?;
+    Some(url)
 }
 
 fn leaves_backlink(url: &Url) -> bool {
@@ -230,6 +296,24 @@ pub fn xml(text: &str) -> String {
         }
     }
     escaped
+}
+
+/// For running text in HTML: what stands in a pair of backticks becomes a `code` element, the rest is [`xml`] text, whose
+/// entities HTML knows too.
+pub fn html(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, code, after)) = between_backticks(rest).filter(|(_, code, _)| !code.is_empty()) {
+        write!(escaped, "{}<code>{}</code>", xml(before), xml(code)).expect("a string takes every write");
+        rest = after;
+    }
+    escaped + &xml(rest)
+}
+
+/// For a name in an address or an `id`: letters, digits, `-`, `.`, `_` and `~` stay, the rest is percent-encoded.
+pub fn segment(text: &str) -> String {
+    const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 /// For the message of a [workflow
@@ -323,6 +407,7 @@ mod tests {
             ("a|b", "a&#124;b"),
             ("a\\", "a&#92;"),
             ("a\nb", "a&#92;nb"),
+            ("##[error]x", "&#35;&#35;&#91;error&#93;x"),
             ("", ""),
         ];
         for (text, shown) in table {
@@ -345,6 +430,46 @@ mod tests {
         ];
         for (address, link) in table {
             assert_eq!(markdown_address(address).as_deref(), link, "{address:?}");
+        }
+    }
+
+    #[test]
+    fn html_text_is_only_text_and_code() {
+        let table = [
+            ("plain words", "plain words"),
+            ("`1.0` is <b>yanked</b>", "<code>1.0</code> is &lt;b&gt;yanked&lt;/b&gt;"),
+            ("`<i>` & `\"'`", "<code>&lt;i&gt;</code> &amp; <code>&quot;&#39;</code>"),
+            ("odd ` and ``", "odd <code> and </code>`"),
+            ("`` empty", "`` empty"),
+            ("line\nend\u{202e}", r"line\nend\u{202e}"),
+        ];
+        for (text, shown) in table {
+            assert_eq!(html(text), shown, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_of_the_web_and_without_credentials() {
+        let table = [
+            ("https://x.org/a(b)?c=<d>&e", Some("https://x.org/a(b)?c=%3Cd%3E&e")),
+            ("http://user:secret@[::1]:8080/", Some("http://[::1]:8080/")),
+            ("javascript:alert(1)", None),
+            ("JAVASCRIPT:alert(1)", None),
+            ("data:text/html,x", None),
+            ("vbscript:x", None),
+            ("file:///etc/passwd", None),
+            ("//x.org", None),
+        ];
+        for (address, link) in table {
+            assert_eq!(web_address(address).as_deref(), link, "{address:?}");
+        }
+    }
+
+    #[test]
+    fn a_segment_is_one_segment() {
+        let table = [("tokio", "tokio"), ("@types/node", "%40types%2Fnode"), ("a b\"<é>", "a%20b%22%3C%C3%A9%3E")];
+        for (name, segmented) in table {
+            assert_eq!(segment(name), segmented, "{name:?}");
         }
     }
 

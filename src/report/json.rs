@@ -1,10 +1,12 @@
 //! One JSON document: the report itself, indented, with a final newline.
 
+use std::io::{self, Write};
+
 use super::{Report, escape};
 
-pub(super) fn render(report: &Report) -> String {
-    let document = serde_json::to_string_pretty(report).expect("a report has only text keys and serialises");
-    let mut escaped = escape::json(document);
-    escaped.push('\n');
-    escaped
+pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let mut out = escape::JsonWriter::new(out);
+    serde_json::to_writer_pretty(&mut out, report)?;
+    out.write_all(b"\n")?;
+    out.flush()
 }

@@ -179,7 +179,7 @@ impl<'a> Page<'a> {
         };
         let left_out = report.findings.len() - findings.len();
         Self {
-            headline: headline(report),
+            headline: words::headline(report),
             totals: words::totals(&report.summary),
             behind: rows(asks_something),
             unknown: findings.iter().filter_map(|finding| Unknown::of(finding, report)).collect(),
@@ -201,29 +201,14 @@ fn asks_something(finding: &Finding) -> bool {
     finding.severity > Some(Severity::None)
 }
 
-/// The worst first: what a person has to know who reads no further.
-fn headline(report: &Report) -> String {
-    let summary = &report.summary;
-    match (summary.packages, summary.worst, summary.unknown) {
-        (0, ..) => "no pins".to_owned(),
-        (packages, Some(Severity::None), 0) => {
-            format!("nothing to do for {}", words::counted(packages as u64, "package"))
-        }
-        (packages, worst, unknown) => {
-            let worst = worst.map_or("unknown", Severity::as_str);
-            format!("{worst}, {} of {packages} behind, {unknown} unknown", summary.behind)
-        }
-    }
-}
-
 impl<'a> Row<'a> {
     fn of(finding: &'a Finding, report: &Report) -> Self {
         Self {
             severity: words::severity(finding),
-            id: words::label(&finding.id).into_owned(),
-            pinned: words::version(&finding.pinned.version).into_owned(),
+            id: words::cell(&finding.id).into_owned(),
+            pinned: words::version_cell(&finding.pinned.version).into_owned(),
             newest: Newest {
-                version: words::newest(finding).into_owned(),
+                version: words::version_cell(&words::newest(finding)).into_owned(),
                 url: finding.newest.as_ref().and_then(|newest: &Target| newest.url.as_deref()),
             },
             behind: words::behind(finding).join(", "),
@@ -262,16 +247,8 @@ impl<'a> Noted<'a> {
 
 impl<'a> Linked<'a> {
     fn of(finding: &'a Finding) -> Option<Self> {
-        let links = &finding.links;
-        let named = [
-            ("changelog", &links.changelog),
-            ("compare", &links.compare),
-            ("migration guide", &links.migration_guide),
-            ("repository", &links.repository),
-        ];
-        let links: Vec<Link<'a>> = named
-            .into_iter()
-            .filter_map(|(name, url)| Some(Link { name, url: url.as_deref()? }))
+        let links: Vec<Link<'a>> = words::links(&finding.links)
+            .map(|(name, url)| Link { name, url })
             .filter(|link| escape::markdown_address(link.url).is_some())
             .collect();
         let is_useful = finding.status == Status::Behind && !links.is_empty();
@@ -296,8 +273,9 @@ mod tests {
             let page = within(&report, budget);
             assert!(page.len() <= budget, "{} bytes for a budget of {budget}", page.len());
             let findings = words::worst_first(&report.findings);
-            let shown =
-                findings.iter().take_while(|finding| page.contains(&escape::markdown_code(&words::label(&finding.id))));
+            let has = |id: &str| page.contains(&escape::markdown_code(id));
+            let is_shown = |finding: &&&Finding| has(&words::cell(&finding.id)) || has(&words::label(&finding.id));
+            let shown = findings.iter().take_while(is_shown);
             let left_out = findings.len() - shown.count();
             assert!(
                 page.contains(&format!("{} that are no worse", words::counted(left_out as u64, "package"))),

@@ -10,6 +10,7 @@ pub mod baseline;
 pub mod escape;
 pub mod file;
 mod github;
+pub mod html;
 mod json;
 pub(crate) mod markdown;
 mod ndjson;
@@ -17,11 +18,14 @@ mod sarif;
 mod table;
 pub(crate) mod words;
 
+use std::io::{self, Write};
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ErrorKind;
 use crate::lag::{Behind, Status};
+use crate::pin::Place;
 use crate::policy::Severity;
 use crate::registry::RegistryId;
 use crate::version::{SchemeId, Step};
@@ -45,6 +49,8 @@ pub enum Format {
     Github,
     /// SARIF 2.1.0, for code scanning
     Sarif,
+    /// One HTML page that needs nothing else: no script, no file, no network
+    Html,
 }
 
 /// What a format has to know of the place where it is shown.
@@ -66,14 +72,31 @@ impl Default for Options {
 }
 
 /// Writes a report in a format; what is not empty ends with a newline.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write(report: &Report, format: Format, options: &Options, out: &mut dyn Write) -> io::Result<()> {
+    match format {
+        // by far the longest, and what machines with ten thousand pins ask for
+        Format::Json => json::write(report, out),
+        _ => out.write_all(render(report, format, options).as_bytes()),
+    }
+}
+
+/// The same as text.
 pub fn render(report: &Report, format: Format, options: &Options) -> String {
     match format {
         Format::Table => table::render(report, options),
-        Format::Json => json::render(report),
+        Format::Json => {
+            let mut bytes = Vec::new();
+            json::write(report, &mut bytes).expect("a vector takes every write, and a report serialises");
+            String::from_utf8(bytes).expect("JSON is written as text")
+        }
         Format::Ndjson => ndjson::render(report),
         Format::Markdown => markdown::render(report),
         Format::Github => github::render(report, options),
         Format::Sarif => sarif::render(report),
+        Format::Html => html::render(report),
     }
 }
 
@@ -238,6 +261,14 @@ pub struct Finding {
     /// in a report that was held against one, and not where nothing is known now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new: Option<bool>,
+    /// When the registry last said so, for facts that are no longer fresh; missing for all others, and where nobody
+    /// knows.
+    #[serde(default, with = "optional_seconds", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<DateTime<Utc>>")]
+    pub confirmed_at: Option<DateTime<Utc>>,
+    /// The dispatch targets that the pin names, where it names any: then no others are started for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dispatch: Option<Vec<String>>,
 }
 
 /// The pinned release.
@@ -301,8 +332,10 @@ pub enum NoticeKind {
     IgnoreExpired,
     /// A newer release is held by the policy's minimum age.
     HeldByAge,
-    /// The requirement accepts no eligible release, or not the pin.
+    /// The requirement accepts no eligible release.
     Requirement,
+    /// Files disagree: the pin is outside of a requirement, or another file pins another version.
+    Drift,
     /// The facts are kept from an earlier run and are no longer fresh.
     Stale,
     /// Dates could not be had; `behind_since`, `days` and `libyears` may be missing.
@@ -326,6 +359,7 @@ impl NoticeKind {
             Self::IgnoreExpired => "ignore-expired",
             Self::HeldByAge => "held-by-age",
             Self::Requirement => "requirement",
+            Self::Drift => "drift",
             Self::Stale => "stale",
             Self::DatesUnknown => "dates-unknown",
             Self::OtherTags => "other-tags",
@@ -369,6 +403,12 @@ pub struct FindingPlace {
     pub column: usize,
 }
 
+impl From<&Place> for FindingPlace {
+    fn from(place: &Place) -> Self {
+        Self { file: place.file.display().to_string(), line: place.line, column: place.column }
+    }
+}
+
 impl Report {
     /// Counts the findings and puts the report together.
     pub fn new(findings: Vec<Finding>, generated_at: DateTime<Utc>) -> Self {
@@ -389,6 +429,13 @@ impl Report {
     /// The same, of findings that are new against the baseline.
     pub fn reaches_anew(&self, severity: Severity) -> bool {
         self.findings.iter().any(|finding| finding.new == Some(true) && finding.severity >= Some(severity))
+    }
+}
+
+impl Finding {
+    /// Whether what is known of the pin is no longer fresh; what is unknown is neither.
+    pub fn is_stale(&self) -> bool {
+        self.status != Status::Unknown && self.notices.iter().any(|notice| notice.kind == NoticeKind::Stale)
     }
 }
 

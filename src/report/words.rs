@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 
-use super::{Finding, NoticeKind, Report, Summary, Target};
+use super::{Finding, FindingLinks, NoticeKind, Report, Summary, Target};
 use crate::error::ErrorKind;
 use crate::lag::Status;
 use crate::pin::TagTemplate;
@@ -16,6 +16,12 @@ use crate::version::{Step, Version};
 
 /// The most characters that are shown of a name or a version; real ones are shorter, npm's names end at 214.
 const LABEL: usize = 256;
+
+/// The most characters of a name in a table of Markdown.
+const CELL: usize = 64;
+
+/// The same for a version: those of Go's modules without one have 34.
+const VERSION_CELL: usize = 36;
 
 /// The most characters that are shown of upstream's sentences; the JSON formats hold them whole.
 const SENTENCE: usize = 400;
@@ -77,6 +83,16 @@ pub(super) const fn severity(finding: &Finding) -> &'static str {
 /// A name, cut where no real one is that long.
 pub(crate) fn label(text: &str) -> Cow<'_, str> {
     shorten(text, LABEL)
+}
+
+/// A name in a table, cut where it would push its neighbours out of sight.
+pub(crate) fn cell(text: &str) -> Cow<'_, str> {
+    shorten(text, CELL)
+}
+
+/// The same for a version; of a commit id, as much as people read.
+pub(crate) fn version_cell(text: &str) -> Cow<'_, str> {
+    if is_commit(text) { version(text) } else { shorten(text, VERSION_CELL) }
 }
 
 /// A sentence from upstream, cut to what a person reads.
@@ -260,6 +276,32 @@ pub(super) fn totals(summary: &Summary) -> String {
 /// The worst severity; `unknown` where no severity is known.
 pub(crate) fn worst(summary: &Summary) -> &'static str {
     summary.worst.map_or("unknown", Severity::as_str)
+}
+
+/// The worst first: what a person has to know who reads no further.
+pub(super) fn headline(report: &Report) -> String {
+    let summary = &report.summary;
+    match (summary.packages, summary.worst, summary.unknown) {
+        (0, ..) => "no pins".to_owned(),
+        (packages, Some(Severity::None), 0) => {
+            format!("nothing to do for {}", counted(packages as u64, "package"))
+        }
+        (packages, worst, unknown) => {
+            let worst = worst.map_or("unknown", Severity::as_str);
+            format!("{worst}, {} of {packages} behind, {unknown} unknown", summary.behind)
+        }
+    }
+}
+
+/// The addresses that help to decide, each with what it is called.
+pub(super) fn links(links: &FindingLinks) -> impl Iterator<Item = (&'static str, &str)> {
+    let named = [
+        ("changelog", &links.changelog),
+        ("compare", &links.compare),
+        ("migration guide", &links.migration_guide),
+        ("repository", &links.repository),
+    ];
+    named.into_iter().filter_map(|(name, address)| Some((name, address.as_deref()?)))
 }
 
 #[cfg(test)]

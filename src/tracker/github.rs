@@ -12,6 +12,7 @@ use http::header::{ACCEPT, AUTHORIZATION, HeaderMap, RETRY_AFTER};
 use http::{HeaderValue, Method, StatusCode, Uri};
 use octocrab::service::middleware::reqwest_connector::ReqwestConnector;
 use octocrab::{AuthState, FromResponse, Octocrab, OctocrabBuilder, Page};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -19,11 +20,14 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, sleep_until};
 use url::Url;
 
-use super::{Comment, Edit, Issue, IssueChange, LABEL, Label, NewIssue, Plan, Snapshot, has_label};
-use crate::config::Repository;
+use super::marker::Section;
+use super::{
+    Approvals, Comment, Edit, Issue, IssueChange, LABEL, Label, NewIssue, Plan, Snapshot, has_label, plan_with,
+};
+use crate::config::{IssueSettings, Repository};
 use crate::http::client::bare;
 use crate::http::options::Options;
-use crate::report::escape;
+use crate::report::{Report, escape};
 
 /// The public API.
 pub const DEFAULT_URL: &str = "https://api.github.com";
@@ -34,8 +38,18 @@ const PER_PAGE: usize = 100;
 /// No repository has more issues of ours; a server that never ends would otherwise never end.
 const MOST_PAGES: usize = 1_000;
 
+/// What a token lacks for which GitHub drops labels silently.
+const LABEL_RIGHTS: &str =
+    "the token may not set labels: it needs `issues: write`, of a person the role triage or more";
+
 /// How often a read is attempted.
 const ATTEMPTS: u32 = 3;
+
+/// How many numbers in a row may be no issue before the last one is taken for reached: discussions take numbers too.
+const MOST_HOLES: u32 = 3;
+
+/// No list lags behind by more issues.
+const MOST_UNLISTED: u64 = 200;
 
 /// Of an error message, what a person reads.
 const LONGEST_MESSAGE: usize = 300;
@@ -61,11 +75,25 @@ pub struct TrackerError {
     message: String,
     /// Whether nothing else should be attempted in this run.
     is_final: bool,
+    /// Whether it is certain that nothing was changed: the server said so, or was never reached.
+    is_refusal: bool,
+    /// Whether GitHub wants nothing more of us, whatever it is about: the token is not taken, or a limit is reached.
+    is_unwelcome: bool,
 }
 
 impl TrackerError {
-    fn last(message: impl Into<String>) -> Self {
-        Self { message: message.into(), is_final: true }
+    pub(crate) fn last(message: impl Into<String>) -> Self {
+        Self { message: message.into(), is_final: true, is_refusal: false, is_unwelcome: false }
+    }
+
+    /// Whether GitHub wants nothing more of us in this run, whatever it is about.
+    pub(crate) const fn is_unwelcome(&self) -> bool {
+        self.is_unwelcome
+    }
+
+    /// Whether it is certain that nothing was changed.
+    pub(crate) const fn is_refusal(&self) -> bool {
+        self.is_refusal
     }
 }
 
@@ -87,7 +115,7 @@ struct Call<'a> {
     what: String,
 }
 
-type Answer = http::Response<http_body_util::combinators::BoxBody<bytes::Bytes, octocrab::Error>>;
+pub(crate) type Answer = http::Response<http_body_util::combinators::BoxBody<bytes::Bytes, octocrab::Error>>;
 
 impl Github {
     /// A conversation in which nothing was said yet. Has to be called on the runtime that goes on to use it.
@@ -108,6 +136,11 @@ impl Github {
             OctocrabBuilder::new_empty().with_service(ReqwestConnector::new(client)).with_auth(AuthState::None).build();
         let octocrab = built.map_err(|error| failed(&error))?;
         Ok(Self { octocrab, access, authorization, next_write: None })
+    }
+
+    /// The repository of the issues.
+    pub(crate) const fn repository(&self) -> &Repository {
+        &self.access.repository
     }
 
     /// Everything that a plan has to know.
@@ -132,13 +165,82 @@ impl Github {
         Ok(Snapshot { issues, labels: labels.into_iter().map(ListedLabel::name).collect() })
     }
 
+    /// What a run has to do. Where that is to create an issue, the lists were not all that was asked
+    /// ([`Self::unlisted`]): a list that lags would have it made twice.
+    ///
+    /// # Errors
+    /// When what is there cannot be told for certain. Then nothing may be done.
+    pub async fn plan(
+        &self,
+        report: &Report,
+        settings: &IssueSettings,
+        approvals: &Approvals,
+        now: DateTime<Utc>,
+    ) -> Result<Plan, TrackerError> {
+        let mut snapshot = self.snapshot().await?;
+        let first = plan_with(report, &snapshot, settings, approvals, now);
+        if !first.changes.iter().any(|change| matches!(change, IssueChange::Create(_))) {
+            return Ok(first);
+        }
+        let unlisted = self.unlisted(&snapshot).await?;
+        if unlisted.is_empty() {
+            return Ok(first);
+        }
+        snapshot.issues.extend(unlisted);
+        Ok(plan_with(report, &snapshot, settings, approvals, now))
+    }
+
+    /// Issues of ours that the list by label does not show yet, as after a run that was killed a moment ago: among the
+    /// newest of the repository, and one by one under the numbers behind those.
+    async fn unlisted(&self, snapshot: &Snapshot) -> Result<Vec<Issue>, TrackerError> {
+        let what = "listing the newest issues";
+        let query = format!("issues?state=all&sort=created&direction=desc&per_page={PER_PAGE}");
+        let mut found = self.get::<Page<ListedIssue>>(&self.url(&query), what).await?.items;
+        let known: HashSet<u64> = snapshot.issues.iter().map(|issue| issue.number).collect();
+        let mut last = found.iter().map(|issue| issue.number).chain(known.iter().copied()).max().unwrap_or(0);
+        let end = last + MOST_UNLISTED;
+        let mut holes = 0;
+        while holes < MOST_HOLES {
+            last += 1;
+            if last > end {
+                return Err(TrackerError::last(format!("{what}: the list lacks more than {MOST_UNLISTED} of them")));
+            }
+            let issue = self.issue(last).await?;
+            holes = if issue.is_some() { 0 } else { holes + 1 };
+            found.extend(issue);
+        }
+        let is_ours = |issue: &Issue| has_label(&issue.labels, LABEL) && !known.contains(&issue.number);
+        Ok(found.into_iter().filter_map(ListedIssue::into_issue).filter(is_ours).collect())
+    }
+
+    /// An issue or a pull request by its number, if it is there.
+    async fn issue(&self, number: u64) -> Result<Option<ListedIssue>, TrackerError> {
+        let what = format!("asking for issue {number}");
+        let answer = self.ask(&self.url(&format!("issues/{number}")), &what).await?;
+        // moved to another repository, never there, deleted: https://docs.github.com/rest/issues/issues#get-an-issue
+        let is_gone =
+            matches!(answer.status(), StatusCode::MOVED_PERMANENTLY | StatusCode::NOT_FOUND | StatusCode::GONE);
+        if is_gone {
+            return Ok(None);
+        }
+        let answer = self.expect(answer, &what, true).await?;
+        let text = self.text(answer, &what).await?;
+        let issue = serde_json::from_str(&text).map_err(|error| {
+            TrackerError::last(format!("{what}: the answer cannot be read: {}", self.harmless(&error.to_string())))
+        })?;
+        Ok(Some(issue))
+    }
+
     /// Carries a plan out. `tell` hears of every change that was done; what could not be done is the answer.
     pub async fn carry_out(&mut self, plan: &Plan, tell: &mut dyn FnMut(&str)) -> Vec<TrackerError> {
+        if let Err(failure) = self.adopt(plan).await {
+            return vec![failure];
+        }
         let mut failures = Vec::new();
         for (index, change) in plan.changes.iter().enumerate() {
             match self.change(change).await {
                 Ok(done) => tell(&done),
-                Err(TrackerError { message, is_final: true }) => {
+                Err(TrackerError { message, is_final: true, .. }) => {
                     let left = plan.changes.len() - index;
                     failures
                         .push(TrackerError::last(format!("{message}; stopped with {left} of the changes not done")));
@@ -148,6 +250,50 @@ impl Github {
             }
         }
         failures
+    }
+
+    /// Looks, before any issue is created, for one about the same that lacks the label by which issues are listed: an
+    /// earlier run may not have been allowed to set it, or somebody took it away. A second one would be a duplicate.
+    async fn adopt(&mut self, plan: &Plan) -> Result<(), TrackerError> {
+        let new = |change: &IssueChange| match change {
+            IssueChange::Create(new) => Some(new.id.clone()),
+            _ => None,
+        };
+        let ids: HashSet<String> = plan.changes.iter().filter_map(new).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let newest = format!("issues?state=all&sort=created&direction=desc&per_page={PER_PAGE}");
+        let page: Page<ListedIssue> = self.get(&self.url(&newest), "listing the newest issues").await?;
+        let unlabelled = page.items.into_iter().filter(|issue| !issue.labels.iter().any(|label| label.is(LABEL)));
+        for issue in unlabelled.filter_map(ListedIssue::into_issue) {
+            let is_asked = |id: &String| Section::find(&issue.body).is_some_and(|section| section.id == *id);
+            if let Some(id) = ids.iter().find(|id| is_asked(id)) {
+                return Err(self.label_again(&issue, id).await);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives an issue of ours its label back. Nothing else is done in such a run: the next one finds the issue.
+    async fn label_again(&mut self, issue: &Issue, id: &str) -> TrackerError {
+        let number = issue.number;
+        let what = format!("giving issue {number} about `{}` the label `{LABEL}`", shown(id));
+        let labels: Vec<&str> = issue.labels.iter().map(String::as_str).chain([LABEL]).collect();
+        let tried: Result<ListedIssue, TrackerError> = async {
+            let url = self.url(&format!("issues/{number}"));
+            let answer = self.send(Method::PATCH, url, &json!({ "labels": labels }), &what).await?;
+            self.read(self.expect(answer, &what, true).await?, &what).await
+        }
+        .await;
+        match tried {
+            Ok(issue) if issue.labels.iter().any(|label| label.is(LABEL)) => TrackerError::last(format!(
+                "issue {number} about `{}` had lost the label `{LABEL}` and has it again; run this once more",
+                shown(id)
+            )),
+            Ok(_) => TrackerError::last(format!("{what}: GitHub did not take it; {LABEL_RIGHTS}")),
+            Err(error) => TrackerError::last(format!("{error}; {LABEL_RIGHTS}")),
+        }
     }
 
     async fn change(&mut self, change: &IssueChange) -> Result<String, TrackerError> {
@@ -165,17 +311,18 @@ impl Github {
         let body = json!({ "name": label.name, "color": label.color, "description": label.description });
         let what = format!("creating the label `{}`", label.name);
         let answer = self.write(Method::POST, "labels", &body, &what).await?;
-        // somebody else was faster: https://docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api
-        if answer.status() == StatusCode::UNPROCESSABLE_ENTITY {
-            let text = self.text(answer, &what).await?;
-            let value: Value = serde_json::from_str(&text).unwrap_or_default();
-            let is_there =
-                value["errors"].as_array().into_iter().flatten().any(|error| error["code"] == "already_exists");
-            let refused = || self.refused(StatusCode::UNPROCESSABLE_ENTITY, &HeaderMap::new(), &text, &what, true);
-            return if is_there { Ok(format!("the label {} is there", label.name)) } else { Err(refused()) };
+        // somebody else was faster, or something else is wrong with it: not every server says which
+        if answer.status() == StatusCode::UNPROCESSABLE_ENTITY && self.has_label(&label.name).await? {
+            return Ok(format!("the label {} is there", label.name));
         }
         self.expect(answer, &what, true).await?;
         Ok(format!("created the label {}", label.name))
+    }
+
+    async fn has_label(&self, name: &str) -> Result<bool, TrackerError> {
+        let path = format!("labels/{}", utf8_percent_encode(name, NON_ALPHANUMERIC));
+        let answer = self.ask(&self.url(&path), &format!("asking for the label `{name}`")).await?;
+        Ok(answer.status().is_success())
     }
 
     async fn create(&mut self, new: &NewIssue) -> Result<String, TrackerError> {
@@ -187,8 +334,8 @@ impl Github {
         // GitHub drops labels silently where a token may not set them: https://docs.github.com/rest/issues/issues#create-an-issue
         if !made.labels.iter().any(|label| label.is(LABEL)) {
             let number = made.number;
-            let why = "without the label by which the next run would find it: the token may not set labels";
-            return Err(TrackerError::last(format!("{what}: issue {number} was made {why}")));
+            let why = "without the label by which the next run would find it";
+            return Err(TrackerError::last(format!("{what}: issue {number} was made {why}; {LABEL_RIGHTS}")));
         }
         Ok(format!("created #{} about {}", made.number, shown(&new.id)))
     }
@@ -211,21 +358,39 @@ impl Github {
         Ok(format!("{done} #{} about {}", edit.number, shown(&edit.id)))
     }
 
-    /// Whether an earlier run, cut off before it could note so in the body, wrote the comment already.
+    /// Whether an earlier run, cut off before it could note so in the body, wrote the comment already. The list may lag
+    /// behind what the issue counts; it is asked again then, and taken for whole in the end: comments that GitHub hides
+    /// may be counted and never listed.
     async fn has_comment(&self, number: u64, comment: &Comment) -> Result<bool, TrackerError> {
         let path = format!("issues/{number}/comments?per_page={PER_PAGE}");
-        let comments: Vec<ListedComment> = self.all(&path, &format!("listing the comments of issue {number}")).await?;
-        let is_it = |listed: &ListedComment| listed.body.as_deref().is_some_and(|body| body.contains(&comment.key));
-        Ok(comments.iter().any(is_it))
+        let counted = self.issue(number).await?.map_or(0, |issue| issue.comments);
+        for attempt in 1..=ATTEMPTS {
+            let comments: Vec<ListedComment> =
+                self.all(&path, &format!("listing the comments of issue {number}")).await?;
+            let is_it = |listed: &ListedComment| listed.body.as_deref().is_some_and(|body| body.contains(&comment.key));
+            if comments.iter().any(is_it) {
+                return Ok(true);
+            }
+            if comments.len() >= counted || attempt == ATTEMPTS {
+                break;
+            }
+            sleep(self.access.pace * attempt).await;
+        }
+        Ok(false)
     }
 
     /// Every page of a list.
     async fn all<T: DeserializeOwned>(&self, path: &str, what: &str) -> Result<Vec<T>, TrackerError> {
+        self.pages(self.url(path), what).await
+    }
+
+    /// Every page of a list, from the address of its first one.
+    pub(crate) async fn pages<T: DeserializeOwned>(&self, first: String, what: &str) -> Result<Vec<T>, TrackerError> {
         let mut items = Vec::new();
-        let mut url = self.url(path);
+        let mut url = first;
         let mut announced = 1;
         for pages in 1..=MOST_PAGES {
-            let page: Page<T> = self.page(&url, what).await?;
+            let page: Page<T> = self.get(&url, what).await?;
             announced = announced.max(page.number_of_pages().map_or(1, |pages| pages as usize));
             let is_empty = page.items.is_empty();
             items.extend(page.items);
@@ -239,15 +404,22 @@ impl Github {
         Err(TrackerError::last(format!("{what}: the list ended before the {announced} pages that were announced")))
     }
 
-    async fn page<T: DeserializeOwned>(&self, url: &str, what: &str) -> Result<Page<T>, TrackerError> {
+    /// A read, which is repeated where a moment may help.
+    pub(crate) async fn get<T: FromResponse>(&self, url: &str, what: &str) -> Result<T, TrackerError> {
+        let answer = self.ask(url, what).await?;
+        let answer = self.expect(answer, what, true).await?;
+        self.read(answer, what).await
+    }
+
+    /// The answer to a question, whatever its status; one that may be another in a moment is asked again.
+    async fn ask(&self, url: &str, what: &str) -> Result<Answer, TrackerError> {
         let mut attempt = 1;
         loop {
             let call = Call { method: Method::GET, url: url.to_owned(), body: None, what: what.to_owned() };
             let answer = self.call(&call).await;
             let may_pass = answer.as_ref().map_or(true, |answer| answer.status().is_server_error());
             if !may_pass || attempt == ATTEMPTS {
-                let answer = self.expect(answer?, what, true).await?;
-                return self.read(answer, what).await;
+                return answer;
             }
             sleep(self.access.pace * attempt).await;
             attempt += 1;
@@ -262,16 +434,31 @@ impl Github {
     }
 
     fn url(&self, path: &str) -> String {
+        self.address(&self.access.repository, path)
+    }
+
+    /// The address of something of a repository, ours or another one.
+    pub(crate) fn address(&self, repository: &Repository, path: &str) -> String {
         let base = self.access.url.as_str().trim_end_matches('/');
-        format!("{base}/repos/{}/{path}", self.access.repository)
+        format!("{base}/repos/{repository}/{path}")
+    }
+
+    async fn write(&mut self, method: Method, path: &str, body: &Value, what: &str) -> Result<Answer, TrackerError> {
+        self.send(method, self.url(path), body, what).await
     }
 
     /// A write, not before the pause after the last one is over.
-    async fn write(&mut self, method: Method, path: &str, body: &Value, what: &str) -> Result<Answer, TrackerError> {
+    pub(crate) async fn send(
+        &mut self,
+        method: Method,
+        url: String,
+        body: &Value,
+        what: &str,
+    ) -> Result<Answer, TrackerError> {
         if let Some(next) = self.next_write {
             sleep_until(next).await;
         }
-        let call = Call { method, url: self.url(path), body: Some(body), what: what.to_owned() };
+        let call = Call { method, url, body: Some(body), what: what.to_owned() };
         let answer = self.call(&call).await;
         self.next_write = Some(Instant::now() + self.access.pace);
         answer
@@ -283,15 +470,17 @@ impl Github {
             .uri(&call.url)
             .header(ACCEPT, "application/vnd.github+json")
             .header(AUTHORIZATION, self.authorization.clone());
-        let failed =
-            |error: octocrab::Error| TrackerError::last(format!("{}: {}", call.what, self.harmless(&cause(&error))));
+        let failed = |error: octocrab::Error| TrackerError {
+            is_refusal: is_unreached(&error),
+            ..TrackerError::last(format!("{}: {}", call.what, self.harmless(&cause(&error))))
+        };
         let request = self.octocrab.build_request(request, call.body).map_err(failed)?;
         tracing::debug!(method = %call.method, url = %call.url, "asking GitHub");
         self.octocrab.execute(request).await.map_err(failed)
     }
 
     /// The answer, if it is one of success.
-    async fn expect(&self, answer: Answer, what: &str, is_final: bool) -> Result<Answer, TrackerError> {
+    pub(crate) async fn expect(&self, answer: Answer, what: &str, is_final: bool) -> Result<Answer, TrackerError> {
         let status = answer.status();
         if status.is_success() {
             return Ok(answer);
@@ -301,7 +490,14 @@ impl Github {
         Err(self.refused(status, &headers, &text, what, is_final))
     }
 
-    fn refused(&self, status: StatusCode, headers: &HeaderMap, text: &str, what: &str, is_final: bool) -> TrackerError {
+    pub(crate) fn refused(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        text: &str,
+        what: &str,
+        is_final: bool,
+    ) -> TrackerError {
         #[derive(Deserialize)]
         struct Refusal {
             message: String,
@@ -312,17 +508,21 @@ impl Github {
         let stops = status.is_server_error()
             || status.is_redirection()
             || matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS);
-        TrackerError { message, is_final: is_final || stops }
+        let is_refusal = status.is_redirection() || (status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT);
+        let is_limit = !wait(headers).is_empty() || text.contains("rate limit");
+        let is_unwelcome = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS)
+            || (status == StatusCode::FORBIDDEN && is_limit);
+        TrackerError { message, is_final: is_final || stops, is_refusal, is_unwelcome }
     }
 
-    async fn read<T: FromResponse>(&self, answer: Answer, what: &str) -> Result<T, TrackerError> {
+    pub(crate) async fn read<T: FromResponse>(&self, answer: Answer, what: &str) -> Result<T, TrackerError> {
         let unreadable = |error: octocrab::Error| {
             TrackerError::last(format!("{what}: the answer cannot be read: {}", self.harmless(&cause(&error))))
         };
         T::from_response(answer).await.map_err(unreadable)
     }
 
-    async fn text(&self, answer: Answer, what: &str) -> Result<String, TrackerError> {
+    pub(crate) async fn text(&self, answer: Answer, what: &str) -> Result<String, TrackerError> {
         let unreadable = |error: octocrab::Error| {
             TrackerError::last(format!("{what}: the answer cannot be read: {}", self.harmless(&cause(&error))))
         };
@@ -336,7 +536,12 @@ impl Github {
     }
 }
 
-fn shown(id: &str) -> String {
+/// Whether the server was never reached, so that nothing was done there.
+fn is_unreached(error: &octocrab::Error) -> bool {
+    matches!(error, octocrab::Error::Reqwest { source, .. } if source.is_connect())
+}
+
+pub(crate) fn shown(id: &str) -> String {
     escape::terminal(&id.chars().take(LONGEST_MESSAGE).collect::<String>())
 }
 
@@ -396,6 +601,9 @@ struct ListedIssue {
     state: IssueState,
     body: Option<String>,
     labels: Vec<ListedLabel>,
+    /// How many comments it has.
+    #[serde(default)]
+    comments: usize,
     /// Pull requests are issues too: <https://docs.github.com/rest/issues/issues#list-repository-issues>.
     pull_request: Option<Value>,
 }

@@ -45,6 +45,10 @@ pub(crate) struct State {
     /// For the rollup: what was last known of each package that it shows.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) packages: Vec<Known>,
+    /// What was started for the package, where the record of that is kept in issues: kept for `dispatch`, and not read
+    /// here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) dispatches: Vec<serde_json::Value>,
 }
 
 /// What was last known of a package.
@@ -68,9 +72,26 @@ pub(crate) struct Section {
 
 /// A text between its markers.
 pub(crate) fn enclose(id: &str, state: &State, text: &str) -> String {
-    let id = utf8_percent_encode(id, NOT_IN_ID);
+    format!("{}\n{}\n{END}id={}{CLOSE}", begin(id, state), text.trim_end(), utf8_percent_encode(id, NOT_IN_ID))
+}
+
+/// The marker's first line.
+fn begin(id: &str, state: &State) -> String {
     let json = serde_json::to_vec(state).expect("a state is plain data");
-    format!("{BEGIN}id={id} state={}{CLOSE}\n{}\n{END}id={id}{CLOSE}", BASE64.encode(json), text.trim_end())
+    format!("{BEGIN}id={} state={}{CLOSE}", utf8_percent_encode(id, NOT_IN_ID), BASE64.encode(json))
+}
+
+/// The key of a box with which a person approves a version, at the end of its line.
+pub(crate) fn approval_key(version: &str) -> String {
+    format!("<!-- upmon:v1 approve={} -->", digest(version))
+}
+
+/// Whether the box for a version is ticked in our part of a body.
+pub(crate) fn is_approved(body: &str, version: &str) -> bool {
+    let Some(section) = Section::find(body) else { return false };
+    let key = approval_key(version);
+    let is_tick = |line: &str| ["- [x] ", "- [X] "].iter().any(|tick| line.starts_with(tick));
+    body[section.range].lines().map(str::trim_end).any(|line| is_tick(line) && line.ends_with(&key))
 }
 
 /// The key of a comment, which nobody sees.
@@ -102,6 +123,14 @@ impl Section {
     /// The body with another text for our part.
     pub(crate) fn replace(&self, body: &str, text: &str) -> String {
         format!("{}{text}{}", &body[..self.range.start], &body[self.range.end..])
+    }
+
+    /// The body with another state in its marker, and all else as it is; `None` where no state can be read.
+    pub(crate) fn with_state(&self, body: &str, state: &State) -> Option<String> {
+        self.state.as_ref()?;
+        let line = body[self.range.clone()].lines().next()?;
+        let end = self.range.start + line.trim_end().len();
+        Some(format!("{}{}{}", &body[..self.range.start], begin(&self.id, state), &body[end..]))
     }
 
     /// What stands around our part.

@@ -12,6 +12,7 @@ mod tests;
 mod text;
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -21,6 +22,7 @@ use crate::policy::Severity;
 use crate::report::{Finding, NoticeKind, Report, words};
 use decision::{Decision, Standing, Word, decide};
 use marker::{Section, State};
+pub(crate) use marker::{digest, is_approved};
 use text::Rollup;
 
 /// The label by which our issues are listed.
@@ -28,6 +30,12 @@ pub const LABEL: &str = "upmon";
 
 /// The label with which people put an issue to sleep.
 pub const SNOOZED: &str = "upmon:snoozed";
+
+/// The label with which people approve the version that an issue tells of.
+pub const APPROVED: &str = "upmon:approved";
+
+/// The findings for which something is started only when a person approves it, each with its targets.
+pub type Approvals = BTreeMap<String, Vec<String>>;
 
 /// The id of the rollup. Ids of findings have a slash.
 const ROLLUP: &str = "rollup";
@@ -156,7 +164,18 @@ pub struct Fields {
 
 /// Plans a run. `now` only tells which snoozes are over: what is said depends on the report alone.
 pub fn plan(report: &Report, tracker: &Snapshot, settings: &IssueSettings, now: DateTime<Utc>) -> Plan {
-    let mut planner = Planner { tracker, settings, now, opened: 0, plan: Plan::default() };
+    plan_with(report, tracker, settings, &Approvals::new(), now)
+}
+
+/// The same, with a box in the issues of those packages for which something waits for approval.
+pub fn plan_with(
+    report: &Report,
+    tracker: &Snapshot,
+    settings: &IssueSettings,
+    approvals: &Approvals,
+    now: DateTime<Utc>,
+) -> Plan {
+    let mut planner = Planner { tracker, settings, approvals, now, opened: 0, plan: Plan::default() };
     let findings = words::worst_first(&report.findings);
     for finding in &findings {
         planner.add(&Subject::Package(finding));
@@ -182,6 +201,7 @@ impl IssueSettings {
 struct Planner<'a> {
     tracker: &'a Snapshot,
     settings: &'a IssueSettings,
+    approvals: &'a Approvals,
     now: DateTime<Utc>,
     opened: usize,
     plan: Plan,
@@ -220,7 +240,7 @@ impl Planner<'_> {
             return;
         }
         let state = subject.state(None);
-        let Some(body) = subject.section(&state, text::LONGEST_BODY) else { return self.note_size(subject) };
+        let Some(body) = self.section(subject, &state, "", text::LONGEST_BODY) else { return self.note_size(subject) };
         let severity = state.severity.map(label_of);
         let labels = [LABEL.to_owned()].into_iter().chain(severity).chain(self.settings.labels.iter().cloned());
         let labels = labels.collect();
@@ -268,6 +288,7 @@ impl Planner<'_> {
         };
         let mut after = subject.state(before);
         after.comments = before.map_or(0, |state| state.comments);
+        after.dispatches = before.map(|state| state.dispatches.clone()).unwrap_or_default();
         let comment = said.map(|said| comment(&mut after, &said));
         after.closed = decision == Decision::Close;
         if after.closed {
@@ -276,7 +297,7 @@ impl Planner<'_> {
         }
         let around: usize = section.around(&issue.body).into_iter().map(text::size).sum();
         let room = text::LONGEST_BODY.saturating_sub(around);
-        let Some(text) = subject.section(&after, room) else { return self.note_size(subject) };
+        let Some(text) = self.section(subject, &after, &issue.body, room) else { return self.note_size(subject) };
         let state = match decision {
             Decision::Close => Some("closed"),
             Decision::Reopen => Some("open"),
@@ -286,7 +307,7 @@ impl Planner<'_> {
         let fields = Fields {
             title: Some(after.title.clone()).filter(|title| is_ours && *title != issue.title),
             body: (!section.is(&issue.body, &text)).then(|| section.replace(&issue.body, &text)),
-            labels: relabelled(issue, before, after.severity),
+            labels: relabelled(issue, before, &after),
             state,
             state_reason: (decision == Decision::Close).then_some("completed"),
         };
@@ -300,8 +321,25 @@ impl Planner<'_> {
         }
     }
 
+    /// Our part of a body; `body` is the one that it is for, whose ticks stay.
+    fn section(&self, subject: &Subject<'_>, state: &State, body: &str, room: usize) -> Option<String> {
+        match subject {
+            Subject::Package(finding) => {
+                let version = finding.newest.as_ref().map(|newest| newest.version.as_str()).unwrap_or_default();
+                let asks = self.approvals.get(&finding.id).filter(|_| !version.is_empty());
+                let ask = asks.map(|targets| text::Ask {
+                    targets: targets.join(", "),
+                    tick: if is_approved(body, version) { "x" } else { " " },
+                    key: marker::approval_key(version),
+                });
+                text::issue(finding, state, ask, room)
+            }
+            Subject::Rollup(rollup) => rollup.section(ROLLUP, state, room),
+        }
+    }
+
     fn note_size(&mut self, subject: &Subject<'_>) {
-        let id = subject.id();
+        let id = words::label(subject.id());
         self.plan
             .notes
             .push(format!("the text about `{id}` does not fit into an issue beside what people wrote there"));
@@ -312,9 +350,19 @@ impl Planner<'_> {
         for issue in self.tracker.issues.iter().filter(|issue| issue.is_open) {
             let Some(section) = Section::find(&issue.body) else { continue };
             if section.id != ROLLUP && !report.findings.iter().any(|finding| finding.id == section.id) {
-                let note = format!("issue {} is about `{}`, which is not in the report", issue.number, section.id);
+                let id = words::label(&section.id);
+                let note = format!("issue {} is about `{id}`, which is not in the report", issue.number);
                 self.plan.notes.push(note);
             }
+        }
+    }
+
+    /// Whether a change is about an issue on which a person may approve something.
+    fn shows_box(&self, change: &IssueChange) -> bool {
+        match change {
+            IssueChange::Create(new) => self.approvals.contains_key(&new.id),
+            IssueChange::Update(edit) | IssueChange::Reopen(edit) => self.approvals.contains_key(&edit.id),
+            IssueChange::CreateLabel(_) | IssueChange::Close(_) | IssueChange::Fold(_) => false,
         }
     }
 
@@ -325,8 +373,10 @@ impl Planner<'_> {
             IssueChange::Update(edit) | IssueChange::Reopen(edit) => edit.fields.labels.as_deref().unwrap_or_default(),
             IssueChange::CreateLabel(_) | IssueChange::Close(_) | IssueChange::Fold(_) => &[],
         });
+        let approved = APPROVED.to_owned();
+        let asked = self.plan.changes.iter().any(|change| self.shows_box(change)).then_some(&approved);
         let mut missing: Vec<String> = Vec::new();
-        for name in used {
+        for name in used.chain(asked) {
             if !has_label(&self.tracker.labels, name) && !has_label(&missing, name) {
                 missing.push(name.clone());
             }
@@ -433,13 +483,6 @@ impl Subject<'_> {
         }
     }
 
-    fn section(&self, state: &State, room: usize) -> Option<String> {
-        match self {
-            Self::Package(finding) => text::issue(finding, state, room),
-            Self::Rollup(rollup) => rollup.section(ROLLUP, state, room),
-        }
-    }
-
     fn closed(&self, settings: &IssueSettings) -> String {
         match self {
             Self::Package(finding) => text::closed(Some(&finding.pinned.version), settings.floor()),
@@ -484,6 +527,52 @@ fn primary<'a>(issues: &'a [(&'a Issue, Section)]) -> Option<(&'a Issue, &'a Sec
     open.or(issues.first()).map(|(issue, section)| (*issue, section))
 }
 
+/// What an issue of a package remembers.
+#[derive(Debug)]
+pub(crate) struct Memory<'a> {
+    /// The finding.
+    pub(crate) id: String,
+    /// The issue.
+    pub(crate) issue: &'a Issue,
+    state: Option<State>,
+}
+
+impl Memory<'_> {
+    /// Whether its marker can be read.
+    pub(crate) const fn is_whole(&self) -> bool {
+        self.state.is_some()
+    }
+
+    /// The version that it tells of.
+    pub(crate) fn version(&self) -> Option<&str> {
+        self.state.as_ref().map(|state| state.to.as_str()).filter(|version| !version.is_empty())
+    }
+
+    /// What it keeps for `dispatch`.
+    pub(crate) fn dispatches(&self) -> &[serde_json::Value] {
+        self.state.as_ref().map(|state| state.dispatches.as_slice()).unwrap_or_default()
+    }
+}
+
+/// What issues of packages remember; of several about the same, the one that counts comes first.
+pub(crate) fn memories(tracker: &Snapshot) -> Vec<Memory<'_>> {
+    let with_section = tracker.issues.iter().filter_map(|issue| Some((issue, Section::find(&issue.body)?)));
+    let mut memories: Vec<Memory<'_>> = with_section
+        .filter(|(_, section)| section.id != ROLLUP)
+        .map(|(issue, section)| Memory { id: section.id, issue, state: section.state })
+        .collect();
+    memories.sort_by_key(|memory| (!memory.issue.is_open, memory.issue.number));
+    memories
+}
+
+/// The body of an issue that remembers other dispatches, and all else as it is; `None` where it is not the finding's, or
+/// its marker cannot be read.
+pub(crate) fn remember(body: &str, id: &str, dispatches: Vec<serde_json::Value>) -> Option<String> {
+    let section = Section::find(body).filter(|section| section.id == id)?;
+    let state = State { dispatches, ..section.state.clone()? };
+    section.with_state(body, &state)
+}
+
 fn fold(issue: &Issue, section: &Section, into: u64) -> Edit {
     let mut state = State { closed: true, ..section.state.clone().unwrap_or_default() };
     let said = text::duplicate(into);
@@ -496,7 +585,7 @@ fn fold(issue: &Issue, section: &Section, into: u64) -> Edit {
 /// The next comment of an issue; counts it.
 fn comment(state: &mut State, said: &str) -> Comment {
     state.comments += 1;
-    let key = marker::comment_key(&format!("{}-{}", state.comments, marker::digest(said)));
+    let key = marker::comment_key(&format!("{}-{}", state.comments, digest(said)));
     Comment { body: format!("{}\n\n{key}", said.trim_end()), key }
 }
 
@@ -508,12 +597,17 @@ fn has_label(labels: &[String], name: &str) -> bool {
     labels.iter().any(|label| label.eq_ignore_ascii_case(name))
 }
 
-/// The labels with another one for the severity, when that is another: a label that a person took away stays away.
-fn relabelled(issue: &Issue, before: Option<&State>, severity: Option<Severity>) -> Option<Vec<String>> {
-    let severity = severity.filter(|severity| before.and_then(|state| state.severity) != Some(*severity))?;
-    let is_old = |label: &String| Severity::ALL.iter().any(|&old| label.eq_ignore_ascii_case(&label_of(old)));
+/// The labels with another one for the severity, when that is another: a label that a person took away stays away. What
+/// was approved is no longer told of when the version is another, so that label goes.
+fn relabelled(issue: &Issue, before: Option<&State>, after: &State) -> Option<Vec<String>> {
+    let severity = after.severity.filter(|severity| before.and_then(|state| state.severity) != Some(*severity));
+    let is_moved = before.is_none_or(|state| state.to != after.to);
+    let is_old = |label: &String| {
+        let of_severity = || Severity::ALL.iter().any(|&old| label.eq_ignore_ascii_case(&label_of(old)));
+        (severity.is_some() && of_severity()) || (is_moved && label.eq_ignore_ascii_case(APPROVED))
+    };
     let kept = issue.labels.iter().filter(|label| !is_old(label)).cloned();
-    let labels: Vec<String> = kept.chain([label_of(severity)]).collect();
+    let labels: Vec<String> = kept.chain(severity.map(label_of)).collect();
     let is_same = labels.len() == issue.labels.len() && labels.iter().all(|label| issue.labels.contains(label));
     (!is_same).then_some(labels)
 }
@@ -523,6 +617,7 @@ impl Label {
         let severity = Severity::ALL.into_iter().find(|&severity| label_of(severity) == name);
         let (color, description) = match severity {
             None if name == LABEL => ("1d76db", "Kept up to date by upmon".to_owned()),
+            None if name == APPROVED => ("5319e7", "The version that this tells of may be built".to_owned()),
             None => ("ededed", String::new()),
             Some(severity) => (color(severity), severity.advice().to_owned()),
         };

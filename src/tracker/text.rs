@@ -60,8 +60,9 @@ pub(crate) fn title(finding: &Finding) -> String {
     let package = short(&finding.package);
     match finding.newest.as_ref().filter(|_| finding.status == Status::Behind) {
         Some(newest) => format!("{package} {pinned} is behind {}", short(&words::version(&newest.version))),
-        // current or ahead, and yet severe: yanked, removed or deprecated
-        None => format!("{package} {pinned} should be replaced"),
+        // yanked, removed or deprecated
+        None if finding.severity > Some(Severity::Info) => format!("{package} {pinned} should be replaced"),
+        None => format!("{package} {pinned} is {}", finding.status.as_str()),
     }
 }
 
@@ -78,6 +79,7 @@ fn cut(text: &str, most: usize) -> String {
 /// A text in a title: visible characters, and nothing that GitHub or its mails would make a mention or a reference of.
 fn in_title(text: &str) -> String {
     let shown = escape::terminal(text).replace('@', "@\u{200b}").replace('#', "#\u{200b}");
+    let shown = shown.replace("://", ":\u{200b}//").replace("www.", "www\u{200b}.");
     let starts: Vec<usize> = shown.to_ascii_lowercase().match_indices("gh-").map(|(at, _)| at + 2).collect();
     starts.into_iter().rev().fold(shown, |mut text, at| {
         text.insert(at, '\u{200b}');
@@ -94,6 +96,8 @@ struct Page<'a> {
     pinned_on: String,
     newest: String,
     newest_on: String,
+    /// Whether either day is known.
+    dated: bool,
     url: &'a str,
     behind: String,
     since: String,
@@ -107,6 +111,18 @@ struct Page<'a> {
     command: String,
     target: String,
     links: Vec<Link<'a>>,
+    ask: Option<Ask>,
+}
+
+/// A box with which a person approves the newest version.
+#[derive(Serialize)]
+pub(crate) struct Ask {
+    /// What is started then.
+    pub(crate) targets: String,
+    /// `x` where it is ticked, else a space.
+    pub(crate) tick: &'static str,
+    /// What tells it from other boxes, and its version from others.
+    pub(crate) key: String,
 }
 
 #[derive(Serialize)]
@@ -123,8 +139,8 @@ struct Link<'a> {
 
 /// Our part of a package's issue, in at most `room` characters: links go first, then notices. `None` where not even the
 /// rest has room.
-pub(crate) fn issue(finding: &Finding, state: &State, room: usize) -> Option<String> {
-    let mut page = Page::of(finding);
+pub(crate) fn issue(finding: &Finding, state: &State, ask: Option<Ask>, room: usize) -> Option<String> {
+    let mut page = Page { ask, ..Page::of(finding) };
     let shown = |page: &Page<'_>| {
         let text = enclose(&finding.id, state, &render("issue", page));
         (size(&text) <= room).then_some(text)
@@ -157,6 +173,7 @@ impl<'a> Page<'a> {
             pinned_on: on(finding.pinned.published_at),
             newest: newest.map(|newest| words::version(&newest.version).into_owned()).unwrap_or_default(),
             newest_on: on(newest.and_then(|newest| newest.published_at)),
+            dated: newest.and_then(|newest| newest.published_at).or(finding.pinned.published_at).is_some(),
             url: newest.and_then(address).unwrap_or_default(),
             behind: words::behind(finding).join(", "),
             since: on(finding.behind_since),
@@ -175,6 +192,7 @@ impl<'a> Page<'a> {
             command: target.and_then(|target| command(finding, &target.version)).unwrap_or_default(),
             target: target.map(|target| words::label(&target.version).into_owned()).unwrap_or_default(),
             links: links(finding),
+            ask: None,
         }
     }
 }
@@ -197,7 +215,8 @@ fn address(target: &Target) -> Option<&str> {
 fn links(finding: &Finding) -> Vec<Link<'_>> {
     let links = &finding.links;
     let named = [
-        ("release", finding.newest.as_ref().and_then(address)),
+        // of a pin that is ahead the newest release is no way to go
+        ("release", finding.newest.as_ref().filter(|_| finding.status != Status::Ahead).and_then(address)),
         ("changelog", links.changelog.as_deref()),
         ("compare", links.compare.as_deref()),
         ("migration guide", links.migration_guide.as_deref()),
@@ -239,6 +258,8 @@ pub(crate) struct Rollup<'a> {
 #[derive(Serialize)]
 struct RollupPage<'a> {
     headline: String,
+    /// Whether a row has a due date.
+    terms: bool,
     rows: Vec<Row<'a>>,
     unknown: Vec<Unknown>,
     left_out: String,
@@ -308,6 +329,7 @@ impl Rollup<'_> {
         let packages = state.packages.iter().filter(is_shown).cloned().collect();
         let page = RollupPage {
             headline: self.headline(),
+            terms: asking.iter().any(|finding| finding.due.is_some()),
             rows: asking.iter().map(|finding| Row::of(finding)).collect(),
             unknown: unknown.iter().map(|finding| Unknown::of(finding, state)).collect(),
             left_out: counted(self.asking.len() + self.unknown.len() - shown),
@@ -343,9 +365,9 @@ impl<'a> Row<'a> {
         let overdue = if finding.overdue { ", overdue" } else { "" };
         Self {
             severity: finding.severity.map_or("unknown", Severity::as_str),
-            id: words::label(&finding.id).into_owned(),
-            pinned: words::version(&finding.pinned.version).into_owned(),
-            newest: newest.map(|newest| words::version(&newest.version).into_owned()).unwrap_or_default(),
+            id: words::cell(&finding.id).into_owned(),
+            pinned: words::version_cell(&finding.pinned.version).into_owned(),
+            newest: newest.map(|newest| words::version_cell(&newest.version).into_owned()).unwrap_or_default(),
             url: newest.and_then(address).unwrap_or_default(),
             behind: words::behind(finding).join(", "),
             due: finding.due.map(|due| format!("{}{overdue}", day(due))).unwrap_or_default(),
@@ -357,7 +379,7 @@ impl Unknown {
     fn of(finding: &Finding, state: &State) -> Self {
         let known = state.packages.iter().find(|known| known.id == finding.id);
         Self {
-            id: words::label(&finding.id).into_owned(),
+            id: words::cell(&finding.id).into_owned(),
             kind: finding.error.as_ref().map_or("unknown", |error| error.kind.as_str()),
             severity: known.map_or("", |known| known.severity.as_str()),
             pinned: known.map(|known| known.pinned.clone()).unwrap_or_default(),

@@ -9,6 +9,7 @@ mod requirement;
 
 use std::cmp::Ordering;
 
+use super::number::Plain;
 use super::{Number, Scheme, Segments};
 use requirement::Clause;
 
@@ -46,6 +47,14 @@ impl Segment {
 impl GemVersion {
     /// Reads a label that matches RubyGems' pattern; blank counts as `0`, and `-` as `.pre.`.
     fn parse(text: &str) -> Option<Self> {
+        if let Some(plain) = Plain::parse(text) {
+            let segments: Vec<Segment> = plain.to_numbers().map(Segment::Number).collect();
+            return Some(Self { numbers: segments.len(), segments });
+        }
+        Self::parse_any(text)
+    }
+
+    fn parse_any(text: &str) -> Option<Self> {
         let label = match text.trim_matches(is_space) {
             "" => "0",
             label => label,
@@ -173,13 +182,20 @@ impl Scheme for Gem {
     fn accepts(requirement: &Self::Requirement, version: &Self::Version) -> bool {
         requirement.iter().all(|clause| clause.accepts(version))
     }
+
+    fn all_of(requirements: &[&str]) -> Option<String> {
+        Some(requirements.join(", "))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::cmp::Ordering;
 
-    use crate::version::{Number, SchemeId};
+    use proptest::prelude::*;
+
+    use super::{Gem, GemVersion};
+    use crate::version::{Number, Scheme, SchemeId};
 
     #[test]
     fn labels_order_as_rubygems_orders_them() {
@@ -230,5 +246,15 @@ mod tests {
         let [short, long] = ["1.0", "1.0.0"].map(|text| SchemeId::Gem.parse(text).unwrap());
         assert_eq!(short.precedence(&long), Ordering::Equal);
         assert_eq!(short.total_order(&long), Ordering::Less);
+    }
+
+    proptest! {
+        #[test]
+        fn a_plain_label_is_read_as_any_other(a in "[0-9]{1,17}(\\.[0-9]{1,17}){0,5}", b in "[0-9]{1,3}(\\.[0-9]{1,3}){0,5}") {
+            let version = |text: &str| (GemVersion::parse(text).unwrap(), GemVersion::parse_any(text).unwrap());
+            let ((a, a_in_full), (b, b_in_full)) = (version(&a), version(&b));
+            prop_assert_eq!((&a.segments, a.numbers), (&a_in_full.segments, a_in_full.numbers));
+            prop_assert_eq!(Gem::compare(&a, &b), Gem::compare(&a_in_full, &b_in_full));
+        }
     }
 }

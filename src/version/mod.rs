@@ -64,6 +64,11 @@ pub trait Scheme {
     /// offered at all is decided before, in `select`.
     fn accepts(requirement: &Self::Requirement, version: &Self::Version) -> bool;
 
+    /// One requirement that accepts what each of these accepts; `None` where the syntax has no way to say that.
+    fn all_of(_requirements: &[&str]) -> Option<String> {
+        None
+    }
+
     /// Whether the requirement accepts a label that does not parse; only PEP 440's `===` can.
     fn accepts_unparsable(_requirement: &Self::Requirement, _text: &str) -> bool {
         false
@@ -250,6 +255,17 @@ macro_rules! schemes {
                     Ok(parsed) => Ok(Version { text: text.into(), parsed }),
                     Err(reason) => Err(ParseVersionError { text: text.to_owned(), scheme: self, reason }),
                 }
+            }
+
+            /// One requirement that accepts what each of these accepts; `None` without any, and where the scheme's syntax
+            /// has no way to say that.
+            pub fn all_of(self, requirements: &[&str]) -> Option<String> {
+                let joined = match (requirements, self) {
+                    ([], _) => None,
+                    ([only], _) => return Some((*only).to_owned()),
+                    $((several, Self::$name) => <$module::$name as Scheme>::all_of(several),)+
+                };
+                joined.filter(|text| self.requirement(text).is_ok())
             }
 
             /// Reads a requirement.

@@ -8,6 +8,7 @@ mod range;
 
 use std::cmp::Ordering;
 
+use super::number::Plain;
 use super::{Number, Scheme, Segments};
 use range::Range;
 
@@ -92,6 +93,9 @@ fn is_space(character: char) -> bool {
 
 impl NpmVersion {
     fn parse(text: &str) -> Result<Self, &'static str> {
+        if let Some([major, minor, patch]) = Plain::parse(text).as_ref().map(Plain::as_slice) {
+            return Ok(Self { core: [*major, *minor, *patch], prerelease: Box::default(), build: None });
+        }
         if text.len() > MAX_LENGTH && text.encode_utf16().count() > MAX_LENGTH {
             return Err("longer than 256 characters");
         }
@@ -188,6 +192,12 @@ impl Scheme for Npm {
 
     fn accepts(requirement: &Self::Requirement, version: &Self::Version) -> bool {
         requirement.accepts(version)
+    }
+
+    /// A space means that both hold, but an alternative and a span take the whole range.
+    fn all_of(requirements: &[&str]) -> Option<String> {
+        let is_plain = |text: &&str| !text.contains("||") && !text.contains(" - ");
+        requirements.iter().all(is_plain).then(|| requirements.join(" "))
     }
 }
 

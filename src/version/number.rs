@@ -71,6 +71,41 @@ impl Number {
     }
 }
 
+/// Up to four numbers, all below 10^15, so that every kind of number holds them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Plain {
+    numbers: [u64; 4],
+    length: usize,
+}
+
+impl Plain {
+    /// Reads a label that is nothing but numbers between single dots, none with a leading zero. Nearly all labels are, and
+    /// every scheme means the same by them, so they are read in one go; any other is `None` and has to be read in full.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        const DIGITS: usize = 15;
+        let (mut numbers, mut length, mut digits) = ([0; 4], 0, 0);
+        for byte in text.bytes() {
+            match byte {
+                b'0'..=b'9' if digits < DIGITS && (digits == 0 || numbers[length] != 0) => {
+                    numbers[length] = numbers[length] * 10 + u64::from(byte - b'0');
+                    digits += 1;
+                }
+                b'.' if digits > 0 && length < numbers.len() - 1 => (length, digits) = (length + 1, 0),
+                _ => return None,
+            }
+        }
+        (digits > 0).then_some(Self { numbers, length: length + 1 })
+    }
+
+    pub(super) fn as_slice(&self) -> &[u64] {
+        &self.numbers[..self.length]
+    }
+
+    pub(super) fn to_numbers(self) -> impl Iterator<Item = Number> {
+        self.numbers.into_iter().take(self.length).map(Number::from)
+    }
+}
+
 /// Adds one to a decimal number: the nines at the end turn to zeros, the digit before them goes up.
 fn increment(digits: &str) -> String {
     let head = digits.trim_end_matches('9');
@@ -118,6 +153,30 @@ mod tests {
         assert_eq!(Number::parse("000018446744073709551616"), Number::parse("18446744073709551616"));
         assert_eq!(Number::parse(""), None);
         assert_eq!(Number::parse("1a"), None);
+    }
+
+    #[test]
+    fn plain_labels_are_numbers_between_dots_and_nothing_else() {
+        for (text, expected) in [
+            ("0", Some(&[0][..])),
+            ("1.20.3", Some(&[1, 20, 3])),
+            ("1.0.0.4", Some(&[1, 0, 0, 4])),
+            ("999999999999999", Some(&[999_999_999_999_999])),
+            ("1000000000000000", None),
+            ("1.2.3.4.5", None),
+            ("1.02", None),
+            ("00", None),
+            ("", None),
+            (".1", None),
+            ("1.", None),
+            ("1..2", None),
+            ("1.2-3", None),
+            (" 1", None),
+            ("v1", None),
+            ("1.\u{662}", None),
+        ] {
+            assert_eq!(Plain::parse(text).as_ref().map(Plain::as_slice), expected, "{text}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod specifier;
 
 use std::cmp::Ordering;
 
+use super::number::Plain;
 use super::{Number, Scheme, Segments};
 use specifier::Specifier;
 
@@ -92,7 +93,8 @@ const DEV_WORDS: &[(&str, ())] = &[("dev", ())];
 impl PepVersion {
     /// Reads a label; surrounding white space, a leading `v` and upper case are forgiven.
     fn parse(text: &str) -> Option<Self> {
-        if let Some(release) = plain_release(text) {
+        let plain = Plain::parse(text).map(|plain| plain.to_numbers().collect());
+        if let Some(release) = plain.or_else(|| plain_release(text)) {
             return Some(Self { epoch: Number::ZERO, release, rest: None });
         }
         let label = text.trim_matches(is_space);
@@ -273,6 +275,11 @@ impl Scheme for Pep440 {
 
     fn accepts(requirement: &Self::Requirement, version: &Self::Version) -> bool {
         requirement.iter().all(|specifier| specifier.accepts(version))
+    }
+
+    fn all_of(requirements: &[&str]) -> Option<String> {
+        let narrowing: Vec<&str> = requirements.iter().copied().filter(|text| !text.trim().is_empty()).collect();
+        Some(narrowing.join(","))
     }
 
     fn accepts_unparsable(requirement: &Self::Requirement, text: &str) -> bool {

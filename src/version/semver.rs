@@ -42,6 +42,12 @@ impl Scheme for Semver {
     fn accepts(requirement: &Self::Requirement, version: &Self::Version) -> bool {
         requirement.matches(version)
     }
+
+    /// A lone star stands for anything, and may not stand in a list.
+    fn all_of(requirements: &[&str]) -> Option<String> {
+        let narrowing: Vec<&str> = requirements.iter().copied().filter(|text| text.trim() != "*").collect();
+        Some(if narrowing.is_empty() { "*".to_owned() } else { narrowing.join(", ") })
+    }
 }
 
 #[cfg(test)]

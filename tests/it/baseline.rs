@@ -65,6 +65,9 @@ async fn every_output_marks_what_is_new() {
     insta::assert_snapshot!(world.plain(&[check("table"), check("markdown"), check("github")].join("\n")));
     assert_eq!(world.read("output.txt"), "worst=critical\nbehind=3\nunknown=1\nnew=2\nreport=\n");
     assert_eq!(world.read("summary.md"), check("markdown"));
+    let page = check("html");
+    assert!(page.contains("<dt>new</dt><dd>2</dd>") && page.contains("id=\"show-new\""), "{page}");
+    assert_eq!(page.matches("<td class=\"wide\">new: ").count(), 2, "{page}");
     let sarif: Value = serde_json::from_str(&check("sarif")).unwrap();
     let results = sarif["runs"][0]["results"].as_array().unwrap();
     let states: Vec<&Value> = results.iter().map(|result| &result["baselineState"]).collect();

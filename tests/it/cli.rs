@@ -8,5 +8,6 @@ mod explain;
 mod git;
 mod help;
 mod input;
+mod list;
 mod recording;
-mod world;
+pub(crate) mod world;

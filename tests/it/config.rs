@@ -23,6 +23,10 @@ pub(crate) const VALID: &[&str] = &[
     "policy.patch = \"none\"",
     "[policies.calendar]\nby-age = []\n",
     "[[rules]]\npins = \"**\"\npolicy = \"default\"\n",
+    "[dispatch]\napproval = \"always\"\nrecord = \"issue\"\n[dispatch.targets.a]\nrepository = \"a/b\"\n\
+     event-type = \"x\"\npackages = \"rust/*\"\npayload = { a = [1, { b = \"{{to}}\" }] }\n",
+    "[dispatch.targets.a]\nrepository = \"a/b\"\nworkflow = \"x.yml\"\nref = \"main\"\nneeds = [\"b\"]\n\
+     [dispatch.targets.b]\nrepository = \"a/b\"\nworkflow = \"17\"\nref = \"main\"\nupdate = \"minor\"\n",
     "[registries.crates-io]\nurl = \"sparse+http://user:pw@127.0.0.1:8080/prefix\"\n",
 ];
 
@@ -313,7 +317,7 @@ const WRONG: &[(&str, &str)] = &[
     ("[policy", "1:8: not valid TOML: unclosed table, expected `]`"),
     ("[check]\nfail-on = \"error\"\nfail-on = \"none\"", "3:1: not valid TOML: duplicate key"),
     ("[polcy]", "1:2: unknown key `polcy`"),
-    ("[badges]", "1:2: unknown key `badges`"),
+    ("[server]", "1:2: unknown key `server`"),
     ("[issues]\nmode = \"all\"", "2:8: `mode` is not a way to open issues"),
     ("[issues]\nrepository = \"shop\"", "2:14: `repository` is not a repository such as `owner/name`"),
     ("[issues]\nlabels = [\"a,b\"]", "2:11: `labels` holds a comma, which a label cannot"),

@@ -5,7 +5,8 @@
 use serde_json::{Value, json};
 
 use crate::contract::fixtures::PACKAGE;
-use crate::network::support::{Ended, Machine, NEWEST, Stand, answer, git_pin, nobody, pins, registry};
+use crate::network::support::{Machine, NEWEST, Stand, answer, git_pin, nobody, pins, registry};
+use crate::support::runner::Run;
 
 const ALL: &[&str] = &["rust", "ruby", "python", "typescript"];
 
@@ -20,7 +21,7 @@ fn state<'a>(ended: &'a Value, name: &str) -> &'a str {
 }
 
 /// The block of a section in the text, with its facts and its hint.
-fn block(ended: &Ended, name: &str) -> String {
+fn block(ended: &Run, name: &str) -> String {
     let head = format!("  {name}: ");
     let mut lines = ended.stdout.lines().skip_while(|line| !line.contains(&head));
     let first = lines.next().unwrap_or_else(|| panic!("no `{name}` in {}", ended.printed()));
@@ -47,7 +48,7 @@ fn a_healthy_machine_is_shown_with_everything_and_no_secret() {
         .with("UPMON_GIT_TOKEN_HOST", "127.0.0.1")
         .with("UPMON_RUBYGEMS_URL", format!("{}/gems/", stand.url().replace("http://", "http://me:s3cr3t@")));
     let ended = machine.run(&["-vv", "doctor"]);
-    assert_eq!(ended.code, 0, "{}", ended.printed());
+    assert_eq!(ended.code(), 0, "{}", ended.printed());
     assert!(!ended.printed().contains("s3cr3t"), "{}", ended.printed());
     for (name, facts) in [
         ("pins", &["5 in `upstream-versions.json`"][..]),
@@ -86,7 +87,7 @@ fn every_fault_has_its_remedy_beside_it() {
         let machine = Machine::new(&pins(&["typescript"])).with_registries_at(&good.url()).with("UPMON_NPM_URL", url);
         let ended = machine.run(&["doctor"]);
         let block = block(&ended, "npm");
-        assert_eq!(ended.code, 3, "{fault}: {}", ended.printed());
+        assert_eq!(ended.code(), 3, "{fault}: {}", ended.printed());
         assert!(block.starts_with("fault ") && block.contains("hint: ") && block.contains(remedy), "{fault}: {block}");
         assert!(self::block(&ended, "crates-io").starts_with("ok "), "{fault}: {}", ended.printed());
     }
@@ -116,7 +117,7 @@ fn a_proxy_is_shown_without_its_password_and_suspected_first() {
         .with("https_proxy", proxy);
     let ended = machine.run(&["-vv", "doctor"]);
     let block = block(&ended, "npm");
-    assert_eq!(ended.code, 3, "{}", ended.printed());
+    assert_eq!(ended.code(), 3, "{}", ended.printed());
     assert!(block.contains("proxy       http://127.0.0.1:") && block.contains("(`https_proxy`)"), "{block}");
     assert!(block.contains("hint: the way leads through the proxy"), "{block}");
     assert!(!ended.printed().contains("s3cr3t"), "{}", ended.printed());
@@ -133,7 +134,7 @@ fn programs_that_pins_need_are_looked_for() {
     } });
     let machine = Machine::new(&remotes).with_registries_at(&good.url());
     let ended = machine.run_with(&["doctor"], &[("PATH", "/nowhere")]);
-    assert_eq!(ended.code, 3, "{}", ended.printed());
+    assert_eq!(ended.code(), 3, "{}", ended.printed());
     for (program, place, remedy) in
         [("ssh", "git 127.0.0.1", "install OpenSSH's client"), ("git", "git this machine", "install git")]
     {
@@ -174,7 +175,7 @@ fn the_cache_is_looked_at_and_not_asked() {
     machine.file("work/no-directory", "");
     let ended = machine.run(&["doctor", "--cache-dir", "no-directory"]);
     let block = block(&ended, "cache");
-    assert_eq!(ended.code, 0, "a run without a cache is as right: {}", ended.printed());
+    assert_eq!(ended.code(), 0, "a run without a cache is as right: {}", ended.printed());
     assert!(block.starts_with("warning ") && block.contains("hint: ") && block.contains("--cache-dir"), "{block}");
     let ended = machine.run(&["doctor", "--no-cache"]);
     assert!(self::block(&ended, "cache").contains("nothing is kept"), "{}", ended.printed());
@@ -186,7 +187,7 @@ fn a_machine_without_pins_is_looked_at_all_the_same() {
     let machine = Machine::new(&json!({})).with_registries_at(&stand.url());
     std::fs::remove_file(machine.path("work/upstream-versions.json")).unwrap();
     let ended = machine.run(&["doctor"]);
-    assert_eq!(ended.code, 0, "{}", ended.printed());
+    assert_eq!(ended.code(), 0, "{}", ended.printed());
     assert!(block(&ended, "pins").contains("there is no `upstream-versions.json`"), "{}", ended.printed());
     assert!(block(&ended, "npm").contains("and has no `wrappy`"), "{}", ended.printed());
 }
@@ -203,7 +204,7 @@ fn wrong_settings_and_wrong_pins_end_it_before_anybody_is_asked() {
         machine.file("work/upmon.toml", "");
         machine.file(file, text);
         let ended = machine.run(&["doctor"]);
-        assert!(ended.code == 2 && ended.stderr.contains(told) && ended.stdout.is_empty(), "{}", ended.printed());
+        assert!(ended.code() == 2 && ended.stderr.contains(told) && ended.stdout.is_empty(), "{}", ended.printed());
     }
     assert!(stand.requests().is_empty());
 }

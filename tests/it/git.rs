@@ -11,7 +11,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use futures_util::future::{BoxFuture, join_all};
 use secrecy::SecretString;
-use upmon::error::{ErrorKind, LookupError};
+use upmon::error::{ErrorKind, LookupError, Trouble};
 use upmon::http::{Decoder, Fetch, Fetched, Request};
 use upmon::pin::Strategy;
 use upmon::registry::git::{Git, GitOptions, Login, Logins};
@@ -154,6 +154,39 @@ async fn two_thousand_tags_are_all_there() {
     assert_eq!(facts.releases.len(), 2507);
     let listed = root.in_repository("tool.git", &["for-each-ref", "--format=%(refname:strip=2)", "refs/tags"]);
     assert_eq!(tags(&facts).into_iter().map(|(name, _)| name).collect::<Vec<_>>(), listed.lines().collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_tags_are_all_there() {
+    let root = Root::new();
+    let path = root.import("tool.git", &history(), false);
+    let head = root.in_repository("tool.git", &["rev-parse", "main"]);
+    let mut packed = format!("# pack-refs with: peeled fully-peeled sorted \n{head} refs/heads/main\n");
+    for number in 0..100_000 {
+        writeln!(packed, "{head} refs/tags/bulk/{number:06}").unwrap();
+    }
+    std::fs::write(path.join("packed-refs"), packed).unwrap();
+    let web = Web::start(root.path(), Manner::default());
+    let bulk = Query { tag_prefix: "bulk/".to_owned(), ..query(&web.url("tool.git")) };
+    let facts = ask(&bulk).await.unwrap();
+    assert_eq!(facts.releases.len(), 100_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_large_remotes_at_once_take_turns_and_are_all_read() {
+    let root = Root::new();
+    let path = root.import("tool.git", &history(), false);
+    let head = root.in_repository("tool.git", &["rev-parse", "main"]);
+    let packed: String = (0..20_000).fold(format!("{head} refs/heads/main\n"), |text, number| {
+        text + &format!("{head} refs/tags/bulk/{number:06}\n")
+    });
+    std::fs::write(path.join("packed-refs"), packed).unwrap();
+    let git = Git::with_options(options());
+    let query = query(path.to_str().unwrap());
+    let ended = futures_util::future::join_all((0..12).map(|_| git.releases(&query, &NoFetch))).await;
+    for answer in ended {
+        assert!(answer.unwrap().facts.releases.len() >= 20_000);
+    }
 }
 
 #[tokio::test]
@@ -572,6 +605,20 @@ async fn a_credential_is_given_only_when_it_is_asked_for() {
 }
 
 #[tokio::test]
+async fn what_kept_a_remote_from_being_reached_is_told_in_words_for_a_person() {
+    for (url, trouble, words) in [
+        (format!("http://{}/a", nobody()), Trouble::NobodyListens, "nobody listens there"),
+        (format!("git://{}/a", nobody()), Trouble::NobodyListens, "nobody listens there"),
+        ("http://no-such-host.invalid/a".to_owned(), Trouble::NoSuchHost, "there is no host of that name"),
+        ("git://no-such-host.invalid/a".to_owned(), Trouble::NoSuchHost, "there is no host of that name"),
+    ] {
+        let error = ask(&query(&url)).await.unwrap_err();
+        let message = format!("asked the git remote `{url}` for `tool`: {words}");
+        assert_eq!(error, LookupError::Unreachable { message, trouble });
+    }
+}
+
+#[tokio::test]
 async fn a_refused_credential_is_unauthorized_and_stays_out_of_the_message() {
     let root = Root::new();
     let credential = Some("x-access-token:right".to_owned());
@@ -608,6 +655,13 @@ async fn a_moved_repository_is_followed_without_its_old_credential() {
     let error = ask(&query(&own)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthorized, "{error}");
     assert_eq!(authorized(&target), [false]);
+    let old = moved(&target);
+    let port = old.address.port();
+    let token = || Login { username: "t".into(), password: SecretString::from("s3cret"), found_in: "a test".into() };
+    let logins = Logins::new(move |url| (url.port() == Some(port)).then(token));
+    let error = ask_with(GitOptions { logins, ..options() }, &query(&old.url("tool.git"))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthorized, "{error}");
+    assert_eq!(authorized(&target), [false, false]);
 }
 
 #[tokio::test]

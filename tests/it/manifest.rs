@@ -18,6 +18,13 @@ pub(crate) const VALID: &[(&str, usize)] = &[
     (r#"{ "rust": { "tokio": "1.40.0", "serde": { "version": "1.0.200", "requirement": "^1.0" } } }"#, 2),
     (r#"{ "ruby": { "rails": "7.1.0" }, "python": { "requests": "2.31.0" }, "node": { "@types/node": "20.1.0" } }"#, 3),
     (r#"{ "crates-io": { "a": "1" }, "rubygems": { "a": "1" }, "pypi": { "a": "1" }, "npm": { "a": "1" } }"#, 4),
+    (r#"{ "from": [] }"#, 0),
+    (
+        r#"{ "from": ["Cargo.lock", { "file": "web/*/package-lock.json", "format": "package-lock", "group": "web",
+            "include": ["@a/*"], "exclude": ["b"], "all": true }], "rust": { "a": "1" } }"#,
+        1,
+    ),
+    (r#"{ "from": { "a": { "version": "1", "registry": "npm" } } }"#, 1),
     (r#"{ "tools": { "tokio": { "version": "1.40.0", "registry": "crates-io" } } }"#, 1),
     (r#"{ "javascript": { "x": { "version": "v1", "registry": "git", "url": "https://host/x" } } }"#, 1),
     (r#"{ "git": { "x": { "version": "v1", "url": "git@host:x", "strategy": "tags", "tag": "x/v{version}" } } }"#, 1),
@@ -134,7 +141,10 @@ const WRONG: &[(&str, &str)] = &[
     (r#"{ "rust": { "a": "1\u202e0" } }"#, "1:18: `version` holds the hidden character U+202E"),
     (r#"{ "rust": { "a": {} } }"#, "1:18: `version` is missing from `a`"),
     (r#"{ "rust": { "a": { "versoin": "1" } } }"#, "1:20: unknown key `versoin`"),
-    (r#"{ "rust": { "a": { "version": "1", "dispatch": {} } } }"#, "1:36: unknown key `dispatch`"),
+    (
+        r#"{ "rust": { "a": { "version": "1", "dispatch": {} } } }"#,
+        "1:48: `dispatch` must be the name of a dispatch target or a list of names, not an object",
+    ),
     (
         r#"{ "rust": { "a": { "version": "1", "prereleases": "yes" } } }"#,
         "1:51: `prereleases` must be `true` or `false`, not a string",
@@ -289,7 +299,7 @@ fn all_mistakes_are_told_in_one_go_in_the_order_of_the_file() {
     3 |     "tokio": { "versoin": "1.40.0" },
       :                ^^^^^^^^^
       `----
-     help: did you mean `version`? the keys here are version, registry, package, url, strategy, branch, tag, scheme, requirement, prereleases, channel, ignore, policy, changelog, migration_guide
+     help: did you mean `version`? the keys here are version, registry, package, url, strategy, branch, tag, scheme, requirement, prereleases, channel, ignore, policy, changelog, migration_guide, dispatch
 
      x `serde` must be a version as a string, or an object with a `version`, not a number
       ,-[pins.json:4:14]
@@ -341,7 +351,7 @@ fn a_typing_error_shows_the_nearest_key_and_the_others() {
     1 | { "npm": { "next": { "version": "15.0.0", "chanel": "canary" } } }
       :                                           ^^^^^^^^
       `----
-     help: did you mean `channel`? the keys here are version, registry, package, url, strategy, branch, tag, scheme, requirement, prereleases, channel, ignore, policy, changelog, migration_guide
+     help: did you mean `channel`? the keys here are version, registry, package, url, strategy, branch, tag, scheme, requirement, prereleases, channel, ignore, policy, changelog, migration_guide, dispatch
     "##);
 }
 

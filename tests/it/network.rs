@@ -4,6 +4,7 @@
 
 pub(crate) mod support;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -53,7 +54,7 @@ fn what_package_managers_know_leads_every_registry_home_and_no_token_astray() {
     let addresses = stands.each_ref().map(Stand::url);
     let machine = with_client_config(addresses.each_ref().map(String::as_str));
     let ended = machine.run(&["-vv", "check", "--json", "--use-client-config"]);
-    assert_eq!((ended.code, &ended.json()["summary"]["current"]), (0, &json!(4)), "{}", ended.printed());
+    assert_eq!((ended.code(), &ended.json()["summary"]["current"]), (0, &json!(4)), "{}", ended.printed());
     let secrets = [
         ("/index/ti/ny/tiny-up", "authorization: cargo-s3cr3t".to_owned()),
         ("/gems/info/tiny-up", basic("me", "gem-s3cr3t")),
@@ -77,7 +78,7 @@ fn upmons_own_address_beats_a_package_managers_and_gets_none_of_its_tokens() {
     let machine = with_client_config(addresses.each_ref().map(String::as_str));
     let url = format!("{}/own/", own.url());
     let ended = machine.run_with(&["check", "--json"], &[("UPMON_NPM_URL", &url), ("UPMON_USE_CLIENT_CONFIG", "1")]);
-    assert_eq!(ended.code, 0, "{}", ended.printed());
+    assert_eq!(ended.code(), 0, "{}", ended.printed());
     let requests = own.requests();
     assert!(requests[0].starts_with("GET /own/tiny-up ") && !requests[0].contains("authorization"), "{requests:?}");
     assert!(stands[3].requests().is_empty());
@@ -93,7 +94,7 @@ fn a_secret_in_a_file_that_the_settings_name_is_sent_and_the_environment_beats_i
     let arguments = ["-vv", "check", "--json", "--no-cache"];
     for variables in [&[][..], &[("UPMON_NPM_TOKEN", "from-variable-s3cr3t")]] {
         let ended = machine.run_with(&arguments, variables);
-        assert_eq!(ended.code, 0, "{}", ended.printed());
+        assert_eq!(ended.code(), 0, "{}", ended.printed());
         assert!(!ended.printed().contains("s3cr3t"), "{}", ended.printed());
     }
     let requests = stand.requests();
@@ -101,7 +102,7 @@ fn a_secret_in_a_file_that_the_settings_name_is_sent_and_the_environment_beats_i
     assert!(requests[1].contains("authorization: Bearer from-variable-s3cr3t\r\n"), "{requests:?}");
     std::fs::remove_file(machine.path("work/token")).unwrap();
     let ended = machine.run(&arguments);
-    assert!(ended.code == 2 && ended.stderr.contains("`token-file` of `[registries.npm]`"), "{}", ended.printed());
+    assert!(ended.code() == 2 && ended.stderr.contains("`token-file` of `[registries.npm]`"), "{}", ended.printed());
 }
 
 #[test]
@@ -112,6 +113,93 @@ fn the_user_agent_says_how_to_reach_you() {
     let requests = stand.requests();
     let agent = requests[0].lines().find_map(|line| line.strip_prefix("user-agent: ")).unwrap();
     assert!(agent.starts_with("upmon/") && agent.contains("ops@example.org)"), "{agent}");
+}
+
+#[test]
+fn nobody_is_asked_for_a_part_of_an_answer() {
+    let stand = Stand::start(registry);
+    let machine = Machine::new(&pins(ALL)).with_registries_at(&stand.url());
+    assert_eq!(machine.run(&["check"]).code(), 0);
+    let requests = stand.requests();
+    assert_eq!(requests.len(), ALL.len());
+    assert!(!requests.iter().any(|request| request.to_lowercase().contains("\nrange:")), "{requests:?}");
+}
+
+#[test]
+fn lookups_that_ask_more_than_once_end_where_one_request_is_allowed_at_a_time() {
+    let undated = |request: &str| {
+        let told = String::from_utf8(registry(request)).unwrap();
+        // without times in the first answer, every registry is asked twice
+        let is_first = request.starts_with("GET /rubygems/info/") || request.starts_with("GET /pypi/simple/");
+        if is_first { told.replace("created_at:", "created_xx:").replace("upload-time", "upload-xxxx") } else { told }
+            .into_bytes()
+    };
+    let stand = Stand::start(undated);
+    let everything: serde_json::Map<_, _> =
+        ALL.iter().map(|group| ((*group).to_owned(), json!({ "tiny-up": "1.0.0", "other_name": "1.0.0" }))).collect();
+    let mut machine = Machine::new(&everything.into()).with_registries_at(&stand.url());
+    for id in RegistryId::ALL {
+        machine = machine.with(&id.url_variable().replace("_URL", "_CONCURRENCY"), "1");
+    }
+    let ended = machine.run_with(&["check", "--json"], &[("UPMON_NETWORK_DEADLINE", "60s")]);
+    let report = ended.json();
+    assert_eq!((&report["summary"]["behind"], &report["summary"]["unknown"]), (&json!(4), &json!(4)), "{report:#}");
+    for finding in report["findings"].as_array().unwrap().iter().filter(|finding| finding["status"] == "unknown") {
+        assert_eq!(finding["error"]["kind"], "not-found", "{finding}");
+    }
+}
+
+#[test]
+fn a_run_over_one_pin_keeps_what_is_known_of_the_others() {
+    let stand = Stand::start(registry);
+    let machine = Machine::new(&pins(ALL)).with_registries_at(&stand.url());
+    for arguments in [&["check", "--json"][..], &["check", "--json", "rust/tiny-up"], &["check", "--json", "--offline"]]
+    {
+        let ended = machine.run(arguments);
+        assert_eq!(ended.code(), 0, "{arguments:?}: {}", ended.printed());
+    }
+    let ended = machine.run(&["check", "--json", "--offline"]);
+    assert_eq!(ended.json()["summary"]["current"], 4, "{}", ended.printed());
+}
+
+#[test]
+fn a_token_for_git_is_in_no_log_and_no_report_and_goes_nowhere_else() {
+    let other = Stand::start(|_| answer("404 Not Found", "x-from: other", b""));
+    let elsewhere = other.url().replace("127.0.0.1", "localhost");
+    let token = basic("x-access-token", "s3cr3t-of-git");
+    let header = token.clone();
+    let home = Stand::start(move |request| {
+        let path = request.split(' ').nth(1).unwrap();
+        match path.split('/').nth(1).unwrap() {
+            _ if !request.contains(&header) => answer("401 Unauthorized", "www-authenticate: Basic realm=\"git\"", b""),
+            "moved" => answer("302 Found", &format!("location: {elsewhere}{path}"), b""),
+            "refuses" => {
+                answer("401 Unauthorized", &format!("www-authenticate: Basic realm=\"{header}\""), header.as_bytes())
+            }
+            "fails" => answer("500 Internal Server Error", &format!("x-echo: {header}"), header.as_bytes()),
+            _ => answer("200 OK", "content-type: application/x-git-upload-pack-advertisement", header.as_bytes()),
+        }
+    });
+    for (place, kind) in
+        [("moved", "not-found"), ("refuses", "unauthorized"), ("fails", "unreachable"), ("echoes", "bad-response")]
+    {
+        let machine = Machine::new(&git_pin(&format!("{}/{place}/tool.git", home.url())))
+            .with("UPMON_GIT_TOKEN", "s3cr3t-of-git")
+            .with("UPMON_GIT_TOKEN_HOST", "127.0.0.1")
+            .with("UPMON_LOG", "trace")
+            .with("RUST_LOG", "trace")
+            .with("RUST_BACKTRACE", "full");
+        let ended = machine.run(&["-vv", "check", "--json", "--write-report", "report.json"]);
+        assert_eq!(only(&ended.json()), ("unknown", Some(kind)), "{place}: {}", ended.printed());
+        assert!(ended.stderr.contains("TRACE"), "{place}: {}", ended.stderr);
+        for secret in ["s3cr3t-of-git", token.rsplit(' ').next().unwrap()] {
+            assert!(!ended.printed().contains(secret), "{place}: {}", ended.printed());
+            assert!(!is_text_below(&machine.path(""), secret), "{place}");
+        }
+    }
+    assert!(home.requests().iter().any(|request| request.contains(&token)), "{:?}", home.requests());
+    let led = other.requests();
+    assert!(!led.is_empty() && !led.iter().any(|request| request.contains("authorization")), "{led:?}");
 }
 
 /// A git remote that can be told to hang up, or to have moved away.
@@ -133,11 +221,11 @@ fn what_a_git_remote_said_is_not_asked_again_for_as_long_as_the_settings_say() {
     let (stand, is_down, _) = git_remote();
     let machine = Machine::new(&git_pin(&format!("{}/git/tiny-up", stand.url())));
     let first = machine.run_with(&["check", "--json"], &[FRESH]);
-    assert_eq!((first.code, only(&first.json())), (0, ("current", None)), "{}", first.printed());
+    assert_eq!((first.code(), only(&first.json())), (0, ("current", None)), "{}", first.printed());
     let asked = stand.requests().len();
     is_down.store(true, Ordering::SeqCst);
     let second = machine.run_with(&["check", "--json"], &[FRESH]);
-    assert_eq!((second.code, only(&second.json())), (0, ("current", None)), "{}", second.printed());
+    assert_eq!((second.code(), only(&second.json())), (0, ("current", None)), "{}", second.printed());
     assert_eq!(stand.requests().len(), asked);
     let login = [FRESH, ("UPMON_GIT_TOKEN", "t"), ("UPMON_GIT_TOKEN_HOST", "127.0.0.1")];
     let other = machine.run_with(&["check", "--json"], &login);
@@ -148,10 +236,10 @@ fn what_a_git_remote_said_is_not_asked_again_for_as_long_as_the_settings_say() {
 fn what_a_git_remote_last_said_is_shown_as_stale_only_to_those_who_ask() {
     let (stand, is_down, _) = git_remote();
     let machine = Machine::new(&git_pin(&format!("{}/git/tiny-up", stand.url())));
-    assert_eq!(machine.run(&["check"]).code, 0);
+    assert_eq!(machine.run(&["check"]).code(), 0);
     is_down.store(true, Ordering::SeqCst);
     let failed = machine.run(&["check", "--json"]);
-    assert_eq!((failed.code, only(&failed.json())), (3, ("unknown", Some("unreachable"))), "{}", failed.printed());
+    assert_eq!((failed.code(), only(&failed.json())), (3, ("unknown", Some("unreachable"))), "{}", failed.printed());
     for (flag, is_asked) in [("--stale", true), ("--offline", false)] {
         let asked = stand.requests().len();
         let ended = machine.run(&["check", "--json", flag]);
@@ -159,6 +247,7 @@ fn what_a_git_remote_last_said_is_shown_as_stale_only_to_those_who_ask() {
         assert_eq!(only(&report).0, "current", "{flag}: {}", ended.printed());
         let notices = &report["findings"][0]["notices"];
         assert!(notices.as_array().unwrap().iter().any(|notice| notice["kind"] == "stale"), "{flag}: {notices}");
+        assert!(report["findings"][0]["confirmed_at"].is_string(), "{flag}: {report}");
         assert_eq!(stand.requests().len() > asked, is_asked, "{flag}");
     }
 }
@@ -167,7 +256,7 @@ fn what_a_git_remote_last_said_is_shown_as_stale_only_to_those_who_ask() {
 fn a_git_remote_that_is_gone_is_not_remembered() {
     let (stand, is_down, is_gone) = git_remote();
     let machine = Machine::new(&git_pin(&format!("{}/git/tiny-up", stand.url())));
-    assert_eq!(machine.run(&["check"]).code, 0);
+    assert_eq!(machine.run(&["check"]).code(), 0);
     is_gone.store(true, Ordering::SeqCst);
     let gone = machine.run(&["check", "--json", "--stale"]);
     assert_eq!(only(&gone.json()), ("unknown", Some("not-found")), "{}", gone.printed());
@@ -187,7 +276,7 @@ fn a_proxy_sees_every_request_but_those_to_hosts_without_one() {
     let with_login = proxy.url().replace("http://", "http://me:pr0xy@");
     let arguments = ["-vv", "check", "--json", "--no-cache"];
     let ended = machine.run_with(&arguments, &[("HTTP_PROXY", &with_login)]);
-    assert_eq!(ended.code, 0, "{}", ended.printed());
+    assert_eq!(ended.code(), 0, "{}", ended.printed());
     assert!(!ended.printed().contains("pr0xy"), "{}", ended.printed());
     let seen = proxy.requests();
     assert_eq!((seen.len(), direct.requests().len()), (6, 0), "four registries and two requests for git: {seen:?}");
@@ -198,7 +287,7 @@ fn a_proxy_sees_every_request_but_those_to_hosts_without_one() {
     }
     let variables = [("HTTP_PROXY", with_login.as_str()), ("NO_PROXY", "example.org,127.0.0.1")];
     let ended = machine.run_with(&arguments, &variables);
-    assert_eq!(ended.code, 0, "{}", ended.printed());
+    assert_eq!(ended.code(), 0, "{}", ended.printed());
     assert_eq!((proxy.requests().len(), direct.requests().len()), (6, 6));
     assert!(direct.requests().iter().all(|request| !request.contains("proxy-authorization")));
 }
@@ -216,6 +305,47 @@ fn an_https_registry_is_reached_through_a_tunnel() {
     assert!(!requests.is_empty() && !requests.concat().contains("t0k3n"), "{requests:?}");
 }
 
+/// What the web API of crates.io says of a crate.
+fn of_crate() -> Vec<u8> {
+    let told = json!({
+        "crate": {
+            "id": "tiny-up", "name": "tiny-up", "description": null, "license": null, "documentation": null,
+            "homepage": null, "repository": "https://example.org/tiny-up", "downloads": 1, "recent_downloads": null,
+            "categories": null, "keywords": null, "versions": null, "max_version": "1.1.0", "max_stable_version": null,
+            "links": {
+                "owner_team": "", "owner_user": "", "owners": "", "reverse_dependencies": "", "version_downloads": "",
+                "versions": null,
+            },
+            "created_at": "2020-01-01T00:00:00Z", "updated_at": "2020-01-01T00:00:00Z", "exact_match": null,
+        },
+        "categories": [], "keywords": [], "versions": [],
+    });
+    answer("200 OK", "content-type: application/json", told.to_string().as_bytes())
+}
+
+#[test]
+fn links_are_asked_for_with_the_same_contact_certificates_and_proxy() {
+    let (stand, pem) = Stand::in_place_of(&["crates.io", "index.crates.io"], |request| {
+        if request.starts_with("GET /api/v1/crates/tiny-up ") { of_crate() } else { registry(request) }
+    });
+    let machine = Machine::new(&json!({ "rust": { "tiny-up": "1.0.0" } }));
+    machine.file("work/ours.pem", &pem);
+    machine.file("work/upmon.toml", "[network]\ncertificates = \"ours.pem\"\ncontact = \"ops@example.org\"\n");
+    let ended = machine.run_with(&["check", "--json", "--no-cache", "--links"], &[("HTTPS_PROXY", &stand.url())]);
+    assert_eq!(
+        ended.json()["findings"][0]["links"]["repository"],
+        "https://example.org/tiny-up",
+        "{}",
+        ended.printed()
+    );
+    let requests = stand.requests();
+    assert_eq!(requests.len(), 2, "{requests:?}");
+    for request in requests {
+        let agent = request.lines().find_map(|line| line.strip_prefix("user-agent: ")).unwrap();
+        assert!(agent.starts_with("upmon/") && agent.contains("ops@example.org)"), "{agent}");
+    }
+}
+
 #[test]
 fn an_authority_is_trusted_once_it_is_named() {
     let (stand, pem) = Stand::secure(registry);
@@ -227,7 +357,7 @@ fn an_authority_is_trusted_once_it_is_named() {
     let file = file.to_str().unwrap();
     let arguments = ["check", "--json", "--no-cache"];
     let ended = machine.run(&arguments);
-    assert_eq!((ended.code, &ended.json()["summary"]["unknown"]), (3, &json!(2)), "{}", ended.printed());
+    assert_eq!((ended.code(), &ended.json()["summary"]["unknown"]), (3, &json!(2)), "{}", ended.printed());
     for finding in ended.json()["findings"].as_array().unwrap() {
         assert!(finding["error"]["message"].as_str().unwrap().contains("certificate"), "{finding}");
     }
@@ -235,14 +365,14 @@ fn an_authority_is_trusted_once_it_is_named() {
     for variable in ["SSL_CERT_FILE", "UPMON_NETWORK_CERTIFICATES"] {
         let ended = machine.run_with(&arguments, &[(variable, file)]);
         assert_eq!(
-            (ended.code, &ended.json()["summary"]["current"]),
+            (ended.code(), &ended.json()["summary"]["current"]),
             (0, &json!(2)),
             "{variable}: {}",
             ended.printed()
         );
     }
     let ended = machine.run_with(&arguments, &[("UPMON_NETWORK_CERTIFICATES", "nowhere.pem")]);
-    assert!(ended.code == 2 && ended.stderr.contains("nowhere.pem"), "{}", ended.printed());
+    assert!(ended.code() == 2 && ended.stderr.contains("nowhere.pem"), "{}", ended.printed());
 }
 
 #[test]
@@ -256,9 +386,42 @@ fn a_run_ends_at_its_deadline_and_says_so() {
     both["git"] = git_pin(&format!("{}/git/tiny-up", stand.url()))["git"].clone();
     let machine = Machine::new(&both).with_registries_at(&stand.url());
     let ended = machine.run_with(&["check", "--json"], &[("UPMON_NETWORK_DEADLINE", "300ms")]);
-    assert_eq!((ended.code, &ended.json()["summary"]["unknown"]), (3, &json!(2)), "{}", ended.printed());
+    assert_eq!((ended.code(), &ended.json()["summary"]["unknown"]), (3, &json!(2)), "{}", ended.printed());
     for finding in ended.json()["findings"].as_array().unwrap() {
         assert_eq!(finding["error"]["kind"], "unreachable", "{finding}");
+    }
+}
+
+/// The text of every Rust file below a directory.
+fn code_below(directory: &Path) -> String {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let text = |path: std::path::PathBuf| match path.extension().and_then(|extension| extension.to_str()) {
+        Some("rs") => std::fs::read_to_string(path).unwrap(),
+        None if path.is_dir() => code_below(&path),
+        _ => String::new(),
+    };
+    entries.map(text).collect()
+}
+
+#[test]
+fn every_pitfall_of_the_documentation_has_its_tests() {
+    let documentation = include_str!("../../docs/network.md");
+    let (_, pitfalls) = documentation.split_once("## Where others have stumbled").unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let code = ["src", "tests/it"].map(|folder| code_below(&root.join(folder))).concat();
+    let scenarios = std::fs::read_to_string(root.join("tests/real/run")).unwrap();
+    let rows: Vec<_> = pitfalls.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert_eq!(rows.len(), 11);
+    for row in rows {
+        let tests = row.rsplit("| ").next().unwrap().split('`').skip(1).step_by(2);
+        let (names, scenario): (Vec<&str>, Vec<&str>) = tests.partition(|name| name.contains('_'));
+        assert!(names.len() >= 2, "{row}");
+        for name in names {
+            assert!(code.contains(&format!("fn {name}(")), "no test is called {name}");
+        }
+        for name in scenario.into_iter().filter(|name| !name.contains('/')) {
+            assert!(scenarios.contains(&format!(" {name}")), "no scenario is called {name}");
+        }
     }
 }
 

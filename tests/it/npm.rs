@@ -118,6 +118,27 @@ fn times_are_asked_for_in_the_full_form() {
 }
 
 #[test]
+fn a_tag_that_stands_behind_a_long_list_of_tags_is_read() {
+    let mut tags: Vec<String> = (0..500).map(|number| format!("\"preview-{number}\": \"1.0.0\"")).collect();
+    tags.push("\"latest\": \"1.0.0\"".to_owned());
+    let body = format!("{{\"dist-tags\": {{{}}}, \"versions\": {{\"1.0.0\": {{}}}}}}", tags.join(", "));
+    let facts = read("demo", &body);
+    let facts = facts.unwrap();
+    assert_eq!((facts.dist_tags.len(), &*facts.dist_tags["latest"]), (501, "1.0.0"));
+}
+
+#[test]
+fn a_packument_without_the_times_asked_for_is_a_bad_response() {
+    let other = r#"{"name": "@demo/pad", "versions": {}, "time": {"9.9.9": "2020-01-01T00:00:00Z"}}"#;
+    for body in [r#"{"name": "@demo/pad", "dist-tags": {}, "versions": {}}"#, ABBREVIATED, other] {
+        let canned = Canned::default().answer(DEMO, "application/json", body);
+        let error = npm().dates(&query("@demo/pad"), &["1.1.0"], &canned).now_or_never().unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BadResponse, "{error}");
+        assert!(error.to_string().ends_with("has none of the publication times asked for"), "{error}");
+    }
+}
+
+#[test]
 fn the_path_of_the_base_is_kept_and_only_the_slash_of_a_scope_is_encoded() {
     let table = [
         ("https://registry.example.org", "left-pad", "https://registry.example.org/left-pad"),

@@ -149,7 +149,8 @@ impl<'row> Case<'row> {
     }
 }
 
-fn package_facts(list: &Value) -> ReleaseSet {
+/// The releases of a list, as a registry would tell them.
+pub(crate) fn package_facts(list: &Value) -> ReleaseSet {
     let columns: Vec<&str> = array(&list["columns"]).iter().map(|name| name.as_str().expect("a name")).collect();
     let column = |name: &str| columns.iter().position(|column| *column == name);
     let cell = |row: &Value, name: &str| column(name).map(|index| row[index].clone()).unwrap_or_default();
@@ -326,7 +327,8 @@ impl Registry for Shelf {
     }
 }
 
-struct NoNetwork;
+/// For registries that have their facts at hand.
+pub(crate) struct NoNetwork;
 
 impl Fetch for NoNetwork {
     fn fetch<'a>(&'a self, request: Request, _: Decoder<'a>) -> BoxFuture<'a, Result<Fetched, LookupError>> {

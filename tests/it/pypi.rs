@@ -1,7 +1,7 @@
 //! Python package indexes: three forms of answers, and which of them is asked when.
 
 use futures_util::FutureExt;
-use upmon::error::{ErrorKind, LookupError};
+use upmon::error::{ErrorKind, LookupError, Trouble};
 use upmon::registry::pypi::PyPi;
 use upmon::registry::{Query, Registry};
 use upmon::release::{Links, PackageStatus, Release, ReleaseSet};
@@ -180,10 +180,22 @@ fn what_is_no_list_of_files_is_a_bad_response() {
             "{}",
             "expected version 1 of the simple API, got `application/vnd.pypi.simple.v2+json`",
         ),
+        ("application/json", r#"{"files": [{}]}"#, "a file has no `filename`"),
+        ("application/json", r#"{"files": [1]}"#, "a file is of another type than it should be"),
         (
             "application/json",
-            r#"{"files": [{}]}"#,
-            "cannot read an element: missing field `filename` at line 1 column 2",
+            r#"{"files": [{"filename": "a", "yanked": 1}]}"#,
+            "`yanked` is neither a text nor true or false",
+        ),
+        (
+            "application/json",
+            r#"{"files": [{"filename": "a", "upload-time": null, "filename": "b"}]}"#,
+            "`filename` stands twice",
+        ),
+        (
+            "application/json",
+            r#"{"info": {}, "releases": {"1.0": [{"yanked": false, "yanked": true}]}}"#,
+            "`yanked` stands twice",
         ),
         ("application/json", r#"{"files": []} x"#, "expected the end of the document at byte 14, got `x`"),
     ];
@@ -288,13 +300,14 @@ fn a_project_is_not_found_when_both_ways_say_so() {
     assert_eq!(ask(&neither), ErrorKind::NotFound);
     assert_eq!(neither.asked(), [SIMPLE, PROJECT]);
     let message = || String::from("x");
-    let late = Canned::default().fail(PROJECT, LookupError::Unreachable { message: message() });
+    let late =
+        Canned::default().fail(PROJECT, LookupError::Unreachable { message: message(), trouble: Trouble::Other });
     assert_eq!(ask(&late), ErrorKind::Unreachable, "the second way may know the project tomorrow");
     let garbage = Canned::default().answer(PROJECT, "text/html", "<html>Sign in</html>");
     assert_eq!(ask(&garbage), ErrorKind::NotFound, "the server has no second way");
     let empty = Canned::default().answer(PROJECT, "application/json", r#"{"info": {}, "releases": {}}"#);
     assert_eq!(ask(&empty), ErrorKind::NotFound);
-    let down = Canned::default().fail(SIMPLE, LookupError::Unreachable { message: message() });
+    let down = Canned::default().fail(SIMPLE, LookupError::Unreachable { message: message(), trouble: Trouble::Other });
     assert_eq!(ask(&down), ErrorKind::Unreachable);
     assert_eq!(down.asked(), [SIMPLE], "only a clear no leads to the second way");
 }
@@ -324,6 +337,16 @@ fn dates_that_the_simple_api_lacks_come_from_the_project_document() {
     assert_eq!(unreadable(&told), ["1.2"]);
     let yanked: Vec<_> = rows(&told).into_iter().take(2).map(|row| row.2).collect();
     assert_eq!(yanked, [None, Some("")]);
+}
+
+#[test]
+fn a_document_without_the_dates_asked_for_is_a_bad_response() {
+    for body in [r#"{"info": {}, "releases": {}}"#, r#"{"info": {}, "releases": {"1.0": [{"yanked": false}]}}"#] {
+        let canned = Canned::default().answer(PROJECT, "application/json", body);
+        let (registry, asked) = (pypi(), query("demo-project"));
+        let error = registry.dates(&asked, &["1.0"], &canned).now_or_never().unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BadResponse, "{error}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! The answers are not recordings; they are written after the documented formats (see the page beside them).
 
 use futures_util::FutureExt;
-use upmon::error::LookupError;
+use upmon::error::{LookupError, Trouble};
 use upmon::registry::rubygems::RubyGems;
 use upmon::registry::{Query, Registry};
 use upmon::release::{Links, Release, ReleaseSet};
@@ -74,11 +74,20 @@ fn an_index_without_times_asks_the_api_only_when_they_are_wanted() {
 
 #[test]
 fn releases_stand_when_their_times_cannot_be_had() {
-    let broken = LookupError::Unreachable { message: "gone".into() };
+    let broken = LookupError::Unreachable { message: "gone".into(), trouble: Trouble::Other };
     let canned = Canned::default().answer(INFO, "text/plain", INFO_V1).fail(VERSIONS_URL, broken.clone());
     assert_eq!(ask(&dated("tiny-up"), &canned).unwrap().releases, undated());
     let times = rubygems().dates(&query("tiny-up"), &["1.1.0"], &canned).now_or_never().unwrap();
     assert_eq!(times, Err(broken));
+}
+
+#[test]
+fn an_answer_without_the_times_asked_for_is_a_bad_response() {
+    for body in ["[]", r#"[{"number": "1.1.0"}]"#] {
+        let canned = Canned::default().answer(VERSIONS_URL, "application/json", body);
+        let error = rubygems().dates(&query("tiny-up"), &["1.1.0"], &canned).now_or_never().unwrap().unwrap_err();
+        assert!(matches!(error, LookupError::BadResponse { .. }), "{error:?}");
+    }
 }
 
 #[test]
@@ -114,7 +123,7 @@ fn a_gem_that_neither_interface_knows_is_not_found() {
 
 #[test]
 fn a_gem_that_only_one_interface_denies_is_not_known_to_be_missing() {
-    let broken = LookupError::Unreachable { message: "gone".into() };
+    let broken = LookupError::Unreachable { message: "gone".into(), trouble: Trouble::Other };
     let canned = Canned::default().fail(VERSIONS_URL, broken.clone());
     assert_eq!(ask(&query("tiny-up"), &canned), Err(broken.clone()));
     let canned = Canned::default().fail(INFO, broken.clone()).answer(VERSIONS_URL, "application/json", VERSIONS);

@@ -15,6 +15,7 @@ import subprocess
 import time
 
 from harness import Failed, expect, notices
+from stand_in import StandIn, high_water
 
 KINDS = {
     "too-many": {"rate-limited"},
@@ -26,6 +27,9 @@ KINDS = {
     "html": {"bad-response"},
     "drip": {"unreachable"},
     "huge": {"bad-response"},
+    "bomb-gzip": {"bad-response"},
+    "bomb-brotli": {"bad-response"},
+    "bomb-zstd": {"bad-response"},
     "redirect-loop": {"bad-response"},
     "redirect-away": {"unreachable"},
     "wrong-type": {"bad-response"},
@@ -38,49 +42,25 @@ DATED = ["behind_since", "days", "libyears", "due"]
 """What a finding lacks when dates could not be had, beside the two `published_at` and the links that come with them; it
 then has a notice."""
 
-PEAK = 256
-"""MiB that a run of the debug binary may take, whatever is thrown at it: fifty endless lines of a crates index, of which
-1.5 MiB each are read, and as many of the others."""
+PEAK = 384
+"""MiB that a run of the debug binary may take, whatever is thrown at it. Two hundred endless lines, values and pages come to
+180, and with them as many windows of brotli to 300; without the places of `http::room` they came to 1700."""
+
+ENDLESS = ["huge", "bomb-gzip", "bomb-brotli", "bomb-zstd"]
+"""Faults of which the body has no end that anybody reads."""
 
 MARGIN = 3
 """Seconds after its deadline in which a run ends."""
 
 
-class StandIn:
-    """A running stand-in: addresses, pins, and the log of what it was asked."""
-
-    def __init__(self, scenario, packages, latency=0, max_age=0, fault=None, percent=100, after=0):
-        name = "-".join(["stand-in", *([fault, str(percent), str(after)] if fault else ["right"]), str(len(scenario.children))])
-        self.out = scenario.directory / name
-        arguments = ["--packages", packages, "--latency", latency, "--max-age", max_age, "--out", self.out]
-        arguments += ["--fault", fault, "--percent", percent, "--after", after] if fault else []
-        self.child = subprocess.Popen([str(part) for part in [scenario.stand_in, *arguments]], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        if self.child.stdout.readline().strip() != b"ready":
-            raise Failed("the stand-in did not start")
-        self.urls = dict(line.split("=", 1) for line in (self.out / "urls.env").read_text().split())
-        self.pins = json.loads((self.out / "upstream-versions.json").read_text())
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.child.stdin.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.child.wait(timeout=5)
-        self.child.kill()
-        self.child.wait()
-        self.child.stdout.close()
-
-    def log(self):
-        """Requests so far by registry, in the order of their answers."""
-        requests = collections.defaultdict(list)
-        for line in (self.out / "requests.tsv").read_text().splitlines():
-            at, registry, status, _, accept, _, path, under_way = line.split("\t")
-            requests[registry].append(Asked(int(at), int(status), (accept, path), int(under_way)))
-        return requests
+def stand_in(scenario, packages, **what):
+    """A stand-in with a directory of its own below the scenario's."""
+    return StandIn(scenario.stand_in, scenario.directory / f"stand-in-{next(NUMBERS)}", packages, **what)
 
 
-Asked = collections.namedtuple("Asked", "at status question under_way")
+NUMBERS = itertools.count()
+"""Tells apart the files of one process."""
+
 Ran = collections.namedtuple("Ran", "findings seconds peak")
 
 
@@ -119,9 +99,6 @@ class Runs:
         return Ran(findings(child, report), time.monotonic() - started, peak)
 
 
-NUMBERS = itertools.count()
-
-
 def findings(child, report):
     """What a process that has ended told, by id."""
     text = report.read_text()
@@ -130,20 +107,10 @@ def findings(child, report):
     return {finding["id"]: finding for finding in json.loads(text)["findings"]}
 
 
-def high_water(pid):
-    """The peak of a running process's resident memory so far, in MiB; 0 once it is gone."""
-    try:
-        lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0)
-
-
-def expect_right(found, truth, kinds=(), more=(), is_listed=True):
+def expect_right(found, truth, kinds=(), more=()):
     """Every finding is the truth's, or unknown for one of these reasons. Gives how many were right.
 
-    `more` are kinds of notices that a finding may have beyond those of the truth. Where answers list nothing, a date may
-    be missing without a notice: asked for dates, the registry said that it has none.
+    `more` are kinds of notices that a finding may have beyond those of the truth.
     """
     expect(list(found), list(truth), "the findings")
     right = 0
@@ -151,7 +118,7 @@ def expect_right(found, truth, kinds=(), more=(), is_listed=True):
         if finding["status"] != "unknown":
             for key, expected in core(truth[name]).items():
                 expect(core(finding, more)[key], expected, f"{key} of {name}")
-            expect_dates(finding, truth[name], is_listed)
+            expect_dates(finding, truth[name])
             right += 1
         elif finding["error"]["kind"] not in kinds:
             raise Failed(f"{name} is unknown for another reason than {sorted(kinds)}: {finding['error']}")
@@ -160,10 +127,10 @@ def expect_right(found, truth, kinds=(), more=(), is_listed=True):
     return right
 
 
-def offline(runs, server, truth, kinds=(), is_listed=True):
+def offline(runs, server, truth, kinds=()):
     """How many findings a cache alone knows, all of them right."""
     found = runs.check(server, "--offline").findings
-    return expect_right(found, truth, {"unreachable", *kinds}, more=["stale"], is_listed=is_listed)
+    return expect_right(found, truth, {"unreachable", *kinds}, more=["stale"])
 
 
 def core(finding, more=()):
@@ -175,25 +142,25 @@ def core(finding, more=()):
     return kept
 
 
-def expect_dates(finding, truth, is_listed):
+def expect_dates(finding, truth):
     """Dates and links are the truth's, or missing with a notice that says so."""
     name = finding["id"]
     pairs = [(key, finding[key], truth[key]) for key in DATED if key != "days"]
     pairs += [(f"{place}.published_at", finding[place]["published_at"], truth[place]["published_at"]) for place in ["pinned", "newest"]]
     pairs += [(f"links.{key}", finding["links"][key], link) for key, link in truth["links"].items()]
     for key, actual, expected in pairs:
-        if actual != expected and (actual is not None or (is_listed and "dates-unknown" not in notices(finding))):
+        if actual != expected and (actual is not None or "dates-unknown" not in notices(finding)):
             raise Failed(f"{key} of {name}: {actual!r} is neither {expected!r} nor missing with a notice: {finding['notices']}")
 
 
 def expect_bounded(server, what):
     """No retry storm: each origin was asked at most twice for every lookup, beyond a reserve, and five times for any."""
-    for registry, requests in server.log().items():
+    for registry, requests in server.by_registry().items():
         lookups = len({asked.question for asked in requests})
         most = min(2 * lookups + 100, 5 * lookups)
         if len(requests) > most:
             raise Failed(f"{what}: {registry} got {len(requests)} requests for {lookups} lookups, more than {most}")
-    return sum(map(len, server.log().values()))
+    return len(server.requests())
 
 
 def impatient(timeout, deadline, more=""):
@@ -203,7 +170,7 @@ def impatient(timeout, deadline, more=""):
 
 def patience(fault):
     """Time limit and deadline: a fault that is slow meets a short limit, lest its run be as slow."""
-    return {"drip": (1, 4), "too-many": (5, 5), "huge": (5, 8)}.get(fault, (10, 15))
+    return {"drip": (1, 4), "too-many": (5, 5), **dict.fromkeys(ENDLESS, (5, 8))}.get(fault, (10, 15))
 
 
 PACKAGES = 200
@@ -227,32 +194,31 @@ def faults(scenario):
 
 def the_truth(scenario, packages=PACKAGES):
     """The findings while nothing goes wrong, and how many requests they take."""
-    with StandIn(scenario, packages) as server:
+    with stand_in(scenario, packages) as server:
         found = Runs(scenario, cache="truth").check(server).findings
         if unknown := [finding for finding in found.values() if finding["status"] == "unknown"]:
             raise Failed(f"unknown without a fault: {unknown[0]}")
         dateless = [name for name, finding in found.items() if finding["status"] == "behind" and not finding["behind_since"]]
         expect(dateless, [], "findings without dates")
-        return found, sum(map(len, server.log().values()))
+        return found, len(server.requests())
 
 
 def under_fault(scenario, truth, fault, percent):
     """One cold run under a fault, and what the cache then holds."""
     what = f"{fault} in {percent} of 100 answers"
     timeout, deadline = patience(fault)
-    is_listed = fault != "empty-list"
     # a body without end is read up to the cap; that of a debug binary is small, lest reading take the whole deadline
     caps = "".join(f'[registries.{name}]\nmax-size = "1 MiB"\n' for name in ["crates-io", "pypi", "rubygems", "npm"])
-    runs = Runs(scenario, impatient(timeout, deadline, caps if fault == "huge" else ""), cache=f"{fault}-{percent}")
-    with named(what), StandIn(scenario, PACKAGES, fault=fault, percent=percent) as server:
+    runs = Runs(scenario, impatient(timeout, deadline, caps if fault in ENDLESS else ""), cache=f"{fault}-{percent}")
+    with named(what), stand_in(scenario, PACKAGES, fault=fault, percent=percent) as server:
         ran = runs.check(server)
-        right = expect_right(ran.findings, truth, KINDS[fault] | overdue(ran, timeout), is_listed=is_listed)
+        right = expect_right(ran.findings, truth, KINDS[fault] | overdue(ran, timeout))
         expect_modest(ran, deadline)
         requests = expect_bounded(server, what)
         if percent == 100:
             expect(right, 0, "findings that are known although nothing was told")
         # that a registry lists nothing is an answer, and kept as one; what is no answer is not
-        known = offline(runs, server, truth, () if is_listed else KINDS[fault], is_listed)
+        known = offline(runs, server, truth, KINDS[fault] if fault == "empty-list" else ())
         if known < right:
             raise Failed(f"{right} findings were right, and {known} of them are in the cache")
         print(f"     {what}: {right} right, {PACKAGES - right} unknown, {requests} requests, {ran.seconds:.1f} s, {ran.peak:.0f} MiB", flush=True)
@@ -266,9 +232,9 @@ def over_a_filled_cache(scenario, truth, fault, asked):
     # 304 is the very answer to the question whether what we have still holds
     is_answer = fault == "not-modified"
     # with the registries' own caps, a body without end may last for longer than the time limit
-    kinds = KINDS[fault] | ({"unreachable"} if fault == "huge" else set())
+    kinds = KINDS[fault] | ({"unreachable"} if fault in ENDLESS else set())
     cache = f"{fault}-warm"
-    with named(f"{fault} over a filled cache"), StandIn(scenario, PACKAGES, fault=fault, after=asked) as server:
+    with named(f"{fault} over a filled cache"), stand_in(scenario, PACKAGES, fault=fault, after=asked) as server:
         before = Runs(scenario, cache=cache).check(server)
         expect(expect_right(before.findings, truth), PACKAGES, "findings that are right before the fault")
         runs = Runs(scenario, impatient(timeout, deadline), cache=cache)
@@ -276,7 +242,7 @@ def over_a_filled_cache(scenario, truth, fault, asked):
         if fault == "empty-list":
             # a well-formed answer that lists nothing is the registry's word, and nothing stale goes before it
             for run in ran:
-                expect_right(run.findings, truth, kinds, more=["stale"], is_listed=False)
+                expect_right(run.findings, truth, kinds, more=["stale"])
         else:
             expect(expect_right(ran[0].findings, truth, more=["stale"]), PACKAGES, "findings that are right, if stale")
             stale = sum("stale" in notices(finding) for finding in ran[0].findings.values())
@@ -318,12 +284,12 @@ def pace(scenario):
     truth, _ = the_truth(scenario, packages)
     for fault, percent in [(None, 0), ("unavailable", 20), ("truncated", 20), ("too-many", 2)]:
         runs = Runs(scenario, impatient(5, 30, set_pace), cache=f"pace-{fault}")
-        with named(f"pace with {fault}"), StandIn(scenario, packages, latency=60, fault=fault, percent=percent) as server:
+        with named(f"pace with {fault}"), stand_in(scenario, packages, latency=60, fault=fault, percent=percent) as server:
             ran = runs.check(server)
             expect_right(ran.findings, truth, KINDS.get(fault, ()))
-            for registry, requests in server.log().items():
+            for registry, requests in server.by_registry().items():
                 expect_paced(registry, sorted(requests), per_second=50, at_once=4)
-            quiet = sum(expect_quiet(registry, requests) for registry, requests in server.log().items())
+            quiet = sum(expect_quiet(registry, requests) for registry, requests in server.by_registry().items())
             if fault == "too-many" and not quiet:
                 raise Failed("nobody was told to wait")
     storm(scenario)
@@ -356,7 +322,7 @@ def expect_quiet(registry, requests):
 
 def storm(scenario):
     """A thousand packages while every answer is 503: repeats stay within the budget of each origin."""
-    with named("a storm"), StandIn(scenario, 1000, fault="unavailable") as server:
+    with named("a storm"), stand_in(scenario, 1000, fault="unavailable") as server:
         ran = Runs(scenario, impatient(5, 15), cache="storm").check(server)
         expect({finding["error"]["kind"] for finding in ran.findings.values()}, {"unreachable"}, "what is unknown")
         print(f"     1000 packages, all 503: {expect_bounded(server, 'a storm')} requests")
@@ -371,7 +337,7 @@ def killed(scenario):
     packages, sample = 400, 100
     truth, _ = the_truth(scenario, packages)
     runs = Runs(scenario, cache="killed")
-    with StandIn(scenario, packages, latency=5) as server:
+    with stand_in(scenario, packages, latency=5) as server:
         moment = 0.3
         count = collections.Counter()
         while count["killed"] < KILLED_RUNS:
@@ -401,7 +367,7 @@ def some_of(pins, count, dice):
 def together(scenario):
     """four runs at once on one cache directory, then a size limit: all are right, and the limit holds"""
     truth, _ = the_truth(scenario)
-    with StandIn(scenario, PACKAGES, latency=5) as server:
+    with stand_in(scenario, PACKAGES, latency=5) as server:
         runs = Runs(scenario, cache="together")
         for _ in range(8):
             started = [runs.start(server) for _ in range(4)]

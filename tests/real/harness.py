@@ -83,6 +83,10 @@ class Scenario:
 
     def run(self, *command, cwd=None, env=None, check=True):
         """Runs a client to its end and gives its standard output."""
+        return self.run_both(*command, cwd=cwd, env=env, check=check)[0]
+
+    def run_both(self, *command, cwd=None, env=None, check=True):
+        """Runs a client to its end and gives its standard output and its standard error."""
         done = subprocess.run(
             [str(part) for part in command],
             cwd=cwd or self.directory,
@@ -94,7 +98,7 @@ class Scenario:
         )
         if check and done.returncode != 0:
             raise Failed(f"{' '.join(map(str, command))} ended with {done.returncode}: {done.stderr[-800:]}")
-        return done.stdout
+        return done.stdout, done.stderr
 
     def environment(self):
         """What upmon sees: no settings of the user, no cache of an earlier scenario, no registry but the given ones."""

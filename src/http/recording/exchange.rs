@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use futures_util::stream;
 use http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, DATE, ETAG, EXPIRES, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, LOCATION,
-    RETRY_AFTER, WWW_AUTHENTICATE,
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, DATE, ETAG, EXPIRES, HeaderMap, HeaderName, HeaderValue,
+    LAST_MODIFIED, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use http::{Method, StatusCode};
 use memchr::memmem;
@@ -19,9 +19,23 @@ pub(super) const FORMAT: u32 = 1;
 /// Between head and body. A head never holds it: inside JSON a line end is escaped, and no line of it is empty.
 const BORDER: &[u8] = b"\n\n";
 
-/// The headers that decide something, or that tell a person what happened. Cookies and the like are nobody's business.
-const KEPT: [HeaderName; 9] =
-    [CACHE_CONTROL, CONTENT_TYPE, DATE, ETAG, EXPIRES, LAST_MODIFIED, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE];
+/// The headers that decide something, or that tell a person what happened. Cookies and the like are nobody's business. A
+/// content coding is named only where it could not be undone.
+const KEPT: [HeaderName; 10] = [
+    CACHE_CONTROL,
+    CONTENT_ENCODING,
+    CONTENT_TYPE,
+    DATE,
+    ETAG,
+    EXPIRES,
+    LAST_MODIFIED,
+    LOCATION,
+    RETRY_AFTER,
+    WWW_AUTHENTICATE,
+];
+
+/// How much of a body is handed on at once, as if it came over the wire: it is weighed while it is read.
+const CHUNK: usize = 64 << 10;
 
 /// How an exchange ended without a whole answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,10 +202,10 @@ impl Reply {
     /// The answer as the client underneath gives it; a body that is not whole ends with a [`Broken`].
     pub(crate) fn into_response(self, url: &Url) -> reqwest::Response {
         use reqwest::ResponseBuilderExt as _;
-        let body = match self.ending {
-            None => reqwest::Body::from(self.body),
-            Some(ending) => reqwest::Body::wrap_stream(stream::iter([Ok(Bytes::from(self.body)), Err(Broken(ending))])),
-        };
+        let body = Bytes::from(self.body);
+        let chunks = (0..body.len()).step_by(CHUNK).map(move |at| Ok(body.slice(at..body.len().min(at + CHUNK))));
+        let body = stream::iter(chunks.chain(self.ending.map(|ending| Err(Broken(ending)))));
+        let body = reqwest::Body::wrap_stream(body);
         let response = http::Response::builder().status(self.status).url(url.clone()).body(body);
         let mut response = response.expect("a status and an address make a response");
         *response.headers_mut() = self.headers;

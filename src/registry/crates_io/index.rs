@@ -1,142 +1,200 @@
 //! One file of a sparse index: a JSON object a line, one line a version.
 //! <https://doc.rust-lang.org/cargo/reference/registry-index.html>
 //!
-//! Dependencies and features are most of the bytes. They are skipped while parsing, and strings are borrowed from the
-//! chunk, so that a file of 1.6 MB costs some milliseconds at most and no more memory than its releases.
+//! Dependencies and features are most of the bytes. They are skipped as [`Splitter`] skips, so that a file of 1.6 MB costs
+//! some milliseconds at most and no more memory than its releases, however long its lines are.
 
-use std::borrow::Cow;
-
-use serde::Deserialize;
-
-use crate::http::lines::{Lines, preview};
+use crate::http::lines::preview;
+use crate::http::splitter::{Part, Splitter, Wanted};
 use crate::http::{Decode, Malformed};
 use crate::registry::instant::Instant;
+use crate::registry::loose::Loose;
+use crate::registry::members::once;
 use crate::release::{Release, ReleaseSet};
 
 /// The newest format of a line that Cargo, and so upmon, understands; lines of a later one are not releases yet.
 const NEWEST_FORMAT: u64 = 2;
 
-/// Longest line read: one version with all its dependencies and features. Above any true one (the longest seen, of
-/// `icondata` with its thousands of features, has 1.33 MB), and small enough that a hundred endless lines at once can be
-/// borne.
-const MAX_LINE: usize = 1536 << 10;
+/// Largest member that is read, in bytes: names and versions are far smaller.
+const MAX_MEMBER: usize = 64 << 10;
 
-/// One line, as far as it is read. `rust_version`, dependencies and features are left out: facts of a release that
-/// nothing asks for.
-#[derive(Debug, Deserialize)]
-struct Entry<'a> {
-    #[serde(borrow)]
-    name: Cow<'a, str>,
-    #[serde(borrow)]
-    vers: Cow<'a, str>,
-    /// Null in some registries.
-    yanked: Option<bool>,
-    /// Missing in most registries but crates.io.
-    #[serde(default)]
-    pubtime: Instant,
-    v: Option<u64>,
+#[derive(Debug, Clone, Copy)]
+enum Field {
+    Name,
+    Version,
+    Yanked,
+    Time,
+    Format,
 }
 
-impl From<Entry<'_>> for Release {
-    fn from(entry: Entry<'_>) -> Self {
-        Self {
-            published_at: entry.pubtime.0,
-            yanked: (entry.yanked == Some(true)).then(Box::default),
-            ..Self::new(entry.vers)
+/// `rust_version`, dependencies and features are left out: facts of a release that nothing asks for.
+const WANTED: &[Wanted<Field>] = &[
+    Wanted::value(Field::Name, &["name"]),
+    Wanted::value(Field::Version, &["vers"]),
+    Wanted::value(Field::Yanked, &["yanked"]),
+    Wanted::value(Field::Time, &["pubtime"]),
+    Wanted::value(Field::Format, &["v"]),
+];
+
+/// What a line has told so far.
+#[derive(Debug, Default)]
+struct Entry {
+    whose: Option<Whose>,
+    version: Option<Box<str>>,
+    /// Null in some registries, which means no.
+    yanked: Option<bool>,
+    /// Missing in most registries but crates.io.
+    published: Option<Instant>,
+    format: Option<u64>,
+    /// The first member that could not be read.
+    wrong: Option<Malformed>,
+}
+
+/// Which crate a line is of.
+#[derive(Debug)]
+enum Whose {
+    /// The one that was asked for.
+    Ours,
+    /// Another, with its name as it may be shown.
+    Other(String),
+}
+
+impl Entry {
+    fn take(&mut self, crate_name: &str, part: &Part<'_, Field>) -> Result<(), Malformed> {
+        match part.name {
+            Field::Name => {
+                let name = part.text()?;
+                let is_ours = name.eq_ignore_ascii_case(crate_name);
+                let whose = if is_ours { Whose::Ours } else { Whose::Other(preview(name.as_bytes())) };
+                once(&mut self.whose, part, whose)
+            }
+            Field::Version => once(&mut self.version, part, part.text()?.into()),
+            Field::Yanked => once(&mut self.yanked, part, flag(part)?),
+            Field::Time => once(&mut self.published, part, Instant::of(part)?),
+            Field::Format => once(&mut self.format, part, part.read::<Option<u64>>()?.unwrap_or_default()),
         }
+    }
+
+    /// The format of the line, if upmon does not understand it.
+    fn later_format(&self) -> Option<u64> {
+        self.format.filter(|format| *format > NEWEST_FORMAT)
+    }
+
+    fn into_release(self) -> Result<Release, Malformed> {
+        let lacks = |member: &str| Malformed::new(format!("it has no `{member}`"));
+        if let Some(wrong) = self.wrong {
+            return Err(wrong);
+        }
+        if self.whose.is_none() {
+            return Err(lacks("name"));
+        }
+        Ok(Release {
+            published_at: self.published.and_then(|published| published.0),
+            yanked: self.yanked.unwrap_or_default().then(Box::default),
+            ..Release::new(self.version.ok_or_else(|| lacks("vers"))?)
+        })
     }
 }
 
-/// What can be said of a line in a format of the future: only that it is one.
-#[derive(Debug, Deserialize)]
-struct Later<'a> {
-    v: u64,
-    #[serde(default, borrow)]
-    vers: Cow<'a, str>,
-}
-
-impl Later<'_> {
-    fn reason(&self) -> Box<str> {
-        format!("its index entry has format {}; formats up to {NEWEST_FORMAT} are understood", self.v).into()
+/// True, false or null, recognised without a parser, since every line has it.
+fn flag(part: &Part<'_, Field>) -> Result<bool, Malformed> {
+    match Loose::of(part)? {
+        Loose::Flag(flag) => Ok(flag),
+        Loose::Nothing => Ok(false),
+        _ => Err(Malformed::new(format!("`{}` is neither true nor false", part.key))),
     }
 }
 
 /// Reads an index file.
 ///
 /// Every line has to be an entry of the crate that was asked for; a body in which one is not cannot be trusted as a whole
-/// (Cargo would skip it, and show too few versions). A last line without its line end is taken when it is a whole JSON
+/// (Cargo would skip it, and show too few versions). Of what is skipped in a line (dependencies, features) strings and
+/// brackets are checked, and that it is whole; whether it means anything is not. A last line without its line end is taken when it is a whole JSON
 /// object: an object that was cut off never is. A file without any entry is no answer: registries remove it instead.
 pub(super) struct IndexFile {
     name: Box<str>,
-    lines: Lines,
-    entries: Entries,
+    splitter: Splitter<Field>,
+    entry: Entry,
+    line: usize,
+    facts: ReleaseSet,
 }
 
 impl IndexFile {
     pub(super) fn of(name: &str) -> Self {
-        Self { name: name.into(), lines: Lines::new(MAX_LINE), entries: Entries::default() }
+        Self {
+            name: name.into(),
+            splitter: Splitter::new(WANTED).with_cap(MAX_MEMBER),
+            entry: Entry::default(),
+            line: 1,
+            facts: ReleaseSet::default(),
+        }
+    }
+
+    /// Takes a part of the current line.
+    fn piece(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
+        let Self { name, splitter, entry, .. } = self;
+        let split = splitter.chunk(bytes, &mut |part| {
+            if let Err(malformed) = entry.take(name, &part) {
+                entry.wrong.get_or_insert(malformed);
+            }
+            Ok(())
+        });
+        split.map_err(|malformed| self.refusal(&malformed))
+    }
+
+    fn end_line(&mut self) -> Result<(), Malformed> {
+        if !self.splitter.is_blank() {
+            self.splitter.finish().map_err(|malformed| self.refusal(&malformed))?;
+            self.splitter.restart();
+            self.end_entry()?;
+        }
+        self.line += 1;
+        Ok(())
+    }
+
+    /// A line of a later format is kept for `explain`; any other is a release, or the reason why the body is refused.
+    fn end_entry(&mut self) -> Result<(), Malformed> {
+        let entry = std::mem::take(&mut self.entry);
+        if let Some(format) = entry.later_format() {
+            let label = entry.version.unwrap_or_else(|| format!("line {}", self.line).into());
+            let reason = format!("its index entry has format {format}; formats up to {NEWEST_FORMAT} are understood");
+            self.facts.unreadable.push((label, reason.into()));
+            return Ok(());
+        }
+        if let Entry { whose: Some(Whose::Other(name)), wrong: None, .. } = &entry {
+            return Err(Malformed::new(format!("line {} is of another crate, {name}", self.line)));
+        }
+        let release = entry.into_release().map_err(|malformed| self.refusal(&malformed))?;
+        self.facts.releases.push(release);
+        Ok(())
+    }
+
+    fn refusal(&self, reason: &Malformed) -> Malformed {
+        Malformed::new(format!("line {} is not an entry of this sparse index: {reason}", self.line))
     }
 }
 
 impl Decode for IndexFile {
     fn chunk(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
-        self.lines.chunk(bytes, |line| self.entries.take(&self.name, line))
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', bytes) {
+            self.piece(&bytes[start..end])?;
+            self.end_line()?;
+            start = end + 1;
+        }
+        self.piece(&bytes[start..])
+    }
+
+    fn held(&self) -> usize {
+        self.splitter.held() + self.facts.held()
     }
 
     fn finish(mut self: Box<Self>) -> Result<ReleaseSet, Malformed> {
-        self.lines.finish(|line| self.entries.take(&self.name, line))?;
-        let facts = self.entries.facts;
-        if facts.releases.is_empty() && facts.unreadable.is_empty() {
+        self.end_line()?;
+        if self.facts.releases.is_empty() && self.facts.unreadable.is_empty() {
             return Err(Malformed::new("expected an index of versions, got an empty body"));
         }
-        Ok(facts)
-    }
-}
-
-#[derive(Default)]
-struct Entries {
-    facts: ReleaseSet,
-    line: usize,
-}
-
-impl Entries {
-    fn take(&mut self, name: &str, line: &[u8]) -> Result<(), Malformed> {
-        self.line += 1;
-        if line.trim_ascii().is_empty() {
-            return Ok(());
-        }
-        match serde_json::from_slice::<Entry<'_>>(line) {
-            Ok(entry) if entry.v.is_none_or(|format| format <= NEWEST_FORMAT) => self.add(name, entry),
-            result => self.set_aside(line, result.err()),
-        }
-    }
-
-    fn add(&mut self, name: &str, entry: Entry<'_>) -> Result<(), Malformed> {
-        if !entry.name.eq_ignore_ascii_case(name) {
-            let other = preview(entry.name.as_bytes());
-            return Err(Malformed::new(format!("line {} is of another crate, {other}", self.line)));
-        }
-        self.facts.releases.push(entry.into());
-        Ok(())
-    }
-
-    /// A line of a later format is kept for `explain`; any other is the reason why the body is refused.
-    fn set_aside(&mut self, line: &[u8], error: Option<serde_json::Error>) -> Result<(), Malformed> {
-        match serde_json::from_slice::<Later<'_>>(line) {
-            Ok(later) if later.v > NEWEST_FORMAT => {
-                let label =
-                    if later.vers.is_empty() { format!("line {}", self.line).into() } else { (&*later.vers).into() };
-                self.facts.unreadable.push((label, later.reason()));
-                Ok(())
-            }
-            _ => Err(self.refusal(line, error)),
-        }
-    }
-
-    fn refusal(&self, line: &[u8], error: Option<serde_json::Error>) -> Malformed {
-        let reason = error.map(|error| error.to_string()).unwrap_or_default();
-        let reason = reason.split(" at line ").next().unwrap_or_default();
-        Malformed::new(format!("line {} is not an entry of a sparse index, {}: {reason}", self.line, preview(line)))
+        Ok(self.facts)
     }
 }
 
@@ -211,23 +269,32 @@ mod tests {
             ("\n\n".to_owned(), "expected an index of versions, got an empty body"),
             (
                 "<!doctype html>\n".to_owned(),
-                "line 1 is not an entry of a sparse index, `<!doctype html>`: expected value",
+                "line 1 is not an entry of this sparse index: expected a JSON object at byte 0, got `<",
             ),
             (
                 format!("{good}\n{{\"name\":\"a\",\"vers\":\"1"),
-                r#"line 2 is not an entry of a sparse index, `{"name":"a","vers":"1`: EOF while parsing a string"#,
+                "line 2 is not an entry of this sparse index: the JSON document ends too early",
             ),
             (
                 format!("{good}{good}\n"),
-                r#"line 1 is not an entry of a sparse index, `{"name":"a","vers":"1.0.0"}{"name":"a","...`: trailing characters"#,
+                "line 1 is not an entry of this sparse index: expected the end of the document at byte 27, got `{",
             ),
-            (
-                "{\"name\":\"a\"}\n".to_owned(),
-                r#"line 1 is not an entry of a sparse index, `{"name":"a"}`: missing field `vers`"#,
-            ),
+            ("{\"name\":\"a\"}\n".to_owned(), "line 1 is not an entry of this sparse index: it has no `vers`"),
             (format!("[{good}]\n"), "line 1 is not an entry"),
             ("{\"name\":\"a\",\"vers\":\"1.0.0\",\"yanked\":\"yes\"}\n".to_owned(), "line 1 is not an entry"),
             ("{\"name\":\"b\",\"vers\":\"1.0.0\"}\n".to_owned(), "line 1 is of another crate, `b`"),
+            (
+                "{\"name\":\"a\",\"vers\":\"1.0.0\",\"vers\":\"2.0.0\"}\n".to_owned(),
+                "line 1 is not an entry of this sparse index: `vers` stands twice",
+            ),
+            (
+                "{\"name\":\"a\",\n\"vers\":\"1.0.0\"}\n".to_owned(),
+                "line 1 is not an entry of this sparse index: the JSON document ends too early",
+            ),
+            (
+                "{\"name\":\"a\",\"vers\":\"1.0.0\",\"deps\":[{]}}\n".to_owned(),
+                "line 1 is not an entry of this sparse index: the JSON document's brackets do not match",
+            ),
             ("{\"errors\":[{\"detail\":\"no\"}]}".to_owned(), "line 1 is not an entry"),
         ];
         for (body, expected) in rows {
@@ -239,10 +306,15 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_not_collected() {
-        let mut file = IndexFile::of("a");
-        let chunk = vec![b' '; 1 << 20];
-        let read = (0..8).try_for_each(|_| file.chunk(&chunk));
-        assert_eq!(read.unwrap_err().0, format!("a line is longer than {MAX_LINE} bytes"));
+    fn a_long_line_is_read_and_not_collected() {
+        let mut file = Box::new(IndexFile::of("a"));
+        file.chunk(br#"{"name":"a","features":{"x":[""#).unwrap();
+        (0..64).try_for_each(|_| file.chunk(&vec![b'y'; 1 << 16])).unwrap();
+        file.chunk(br#""]},"vers":"1.0.0"}"#).unwrap();
+        assert_eq!(file.finish().unwrap().releases, [release("1.0.0", None, false)]);
+        let mut endless = IndexFile::of("a");
+        endless.chunk(br#"{"name":""#).unwrap();
+        let read = endless.chunk(&vec![b'a'; MAX_MEMBER]);
+        assert!(read.unwrap_err().0.ends_with("is larger than 65536 bytes"));
     }
 }

@@ -5,6 +5,7 @@
 //! and not again once crates.io could not be had. Nothing here can make a lookup fail.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -12,9 +13,9 @@ use crates_io_api::{AsyncClient, Crate, Error};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::error::LookupError;
+use crate::error::{LookupError, Trouble};
 use crate::http::Fetch;
-use crate::http::client::user_agent;
+use crate::http::options::Options;
 use crate::http::recording::{Exchange, NOT_RECORDED};
 use crate::registry::RegistryId;
 use crate::release::Links;
@@ -52,9 +53,16 @@ impl fmt::Debug for LinkSource {
 }
 
 impl LinkSource {
-    /// Links from crates.io, through the proxy that the environment names, trusting the certificates of the system.
-    pub(super) fn crates_io() -> Self {
-        Self::new(Box::new(|| client(reqwest_0_12::ClientBuilder::new())), LIMITS)
+    /// Links from crates.io, through the proxy that the environment names, trusting the certificates of the system and
+    /// those of the options.
+    pub(super) fn crates_io(options: &Options) -> Self {
+        let (agent, certificates) = (options.user_agent.clone(), options.certificates.clone());
+        let connect_timeout = options.connect_timeout.min(LIMITS.call);
+        let connect = move || {
+            let builder = reqwest_0_12::ClientBuilder::new().user_agent(agent).connect_timeout(connect_timeout);
+            client(trusting(certificates.as_deref(), builder)?)
+        };
+        Self::new(Box::new(connect), LIMITS)
     }
 
     fn new(connect: Connect, limits: Limits) -> Self {
@@ -135,8 +143,18 @@ impl Turn {
     }
 }
 
+/// Adds the authorities in a file. It was readable when the run began; what became of it since is told in the log.
+fn trusting(file: Option<&Path>, builder: reqwest_0_12::ClientBuilder) -> Option<reqwest_0_12::ClientBuilder> {
+    let Some(file) = file else { return Some(builder) };
+    let pem = std::fs::read(file).inspect_err(|error| tracing::debug!(%error, "no certificates for links")).ok()?;
+    let authorities = reqwest_0_12::Certificate::from_pem_bundle(&pem);
+    let authorities =
+        authorities.inspect_err(|error| tracing::debug!(%error, "no certificates for links")).unwrap_or_default();
+    Some(authorities.into_iter().fold(builder, reqwest_0_12::ClientBuilder::add_root_certificate))
+}
+
 fn client(builder: reqwest_0_12::ClientBuilder) -> Option<AsyncClient> {
-    match builder.user_agent(user_agent(None)).connect_timeout(LIMITS.call).build() {
+    match builder.build() {
         Ok(client) => Some(AsyncClient::with_http_client(client, LIMITS.pace)),
         Err(error) => {
             tracing::debug!(%error, "no client for the links of crates.io");
@@ -172,7 +190,7 @@ fn failure(name: &str, error: &Error) -> LookupError {
 }
 
 fn unreachable(name: &str, reason: &str) -> LookupError {
-    LookupError::Unreachable { message: message(name, reason) }
+    LookupError::Unreachable { message: message(name, reason), trouble: Trouble::Other }
 }
 
 fn message(name: &str, reason: &str) -> String {
@@ -216,12 +234,12 @@ mod tests {
         let (source, visits) = behind_a_closed_proxy().await;
         let first = source.ask("serde").await.unwrap_err();
         let reason = "the links of crate `serde` could not be had from crates.io: it could not be reached";
-        assert_eq!(first, LookupError::Unreachable { message: reason.into() });
+        assert_eq!(first, LookupError::Unreachable { message: reason.into(), trouble: Trouble::Other });
         let others = futures_util::future::join_all((0..50).map(|_| source.ask("tokio"))).await;
         let reason =
             "the links of crate `tokio` could not be had from crates.io: it could not be had before in this run";
         for other in others {
-            assert_eq!(other, Err(LookupError::Unreachable { message: reason.into() }));
+            assert_eq!(other, Err(LookupError::Unreachable { message: reason.into(), trouble: Trouble::Other }));
         }
         assert_eq!(visits.load(Ordering::SeqCst), 1);
     }

@@ -15,6 +15,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::failure::{Cause, Failure};
+use crate::error::Trouble;
+use crate::http::room::Scale;
+
+/// An answer of so many bytes needs a place: a list of some ten thousand refs.
+const LARGE: usize = 1 << 20;
 
 /// The bounds of one conversation, shared by all of its parts.
 #[derive(Debug, Clone)]
@@ -23,19 +28,23 @@ pub(super) struct Bounds {
     silence: Duration,
     deadline: Instant,
     bytes_left: Arc<AtomicU64>,
+    /// What all answers so far take: they are kept whole until they are understood.
+    scale: Arc<Mutex<(u64, Scale)>>,
     awaited: Arc<watch::Sender<()>>,
     first_failure: Arc<Mutex<Option<Failure>>>,
 }
 
 impl Bounds {
-    /// Bounds that begin now. The conversation is given up when the receiver is dropped.
-    pub(super) fn new(silence: Duration, total: Duration) -> (Self, watch::Receiver<()>) {
+    /// Bounds that begin now. The conversation is given up when the receiver is dropped. A large answer needs the place
+    /// that `scale` finds for it.
+    pub(super) fn new(silence: Duration, total: Duration, scale: Scale) -> (Self, watch::Receiver<()>) {
         let (awaited, interest) = watch::channel(());
         let bounds = Self {
             runtime: Handle::current(),
             silence,
             deadline: Instant::now() + total,
             bytes_left: Arc::new(AtomicU64::new(0)),
+            scale: Arc::new(Mutex::new((0, scale))),
             awaited: Arc::new(awaited),
             first_failure: Arc::default(),
         };
@@ -61,9 +70,19 @@ impl Bounds {
     pub(super) fn spend(&self, bytes: usize) -> Result<(), Failure> {
         let spent = |left: u64| left.checked_sub(bytes as u64);
         match self.bytes_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spent) {
-            Ok(_) => Ok(()),
+            Ok(_) => self.weigh(bytes as u64),
             Err(_) => Err(Failure::new(Cause::TooLarge, "the answer is larger than allowed")),
         }
+    }
+
+    /// How large an answer may be is not told here but in what is allowed for it.
+    fn weigh(&self, more: u64) -> Result<(), Failure> {
+        let (size, scale) = &mut *self.scale.lock().unwrap_or_else(PoisonError::into_inner);
+        *size += more;
+        let held = usize::try_from(*size).unwrap_or(usize::MAX).min(LARGE);
+        scale.weigh(*size, || held).map_err(|_| {
+            Failure::new(Cause::Crowded, "it sent a large answer, and it was not its turn before the run's deadline")
+        })
     }
 
     /// Awaits one step: a connection, the next bytes.
@@ -101,7 +120,7 @@ impl Bounds {
         } else {
             format!("nothing came for {:?}", self.silence)
         };
-        Failure::new(Cause::Unreachable, reason)
+        Failure::new(Cause::Unreachable(Trouble::Silence), reason)
     }
 
     /// Remembers why the conversation fails, for [`Bounds::failure`], since gix keeps only text.
@@ -118,7 +137,7 @@ impl Bounds {
 }
 
 fn given_up() -> Failure {
-    Failure::new(Cause::Unreachable, "the lookup was given up")
+    Failure::new(Cause::Unreachable(Trouble::Silence), "the lookup was given up")
 }
 
 /// A socket or pipe as gix wants it: blocking, and within the bounds.
@@ -150,5 +169,30 @@ impl<T: AsyncWrite + Unpin> Write for Bounded<T> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.bounds.run(self.inner.flush()).map_err(|failure| self.bounds.record(failure))?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::room::Room;
+
+    #[tokio::test]
+    async fn a_large_answer_needs_a_place_and_is_given_up_without() {
+        let room = Room::default();
+        let minute = Duration::from_mins(1);
+        let bounds = |has_place| Bounds::new(minute, minute, Scale::new(&room, has_place)).0;
+        let small = bounds(false);
+        small.allow(u64::MAX);
+        assert_eq!(small.spend(400 << 10), Ok(()));
+        let mut places = Vec::new();
+        while let Some(place) = room.place(Some(Instant::now())).await {
+            places.push(place);
+        }
+        assert_eq!(small.spend(1 << 20).unwrap_err().cause, Cause::Crowded);
+        let large = bounds(true);
+        large.allow(64 << 20);
+        assert_eq!(large.spend(64 << 20), Ok(()), "its own allowance is all that bounds it");
+        assert_eq!(large.spend(1).unwrap_err().cause, Cause::TooLarge);
     }
 }

@@ -17,7 +17,7 @@ use gix::protocol::transport::client::git::{ConnectMode, blocking_io::Connection
 use gix::protocol::transport::packetline::read::Error as ErrorLine;
 use gix::protocol::transport::{Protocol, Service};
 use gix::protocol::{self, Handshake, LsRefsCommand};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 
 use super::Tools;
 use super::address::{Remote, Way};
@@ -27,6 +27,7 @@ use super::http::Web;
 use super::pack::{Dated, dated_objects};
 use super::process::{self, Running};
 use super::tap::{Tap, Tapped};
+use crate::error::Trouble;
 
 /// Any of gix's transports.
 pub(super) type Wire = Box<dyn Transport + Send>;
@@ -217,7 +218,7 @@ fn said_again(remote: &Remote, tap: &Tap) -> Wire {
 fn web(remote: &Remote, tools: &Tools, bounds: &Bounds, tap: &Tap) -> Result<Wire, Failure> {
     let url = url::Url::parse(&remote.url.to_bstring().to_string())
         .map_err(|error| Failure::new(Cause::NotFound, format!("the address cannot be read: {error}")))?;
-    let client = tools.client().map_err(|error| Failure::new(Cause::Unreachable, error))?;
+    let client = tools.client().map_err(|error| Failure::new(Cause::Unreachable(Trouble::NoClient), error))?;
     let web = Web::new(client, tools.options.logins.clone(), &url, remote.login.clone(), bounds).tapped(tap);
     Ok(Box::new(http::Transport::new_http(web, remote.url.clone(), Protocol::V2, false)))
 }
@@ -226,7 +227,9 @@ fn web(remote: &Remote, tools: &Tools, bounds: &Bounds, tap: &Tap) -> Result<Wir
 fn daemon(remote: &Remote, bounds: &Bounds, tap: &Tap) -> Result<Wire, Failure> {
     let host = remote.url.host().unwrap_or_default().to_owned();
     let at = (host.trim_matches(['[', ']']).to_owned(), remote.url.port.unwrap_or(DAEMON_PORT));
-    let stream = bounds.run(TcpStream::connect(at))?.map_err(|error| Failure::from_io(&error))?;
+    let no_such_host = |_| Failure::new(Cause::Unreachable(Trouble::NoSuchHost), "there is no host of that name");
+    let addresses: Vec<_> = bounds.run(lookup_host(at))?.map_err(no_such_host)?.collect();
+    let stream = bounds.run(TcpStream::connect(&*addresses))?.map_err(|error| Failure::from_io(&error))?;
     let (read, write) = stream.into_split();
     let read = BufReader::new(Tapped::new(Bounded::new(read, bounds), tap));
     let write = BufWriter::new(Bounded::new(write, bounds));

@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::error::LookupError;
+use crate::error::{LookupError, Trouble};
 
 /// Longest quotation of a remote's own words, in characters.
 const QUOTE: usize = 200;
@@ -23,10 +23,12 @@ pub(super) enum Cause {
     BadResponse,
     /// The answer is larger than what was allowed for it.
     TooLarge,
+    /// The answer is large, and others as large are being read: given up, to be asked for again in turn.
+    Crowded,
     /// Nobody answered, and asking again at once would not change that.
-    Unreachable,
+    Unreachable(Trouble),
     /// Nobody answered, but a second try may well succeed: a reset, a refused connection, a server error.
-    Transient,
+    Transient(Trouble),
 }
 
 /// Why a conversation ended early.
@@ -47,7 +49,9 @@ impl Failure {
 
     /// A failure for which the remote's own words are all there is.
     pub(super) fn from_words(words: &str) -> Self {
-        Self::new(cause_of_words(words).unwrap_or(Cause::BadResponse), format!("the remote says: {}", quote(words)))
+        let cause = cause_of_words(words).unwrap_or(Cause::BadResponse);
+        let advice = if cause == Cause::Unreachable(Trouble::HostKey) { host_key_advice(words) } else { "" };
+        Self::new(cause, format!("the remote says: {}{advice}", quote(words)))
     }
 
     /// A failure of the connection itself.
@@ -55,11 +59,13 @@ impl Failure {
         use std::io::ErrorKind as Kind;
         let cause = match error.kind() {
             Kind::UnexpectedEof | Kind::InvalidData | Kind::Other => Cause::BadResponse,
-            Kind::TimedOut | Kind::WouldBlock => Cause::Unreachable,
-            _ => Cause::Transient,
+            Kind::TimedOut | Kind::WouldBlock => Cause::Unreachable(Trouble::Silence),
+            Kind::ConnectionRefused => Cause::Transient(Trouble::NobodyListens),
+            _ => Cause::Transient(Trouble::Other),
         };
         let reason = match error.kind() {
             Kind::UnexpectedEof => "the answer ended too early".to_owned(),
+            Kind::ConnectionRefused => "nobody listens there".to_owned(),
             _ => quote(&error.to_string()),
         };
         Self::new(cause, reason)
@@ -73,7 +79,8 @@ impl Failure {
             Cause::Unauthorized => LookupError::Unauthorized { message },
             Cause::RateLimited(until) => LookupError::RateLimited { message, until },
             Cause::BadResponse | Cause::TooLarge => LookupError::BadResponse { message },
-            Cause::Unreachable | Cause::Transient => LookupError::Unreachable { message },
+            Cause::Crowded => LookupError::Unreachable { message, trouble: Trouble::Other },
+            Cause::Unreachable(trouble) | Cause::Transient(trouble) => LookupError::Unreachable { message, trouble },
         }
     }
 }
@@ -95,15 +102,24 @@ const WORDS: &[(&str, Cause)] = &[
     ("access denied", Cause::Unauthorized),
     ("authentication failed", Cause::Unauthorized),
     ("dubious ownership", Cause::Unauthorized),
-    ("could not resolve", Cause::Unreachable),
-    ("host key verification failed", Cause::Unreachable),
-    ("no route to host", Cause::Unreachable),
-    ("network is unreachable", Cause::Unreachable),
-    ("timed out", Cause::Unreachable),
-    ("connection refused", Cause::Transient),
-    ("connection closed", Cause::Transient),
-    ("connection reset", Cause::Transient),
+    ("could not resolve", Cause::Unreachable(Trouble::NoSuchHost)),
+    ("host key verification failed", Cause::Unreachable(Trouble::HostKey)),
+    ("no route to host", Cause::Unreachable(Trouble::Other)),
+    ("network is unreachable", Cause::Unreachable(Trouble::Other)),
+    ("timed out", Cause::Unreachable(Trouble::Silence)),
+    ("connection refused", Cause::Transient(Trouble::NobodyListens)),
+    ("connection closed", Cause::Transient(Trouble::Other)),
+    ("connection reset", Cause::Transient(Trouble::Other)),
 ];
+
+/// What to do about the key of an ssh server. `ssh` never asks here, so somebody has to accept the key by hand.
+fn host_key_advice(words: &str) -> &'static str {
+    if words.to_lowercase().contains("identification has changed") {
+        "; its key is not the one in `known_hosts`: find out why, and only then take the old one out with `ssh-keygen -R`"
+    } else {
+        "; its key is not in `known_hosts`: connect to it once by hand with `ssh`, and accept it"
+    }
+}
 
 fn cause_of_words(words: &str) -> Option<Cause> {
     let words = words.to_lowercase();
@@ -130,13 +146,28 @@ mod tests {
             ("The project you were looking for could not be found", Cause::NotFound),
             ("git@github.com: Permission denied (publickey).", Cause::Unauthorized),
             ("fatal: detected dubious ownership in repository at '/x'", Cause::Unauthorized),
-            ("ssh: Could not resolve hostname nowhere.invalid: Name or service not known", Cause::Unreachable),
-            ("Host key verification failed.", Cause::Unreachable),
-            ("ssh: connect to host h port 22: Connection refused", Cause::Transient),
+            (
+                "ssh: Could not resolve hostname nowhere.invalid: Name or service not known",
+                Cause::Unreachable(Trouble::NoSuchHost),
+            ),
+            ("Host key verification failed.", Cause::Unreachable(Trouble::HostKey)),
+            ("ssh: connect to host h port 22: Connection refused", Cause::Transient(Trouble::NobodyListens)),
             ("upload-pack: not our ref 0123", Cause::BadResponse),
         ];
         for (words, cause) in rows {
             assert_eq!(Failure::from_words(words).cause, cause, "{words}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_host_key_names_its_remedy_and_a_changed_one_another() {
+        for (words, remedy) in [
+            ("Host key verification failed.", "connect to it once by hand"),
+            ("@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.", "find out why"),
+        ] {
+            let failure = Failure::from_words(words);
+            assert!(failure.reason.contains("Host key verification failed."), "{failure}");
+            assert!(failure.reason.contains(remedy), "{failure}");
         }
     }
 

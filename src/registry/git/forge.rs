@@ -37,6 +37,16 @@ pub fn compare(address: &str, from: &str, to: &str) -> Option<String> {
     Some(under(&home, &[forge.compare, &[&range]].concat()).into())
 }
 
+/// Where a repository is, whichever way its address names: `github.com/acme/shop`, in small letters and without `.git`, so
+/// that two spellings of one address are equal. `None` for what is on this machine, or no address.
+pub fn place(address: &str) -> Option<String> {
+    let remote = Remote::parse(address).ok().filter(|remote| remote.way != Way::Local && !remote.host.is_empty())?;
+    let path = remote.url.path.to_string();
+    let path = path.trim_matches('/');
+    let path = path.strip_suffix(".git").unwrap_or(path);
+    (!path.is_empty()).then(|| format!("{}/{path}", remote.host).to_lowercase())
+}
+
 /// The repository's page, from any spelling of its address.
 fn home(address: &str) -> Option<(&'static Forge, Url)> {
     let remote = Remote::parse(address).ok().filter(|remote| remote.way != Way::Local)?;
@@ -52,6 +62,26 @@ fn home(address: &str) -> Option<(&'static Forge, Url)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_place_has_many_spellings() {
+        let spellings = [
+            "https://github.com/Acme/Shop",
+            "https://github.com/acme/shop.git",
+            "https://ann:s3cr3t@github.com/acme/shop/?x=y",
+            "git@github.com:acme/shop.git",
+            "ssh://git@github.com/acme/shop",
+            "git://github.com/acme/shop.git/",
+        ];
+        for address in spellings {
+            assert_eq!(place(address).as_deref(), Some("github.com/acme/shop"), "{address}");
+        }
+        assert_ne!(place("https://github.com/acme/shops"), place(spellings[0]));
+        assert_ne!(place("https://gitlab.com/acme/shop"), place(spellings[0]));
+        for address in ["", "/srv/git/shop.git", "file:///srv/shop", "https://github.com", "x"] {
+            assert_eq!(place(address), None, "{address}");
+        }
+    }
 
     #[test]
     fn pages_of_known_forges_exist_for_every_tag_and_commit() {

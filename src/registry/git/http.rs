@@ -24,7 +24,8 @@ use super::bounds::Bounds;
 use super::failure::{Cause, Failure, quote};
 use super::login::{Login, Logins, is_private};
 use super::tap::Tap;
-use crate::http::shown;
+use crate::error::Trouble;
+use crate::http::{shown, trouble};
 
 /// As many as browsers follow at most ([Fetch standard](https://fetch.spec.whatwg.org/#http-redirect-fetch)) is far more
 /// than a moved repository needs; git allows 20 ([`http.c`](https://github.com/git/git/blob/v2.47.0/http.c)).
@@ -197,7 +198,7 @@ fn checked(response: Response, login: Option<&Login>) -> Result<Response, Failur
         200..=299 | 301 | 302 | 303 | 307 | 308 => Ok(response),
         401..=403 => told(Cause::Unauthorized, &refusal(&response, login)),
         404 | 410 | 451 => told(Cause::NotFound, "there is no such repository"),
-        500..=599 => told(Cause::Transient, "the server failed"),
+        500..=599 => told(Cause::Transient(Trouble::Server), "the server failed"),
         _ => told(Cause::BadResponse, "the server answered with an unexpected status"),
     }
 }
@@ -229,21 +230,17 @@ fn retry_after(headers: &HeaderMap) -> Option<DateTime<Utc>> {
 }
 
 fn from_reqwest(error: &reqwest::Error) -> Failure {
-    let mut words = Vec::new();
-    let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(error);
-    while let Some(error) = cause {
-        words.push(error.to_string());
-        cause = error.source();
+    let (trouble, words) = trouble::of(error);
+    let words = quote(&words);
+    if error.is_decode() || error.is_body() {
+        return Failure::new(Cause::BadResponse, format!("the answer was cut short or garbled: {words}"));
     }
-    let words = if words.is_empty() { "the connection failed".to_owned() } else { quote(&words.join(": ")) };
-    // neither a name nor a certificate comes back within a second
-    let is_lasting = error.is_timeout() || words.contains("dns error") || words.contains("certificate");
-    match () {
-        () if error.is_decode() || error.is_body() => {
-            Failure::new(Cause::BadResponse, format!("the answer was cut short or garbled: {words}"))
+    match trouble {
+        // neither a name nor a certificate comes back within a second
+        Trouble::NoSuchHost | Trouble::Certificate | Trouble::Silence => {
+            Failure::new(Cause::Unreachable(trouble), words)
         }
-        () if is_lasting => Failure::new(Cause::Unreachable, words),
-        () => Failure::new(Cause::Transient, words),
+        _ => Failure::new(Cause::Transient(trouble), words),
     }
 }
 

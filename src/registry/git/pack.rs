@@ -86,6 +86,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::error::Trouble;
+    use crate::http::room::{Room, Scale};
 
     #[test]
     fn garbage_is_an_error_and_never_a_panic() {
@@ -106,9 +108,13 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let _entered = runtime.enter();
         let pack = b"PACK\0\0\0\x02\0\0\0\x01 and some twenty bytes more".to_vec();
-        let (bounds, _interest) = Bounds::new(Duration::ZERO, Duration::ZERO);
-        assert_eq!(dated_objects(pack.clone(), Hash::Sha1, &bounds).unwrap_err().cause, Cause::Unreachable);
-        let (bounds, _interest) = Bounds::new(Duration::from_mins(1), Duration::from_mins(1));
+        let (bounds, _interest) = Bounds::new(Duration::ZERO, Duration::ZERO, Scale::new(&Room::default(), true));
+        assert_eq!(
+            dated_objects(pack.clone(), Hash::Sha1, &bounds).unwrap_err().cause,
+            Cause::Unreachable(Trouble::Silence)
+        );
+        let (bounds, _interest) =
+            Bounds::new(Duration::from_mins(1), Duration::from_mins(1), Scale::new(&Room::default(), true));
         assert_eq!(dated_objects(pack, Hash::Sha1, &bounds).unwrap_err().cause, Cause::BadResponse);
     }
 

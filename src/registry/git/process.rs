@@ -24,6 +24,7 @@ use super::bounds::{Bounded, Bounds};
 use super::conversation::Wire;
 use super::failure::{Cause, Failure};
 use super::tap::{Tap, Tapped};
+use crate::error::Trouble;
 
 /// How much of what a program says is kept.
 const COMPLAINT: usize = 4096;
@@ -109,8 +110,9 @@ fn over_ssh(remote: &Remote, ssh: Option<&OsStr>, bounds: &Bounds) -> Result<Com
     }
     let service = format!("git-upload-pack {}", gix::quote::single(remote.url.path.as_bstr()));
     let command = std::process::Command::try_from(command.arg(far_end(remote)?).arg(service));
-    let command =
-        command.map_err(|error| Failure::new(Cause::Unreachable, format!("no command line for ssh: {error}")))?;
+    let command = command.map_err(|error| {
+        Failure::new(Cause::Unreachable(Trouble::NoProgram("ssh")), format!("no command line for ssh: {error}"))
+    })?;
     Ok(Command::from(command))
 }
 
@@ -140,7 +142,11 @@ fn start(mut command: Command, bounds: &Bounds) -> Result<Pipes, Failure> {
     let program = command.as_std().get_program().to_string_lossy().into_owned();
     let _runtime = bounds.runtime().enter();
     let mut child = command.spawn().map_err(|error| {
-        Failure::new(Cause::Unreachable, format!("the program `{program}` is needed and cannot be started: {error}"))
+        let trouble = Trouble::NoProgram(if program == "git" { "git" } else { "ssh" });
+        Failure::new(
+            Cause::Unreachable(trouble),
+            format!("the program `{program}` is needed and cannot be started: {error}"),
+        )
     })?;
     let piped = "every stream was asked for as a pipe";
     let (stdin, stdout) = (child.stdin.take().expect(piped), child.stdout.take().expect(piped));
@@ -188,11 +194,13 @@ impl Drop for Running {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::room::{Room, Scale};
 
     fn line(address: &str, ssh: Option<&str>) -> Result<String, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let _entered = runtime.enter();
-        let (bounds, _interest) = Bounds::new(Duration::from_secs(7), Duration::from_secs(7));
+        let (bounds, _interest) =
+            Bounds::new(Duration::from_secs(7), Duration::from_secs(7), Scale::new(&Room::default(), true));
         let command = over_ssh(&Remote::parse(address)?, ssh.map(OsStr::new), &bounds)?;
         let command = command.as_std();
         let words = std::iter::once(command.get_program()).chain(command.get_args());

@@ -12,6 +12,7 @@ use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
 use super::failure::{Cause, Failure};
+use crate::error::Trouble;
 use crate::http::recording::{Ending, Exchange, NOT_RECORDED, Reply, Session, blot};
 
 /// Who listens to a conversation, if anybody; cheap to clone.
@@ -104,7 +105,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn not_recorded() -> Failure {
-    Failure::new(Cause::Unreachable, format!("it {NOT_RECORDED}"))
+    Failure::new(Cause::Unreachable(Trouble::Other), format!("it {NOT_RECORDED}"))
 }
 
 /// Keeps one attempt: what was heard, and how it failed if it did. `secrets` are blotted out, should the remote have
@@ -159,12 +160,13 @@ const fn word(cause: Cause) -> &'static str {
         Cause::RateLimited(_) => "rate-limited",
         Cause::BadResponse => "bad-response",
         Cause::TooLarge => "too-large",
-        Cause::Unreachable => "unreachable",
-        Cause::Transient => "transient",
+        Cause::Crowded => "crowded",
+        Cause::Unreachable(_) => "unreachable",
+        Cause::Transient(_) => "transient",
     }
 }
 
-/// What a recording names and this version does not know brought no answer.
+/// What a recording names and this version does not know brought no answer. Why nobody answered is in the words alone.
 fn cause(named: &str) -> Cause {
     let known = [
         Cause::NotFound,
@@ -172,7 +174,8 @@ fn cause(named: &str) -> Cause {
         Cause::RateLimited(None),
         Cause::BadResponse,
         Cause::TooLarge,
-        Cause::Transient,
+        Cause::Crowded,
+        Cause::Transient(Trouble::Other),
     ];
-    known.into_iter().find(|cause| word(*cause) == named).unwrap_or(Cause::Unreachable)
+    known.into_iter().find(|cause| word(*cause) == named).unwrap_or(Cause::Unreachable(Trouble::Other))
 }

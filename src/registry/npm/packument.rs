@@ -1,20 +1,20 @@
 //! What a packument says, in whatever form it came.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
+use foldhash::HashMap;
 use serde::Deserialize;
 
 use super::repository::Repository;
-use crate::http::splitter::{Part, Splitter, Wanted};
-use crate::http::{Decode, Malformed};
+use crate::http::Malformed;
+use crate::http::splitter::{Part, Wanted};
 use crate::registry::instant::Instant;
 use crate::registry::loose::Loose;
+use crate::registry::members::{Document, Learn};
 use crate::release::{PackageStatus, Release, ReleaseSet};
 
+/// The members that are read.
 #[derive(Debug, Clone, Copy)]
-enum Field {
+pub(super) enum Field {
     Name,
     Error,
     DistTag,
@@ -39,15 +39,9 @@ const WANTED: &[Wanted<Field>] = &[
     Wanted::value(Field::Repository, &["repository"]),
 ];
 
-/// Reads one packument.
-#[derive(Debug)]
-pub(super) struct Packument {
-    splitter: Splitter<Field>,
-    learned: Learned,
-}
-
+/// What a packument has told so far.
 #[derive(Debug, Default)]
-struct Learned {
+pub(super) struct Packument {
     /// The name that was asked for.
     package: String,
     facts: ReleaseSet,
@@ -60,36 +54,31 @@ struct Learned {
 }
 
 impl Packument {
-    /// For the packument of `package`.
-    pub(super) fn of(package: &str) -> Self {
-        let learned = Learned { package: package.to_owned(), ..Learned::default() };
-        Self { splitter: Splitter::new(WANTED), learned }
+    /// A decoder for the packument of `package`.
+    pub(super) fn of(package: &str) -> Document<Self> {
+        Document::of(Self { package: package.to_owned(), ..Self::default() })
     }
 }
 
-impl Decode for Packument {
-    fn chunk(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
-        let Self { splitter, learned } = self;
-        splitter.chunk(bytes, &mut |part| learned.take(part))
+impl Learn for Packument {
+    type Field = Field;
+    const WANTED: &'static [Wanted<Field>] = WANTED;
+
+    fn held(&self) -> usize {
+        let times = self.times.keys().map(|label| size_of::<(Box<str>, DateTime<Utc>)>() + label.len());
+        self.facts.held() + times.sum::<usize>()
     }
 
-    fn finish(self: Box<Self>) -> Result<ReleaseSet, Malformed> {
-        self.splitter.finish()?;
-        self.learned.into_facts()
-    }
-}
-
-impl Learned {
     fn take(&mut self, part: Part<'_, Field>) -> Result<(), Malformed> {
         match part.name {
-            Field::Name => self.check_name(&part.read::<Cow<'_, str>>()?)?,
+            Field::Name => self.check_name(&part.text()?)?,
             Field::Error => self.error = part.read().ok(),
             Field::DistTag => self.dist_tag(part)?,
             Field::Versions if !part.is_object() => return Err(Malformed::new("`versions` is not an object")),
             Field::Versions => self.has_versions = true,
             Field::Version if part.is_object() => self.facts.releases.push(Release::new(part.key)),
             Field::Version => self.unreadable(part.key, "is not an object"),
-            Field::Deprecated => self.deprecated(&part.read()?),
+            Field::Deprecated => self.deprecated(&Loose::of(&part)?),
             Field::Time => self.time(part)?,
             Field::Homepage => self.facts.links.homepage = part.read::<Box<str>>().ok(),
             Field::Repository => {
@@ -99,6 +88,22 @@ impl Learned {
         Ok(())
     }
 
+    fn into_facts(mut self) -> Result<ReleaseSet, Malformed> {
+        if !self.has_versions {
+            let Some(words) = self.unpublished else { return Err(not_a_packument(self.error)) };
+            self.facts.status = PackageStatus::Archived(Some(words));
+        }
+        for release in &mut self.facts.releases {
+            release.published_at = self.times.remove(&release.version);
+        }
+        if is_deprecated(&self.facts) {
+            self.facts.status = PackageStatus::Deprecated(words_of_latest(&self.facts));
+        }
+        Ok(self.facts)
+    }
+}
+
+impl Packument {
     /// An answer about another package is a mistake of something in between, and never ours to believe.
     fn check_name(&self, name: &str) -> Result<(), Malformed> {
         if name.eq_ignore_ascii_case(&self.package) {
@@ -134,27 +139,13 @@ impl Learned {
         match part.key {
             "created" | "modified" => {}
             "unpublished" if part.is_object() => self.unpublished = Some(part.read::<Unpublished>()?.words()),
-            version => self.times.extend(part.read::<Instant>()?.0.map(|time| (version.into(), time))),
+            version => self.times.extend(Instant::of(&part)?.0.map(|time| (version.into(), time))),
         }
         Ok(())
     }
 
     fn unreadable(&mut self, label: &str, reason: &str) {
         self.facts.unreadable.push((label.into(), reason.into()));
-    }
-
-    fn into_facts(mut self) -> Result<ReleaseSet, Malformed> {
-        if !self.has_versions {
-            let Some(words) = self.unpublished else { return Err(not_a_packument(self.error)) };
-            self.facts.status = PackageStatus::Archived(Some(words));
-        }
-        for release in &mut self.facts.releases {
-            release.published_at = self.times.remove(&release.version);
-        }
-        if is_deprecated(&self.facts) {
-            self.facts.status = PackageStatus::Deprecated(words_of_latest(&self.facts));
-        }
-        Ok(self.facts)
     }
 }
 

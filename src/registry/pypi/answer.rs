@@ -39,6 +39,10 @@ impl Decode for Answer {
         self.form.insert(form_of(*first, text, &self.project)?).chunk(text)
     }
 
+    fn held(&self) -> usize {
+        self.form.as_ref().map_or(0, |form| form.held())
+    }
+
     fn finish(self: Box<Self>) -> Result<ReleaseSet, Malformed> {
         self.form.ok_or_else(|| Malformed::new("expected a list of files, got nothing"))?.finish()
     }

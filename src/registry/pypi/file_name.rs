@@ -55,8 +55,12 @@ pub(super) fn label<'name>(name: &'name str, project: &str) -> Option<&'name str
     (!label.is_empty()).then_some(label)
 }
 
+/// The marks start with a dot or a hyphen.
 fn before_any<'text>(text: &'text str, marks: &[&str]) -> &'text str {
-    marks.iter().filter_map(|mark| text.find(mark)).min().map_or(text, |at| &text[..at])
+    let starts = |at: &usize| {
+        matches!(text.as_bytes()[*at], b'.' | b'-') && marks.iter().any(|mark| text[*at..].starts_with(mark))
+    };
+    (0..text.len()).find(starts).map_or(text, |at| &text[..at])
 }
 
 fn split(name: &str) -> Option<(&str, Form)> {
@@ -65,7 +69,10 @@ fn split(name: &str) -> Option<(&str, Form)> {
 
 /// What follows the project's name and a hyphen. The name itself may hold hyphens, so it has to be known.
 fn behind_project<'name>(stem: &'name str, project: &str) -> Option<&'name str> {
-    let is_project = |name: &str| name == project || fold(name) == project;
+    if let Some(rest) = stem.strip_prefix(project).and_then(|rest| rest.strip_prefix('-')) {
+        return Some(rest);
+    }
+    let is_project = |name: &str| fold(name) == project;
     stem.match_indices('-').find(|(at, _)| is_project(&stem[..*at])).map(|(at, _)| &stem[at + 1..])
 }
 

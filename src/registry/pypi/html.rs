@@ -58,6 +58,10 @@ impl Decode for Html {
         Ok(())
     }
 
+    fn held(&self) -> usize {
+        self.page.capacity()
+    }
+
     fn finish(self: Box<Self>) -> Result<ReleaseSet, Malformed> {
         let Self { page, mut learned } = *self;
         let mut emitter = DefaultEmitter::default();

@@ -5,14 +5,16 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use super::listing::{File, Listing};
-use crate::http::splitter::{Part, Splitter, Wanted};
-use crate::http::{Decode, Malformed};
+use crate::http::Malformed;
+use crate::http::splitter::{Part, Wanted};
 use crate::registry::instant::Instant;
 use crate::registry::loose::Loose;
+use crate::registry::members::{Document, Learn, once};
 use crate::release::{Links, PackageStatus, ReleaseSet};
 
+/// The members that are read.
 #[derive(Debug, Clone, Copy)]
-enum Field {
+pub(super) enum Field {
     Name,
     Meta,
     Status,
@@ -20,12 +22,18 @@ enum Field {
     Version,
     Files,
     File,
+    FileName,
+    FileYanked,
+    FileTime,
     Info,
     ProjectUrls,
     HomePage,
     Releases,
     Release,
     ReleaseFile,
+    ReleaseYanked,
+    ReleaseReason,
+    ReleaseTime,
 }
 
 const WANTED: &[Wanted<Field>] = &[
@@ -36,7 +44,10 @@ const WANTED: &[Wanted<Field>] = &[
     Wanted::start(Field::Versions, &["versions"]),
     Wanted::value(Field::Version, &["versions", "*"]),
     Wanted::start(Field::Files, &["files"]),
-    Wanted::value(Field::File, &["files", "*"]),
+    Wanted::start(Field::File, &["files", "*"]),
+    Wanted::value(Field::FileName, &["files", "*", "filename"]),
+    Wanted::value(Field::FileYanked, &["files", "*", "yanked"]),
+    Wanted::value(Field::FileTime, &["files", "*", "upload-time"]),
     // the project document: https://docs.pypi.org/api/json/
     Wanted::start(Field::Info, &["info"]),
     Wanted::value(Field::Name, &["info", "name"]),
@@ -44,71 +55,104 @@ const WANTED: &[Wanted<Field>] = &[
     Wanted::value(Field::HomePage, &["info", "home_page"]),
     Wanted::start(Field::Releases, &["releases"]),
     Wanted::start(Field::Release, &["releases", "*"]),
-    Wanted::value(Field::ReleaseFile, &["releases", "*", "*"]),
+    Wanted::start(Field::ReleaseFile, &["releases", "*", "*"]),
+    Wanted::value(Field::ReleaseYanked, &["releases", "*", "*", "yanked"]),
+    Wanted::value(Field::ReleaseReason, &["releases", "*", "*", "yanked_reason"]),
+    Wanted::value(Field::FileTime, &["releases", "*", "*", "upload_time_iso_8601"]),
+    Wanted::value(Field::ReleaseTime, &["releases", "*", "*", "upload_time"]),
 ];
 
-/// Reads one answer of either form.
+/// What an answer of either form has told so far.
 #[derive(Debug)]
 pub(super) struct Json {
-    splitter: Splitter<Field>,
-    learned: Learned,
-}
-
-#[derive(Debug)]
-struct Learned {
     listing: Listing,
     /// The version whose files are being told.
     version: String,
+    /// The file that is being told.
+    file: Option<Told>,
     /// The document has what its form cannot be without: `files`, or `info`.
     is_known_form: bool,
     /// The old way to name the home page; `project_urls` is the new one and goes before.
     home_page: Option<Box<str>>,
 }
 
+/// What was told of a file so far.
+#[derive(Debug, Default)]
+struct Told {
+    /// In the project document the version above a file says to which release it belongs.
+    is_of_version: bool,
+    /// Read in the simple API alone.
+    name: Option<Box<str>>,
+    yanked: Option<Yanked>,
+    reason: Option<Box<str>>,
+    uploaded: Option<Instant>,
+    /// The same in the older member of the project document, without an offset.
+    uploaded_in_utc: Option<Instant>,
+}
+
+/// The reason, empty where none was given; `None` when the file is not yanked.
+type Yanked = Option<Box<str>>;
+
 impl Json {
-    /// For an answer about the project of that normalised name.
-    pub(super) fn of(project: &str) -> Self {
-        let learned =
-            Learned { listing: Listing::of(project), version: String::new(), is_known_form: false, home_page: None };
-        Self { splitter: Splitter::new(WANTED), learned }
+    /// A decoder for an answer about the project of that normalised name.
+    pub(super) fn of(project: &str) -> Document<Self> {
+        Document::of(Self {
+            listing: Listing::of(project),
+            version: String::new(),
+            file: None,
+            is_known_form: false,
+            home_page: None,
+        })
     }
 }
 
-impl Decode for Json {
-    fn chunk(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
-        let Self { splitter, learned } = self;
-        splitter.chunk(bytes, &mut |part| learned.take(part))
+impl Learn for Json {
+    type Field = Field;
+    const WANTED: &'static [Wanted<Field>] = WANTED;
+
+    fn held(&self) -> usize {
+        self.listing.held()
     }
 
-    fn finish(self: Box<Self>) -> Result<ReleaseSet, Malformed> {
-        self.splitter.finish()?;
-        self.learned.into_facts()
-    }
-}
-
-impl Learned {
     fn take(&mut self, part: Part<'_, Field>) -> Result<(), Malformed> {
         match part.name {
-            Field::Name => self.listing.check_name(&part.read::<Cow<'_, str>>()?)?,
+            Field::Name => self.listing.check_name(&part.text()?)?,
             Field::Meta => self.meta(&part.read()?)?,
             Field::Status => self.status(&part.read()?, None),
             Field::Versions if part.is_array() || part.is_null() => {}
-            Field::Version => self.listing.add_version(&part.read::<Cow<'_, str>>()?),
+            Field::Version => self.listing.add_version(&part.text()?),
             Field::Files if part.is_array() => self.is_known_form = true,
             Field::Info if part.is_object() => self.is_known_form = true,
             Field::Releases if part.is_object() => {}
             Field::Versions | Field::Files | Field::Info | Field::Releases => {
                 return Err(Malformed::new(format!("`{}` is of another type than it should be", part.key)));
             }
-            Field::File => self.file(&part.read()?)?,
-            Field::Release => self.release(part),
-            Field::ReleaseFile => self.release_file(&part.read()?),
+            Field::Release => self.release(part)?,
+            Field::File | Field::ReleaseFile => self.begin_file(part)?,
+            Field::FileName => once(&mut self.told().name, &part, part.text()?.into())?,
+            Field::FileYanked => once(&mut self.told().yanked, &part, yanked(&Loose::of(&part)?)?)?,
+            Field::FileTime => once(&mut self.told().uploaded, &part, Instant::of(&part)?)?,
+            Field::ReleaseYanked => once(&mut self.told().yanked, &part, flagged(part.read()?))?,
+            Field::ReleaseReason => once(&mut self.told().reason, &part, text_or_null(&part)?)?,
+            Field::ReleaseTime => once(&mut self.told().uploaded_in_utc, &part, Instant::of(&part)?)?,
             Field::ProjectUrls => self.project_urls(&part.read().unwrap_or_default()),
             Field::HomePage => self.home_page = part.read::<Box<str>>().ok(),
         }
         Ok(())
     }
 
+    fn into_facts(mut self) -> Result<ReleaseSet, Malformed> {
+        self.end_file()?;
+        if !self.is_known_form {
+            return Err(Malformed::new("expected a list of files, got an object without `files`"));
+        }
+        let mut facts = self.listing.into_facts();
+        facts.links.homepage = facts.links.homepage.or(self.home_page);
+        Ok(facts)
+    }
+}
+
+impl Json {
     /// A higher major version means another protocol. <https://peps.python.org/pep-0629/>
     fn meta(&mut self, meta: &Meta<'_>) -> Result<(), Malformed> {
         check_api_version(&meta.api_version)?;
@@ -127,31 +171,42 @@ impl Learned {
         self.listing.status = Some(status(marker, reason));
     }
 
-    fn file(&mut self, told: &SimpleFile<'_>) -> Result<(), Malformed> {
-        let yanked = match &told.yanked {
-            Loose::Text(reason) => Some(reason).filter(|reason| !reason.is_empty()).map(|reason| (**reason).into()),
-            Loose::Flag(is_yanked) => is_yanked.then(Box::default),
-            Loose::Nothing => None,
-            Loose::Other => return Err(Malformed::new("`yanked` is neither a text nor true or false")),
-        };
-        self.listing.add_file(&told.filename, File { yanked, uploaded: told.upload_time.0 });
+    fn begin_file(&mut self, part: Part<'_, Field>) -> Result<(), Malformed> {
+        if !part.is_object() {
+            return Err(Malformed::new("a file is of another type than it should be"));
+        }
+        self.end_file()?;
+        self.file = Some(Told { is_of_version: matches!(part.name, Field::ReleaseFile), ..Told::default() });
         Ok(())
     }
 
-    fn release(&mut self, part: Part<'_, Field>) {
+    fn told(&mut self) -> &mut Told {
+        self.file.as_mut().expect("a file's start is told before its members")
+    }
+
+    /// Nothing tells where a file ends, so it is taken in when something else begins.
+    fn end_file(&mut self) -> Result<(), Malformed> {
+        let Some(told) = self.file.take() else { return Ok(()) };
+        let uploaded = told.uploaded.unwrap_or_default().0.or(told.uploaded_in_utc.unwrap_or_default().0);
+        let yanked = told.yanked.flatten().map(|reason| told.reason.unwrap_or(reason));
+        let file = File { yanked, uploaded };
+        match told.name {
+            Some(name) => self.listing.add_file(&name, file),
+            None if told.is_of_version => self.listing.add_file_of(&self.version, file),
+            None => return Err(Malformed::new("a file has no `filename`")),
+        }
+        Ok(())
+    }
+
+    fn release(&mut self, part: Part<'_, Field>) -> Result<(), Malformed> {
+        self.end_file()?;
         part.key.clone_into(&mut self.version);
         if part.is_array() {
             self.listing.add_version(part.key);
         } else {
             self.listing.add_unreadable(part.key, "is not a list of files");
         }
-    }
-
-    fn release_file(&mut self, told: &ReleaseFile<'_>) {
-        let reason = told.yanked_reason.as_deref().unwrap_or_default();
-        let yanked = told.yanked.unwrap_or_default().then(|| reason.into());
-        let uploaded = told.upload_time_iso_8601.0.or(told.upload_time.0);
-        self.listing.add_file_of(&self.version, File { yanked, uploaded });
+        Ok(())
     }
 
     fn project_urls(&mut self, urls: &serde_json::Map<String, serde_json::Value>) {
@@ -160,15 +215,6 @@ impl Learned {
                 add_link(&mut self.listing.links, label, url);
             }
         }
-    }
-
-    fn into_facts(self) -> Result<ReleaseSet, Malformed> {
-        if !self.is_known_form {
-            return Err(Malformed::new("expected a list of files, got an object without `files`"));
-        }
-        let mut facts = self.listing.into_facts();
-        facts.links.homepage = facts.links.homepage.or(self.home_page);
-        Ok(facts)
     }
 }
 
@@ -243,25 +289,20 @@ enum Status<'a> {
     Nothing(()),
 }
 
-#[derive(Deserialize)]
-struct SimpleFile<'a> {
-    #[serde(borrow)]
-    filename: Cow<'a, str>,
-    /// A reason, or true or false; the empty text means false, as pip reads it.
-    #[serde(borrow, default)]
-    yanked: Loose<'a>,
-    #[serde(rename = "upload-time", default)]
-    upload_time: Instant,
+/// A reason, or true or false; the empty text means false, as pip reads it.
+fn yanked(told: &Loose<'_>) -> Result<Yanked, Malformed> {
+    match told {
+        Loose::Text(reason) => Ok(Some(reason).filter(|reason| !reason.is_empty()).map(|reason| (**reason).into())),
+        Loose::Flag(is_yanked) => Ok(flagged(Some(*is_yanked))),
+        Loose::Nothing => Ok(None),
+        Loose::Other => Err(Malformed::new("`yanked` is neither a text nor true or false")),
+    }
 }
 
-#[derive(Deserialize)]
-struct ReleaseFile<'a> {
-    #[serde(default)]
-    yanked: Option<bool>,
-    #[serde(borrow, default)]
-    yanked_reason: Option<Cow<'a, str>>,
-    #[serde(default)]
-    upload_time_iso_8601: Instant,
-    #[serde(default)]
-    upload_time: Instant,
+fn flagged(is_yanked: Option<bool>) -> Yanked {
+    is_yanked.unwrap_or_default().then(Box::default)
+}
+
+fn text_or_null(part: &Part<'_, Field>) -> Result<Box<str>, Malformed> {
+    Ok(part.read::<Option<_>>()?.unwrap_or_default())
 }

@@ -6,9 +6,10 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use foldhash::HashMap;
 
 use super::file_name;
 use crate::http::Malformed;
@@ -94,7 +95,10 @@ impl Listing {
 
     /// A file of that version.
     pub(super) fn add_file_of(&mut self, label: &str, file: File) {
-        if let Some(&place) = self.places.get(label) {
+        // files of one version mostly follow each other
+        let is_last = self.files.last().is_some_and(|(last, _)| **last == *label);
+        let place = if is_last { Some(self.files.len() - 1) } else { self.places.get(label).copied() };
+        if let Some(place) = place {
             return self.files[place].1.join(file.into());
         }
         self.places.insert(label.into(), self.files.len());
@@ -106,20 +110,36 @@ impl Listing {
         self.unreadable.push((entry.into(), reason.into()));
     }
 
+    /// Bytes of memory that it takes so far, roughly.
+    pub(super) fn held(&self) -> usize {
+        let versions = self.versions.iter().map(|label| size_of::<Box<str>>() + label.len());
+        // each label stands in two places
+        let files = self.files.iter().map(|(label, files)| {
+            size_of::<(Box<str>, Files)>() + 2 * (size_of::<Box<str>>() + label.len()) + length(files.yanked.as_deref())
+        });
+        let nameless = self.nameless.iter();
+        let nameless =
+            nameless.map(|(name, file)| size_of::<(Box<str>, File)>() + name.len() + length(file.yanked.as_deref()));
+        let unreadable =
+            self.unreadable.iter().map(|(entry, reason)| 2 * size_of::<Box<str>>() + entry.len() + reason.len());
+        versions.sum::<usize>() + files.sum::<usize>() + nameless.sum::<usize>() + unreadable.sum::<usize>()
+    }
+
     /// Everything that was told, joined.
     pub(super) fn into_facts(mut self) -> ReleaseSet {
         let mut labels: Labels = self.versions.iter().map(|label| &**label).collect();
-        let mut of_label: HashMap<usize, Files> = HashMap::new();
+        let mut of_label: Vec<Option<Files>> = Vec::new();
         self.join_nameless(&labels);
         for (label, files) in self.files {
             let place = labels.find(&label).unwrap_or_else(|| labels.add(&readable(&label)));
-            match of_label.get_mut(&place) {
+            of_label.resize_with(of_label.len().max(place + 1), || None);
+            match &mut of_label[place] {
                 Some(known) => known.join(files),
-                None => drop(of_label.insert(place, files)),
+                none => *none = Some(files),
             }
         }
-        let releases =
-            labels.texts.into_iter().enumerate().map(|(place, label)| release(label, of_label.remove(&place)));
+        let files = of_label.into_iter().chain(std::iter::repeat_with(|| None));
+        let releases = labels.texts.into_iter().zip(files).map(|(label, files)| release(label, files));
         ReleaseSet {
             releases: releases.collect(),
             status: self.status.unwrap_or(PackageStatus::Active),
@@ -138,6 +158,10 @@ impl Listing {
             }
         }
     }
+}
+
+fn length(text: Option<&str>) -> usize {
+    text.map_or(0, str::len)
 }
 
 fn release(version: Box<str>, files: Option<Files>) -> Release {

@@ -15,7 +15,7 @@ pub(super) fn normalised(name: &str) -> Result<String, LookupError> {
 }
 
 /// Lower case, and one hyphen for every run of separators; for text that need not be a valid name.
-pub(super) fn fold(name: &str) -> String {
+pub(crate) fn fold(name: &str) -> String {
     let mut folded = String::with_capacity(name.len());
     for character in name.chars() {
         match character {

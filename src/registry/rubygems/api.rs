@@ -21,6 +21,10 @@ impl Decode for Versions {
         Ok(())
     }
 
+    fn held(&self) -> usize {
+        self.0.capacity()
+    }
+
     fn finish(self: Box<Self>) -> Result<ReleaseSet, Malformed> {
         let versions: Vec<Version> = read(&self.0, "a list of versions")?;
         let mut folded = Folded::default();
@@ -42,6 +46,10 @@ impl Decode for Gem {
     fn chunk(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
         self.0.extend_from_slice(bytes);
         Ok(())
+    }
+
+    fn held(&self) -> usize {
+        self.0.capacity()
     }
 
     fn finish(self: Box<Self>) -> Result<ReleaseSet, Malformed> {

@@ -39,6 +39,10 @@ impl Decode for InfoFile {
         self.lines.chunk(bytes, |line| self.versions.take(line))
     }
 
+    fn held(&self) -> usize {
+        self.lines.held() + self.versions.folded.held()
+    }
+
     fn finish(mut self: Box<Self>) -> Result<ReleaseSet, Malformed> {
         self.lines.finish(|line| self.versions.take(line))?;
         if !self.versions.is_begun {
@@ -92,17 +96,36 @@ struct Version<'a> {
 
 impl<'a> Version<'a> {
     fn parse(line: &'a str) -> Option<Self> {
-        let (label, rest) = line.split_once(' ')?;
-        let (_dependencies, requirements) = rest.split_once('|')?;
+        let (label, rest) = split_at_byte(line, b' ')?;
+        let (_dependencies, requirements) = split_at_byte(rest, b'|')?;
         // a platform may hold dashes of its own, a number never does
-        let number = label.split('-').next().filter(|number| !number.is_empty())?;
+        let number = split_at_byte(label, b'-').map_or(label, |(number, _)| number);
+        if number.is_empty() {
+            return None;
+        }
         // only the first colon ends the key: a time holds more of them
-        let created_at = requirements
-            .split(',')
-            .filter_map(|requirement| requirement.split_once(':'))
+        let created_at = split_all(requirements, b',')
+            .filter_map(|requirement| split_at_byte(requirement, b':'))
             .find_map(|(key, value)| (key == "created_at").then_some(value));
         Some(Self { number, created_at })
     }
+}
+
+/// What stands before and behind the first of an ASCII character.
+fn split_at_byte(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = memchr::memchr(byte, text.as_bytes())?;
+    Some((&text[..at], &text[at + 1..]))
+}
+
+/// What stands between all of an ASCII character.
+fn split_all(text: &str, byte: u8) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let (first, more) = split_at_byte(text, byte).map_or((text, None), |(first, more)| (first, Some(more)));
+        rest = more;
+        Some(first)
+    })
 }
 
 #[cfg(test)]

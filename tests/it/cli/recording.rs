@@ -25,7 +25,7 @@ async fn the_same_decisions_are_made_again_byte_for_byte() {
     let replayed = world.run(&["check", "--json", "--replay", "tape"]).ended(3);
     assert_eq!((&replayed.stdout, &replayed.stderr), (&live.stdout, &live.stderr));
     assert_eq!(world.questions().await, asked);
-    for format in ["table", "markdown", "github", "sarif", "ndjson"] {
+    for format in ["table", "markdown", "github", "sarif", "ndjson", "html"] {
         let again = || world.run(&["check", "--format", format, "--replay", "tape"]).ended(3).stdout;
         assert_eq!(again(), again());
     }

@@ -8,7 +8,7 @@ use upmon::registry::RegistryId;
 use crate::support::runner::World;
 
 /// Pins at every severity but `notice`, and one that nobody knows.
-pub(super) const PINS: &str = r#"{
+pub(crate) const PINS: &str = r#"{
   "rust": { "steady": "1.0.0", "drift": { "version": "1.0.0", "requirement": "~1.1" } },
   "ruby": { "gemmy": "1.0.0" },
   "python": { "serpent": "1.0" },
@@ -24,12 +24,12 @@ pub(super) const KNOWN_PINS: &str = r#"{
 "#;
 
 /// The small world with [`PINS`].
-pub(super) async fn small() -> World {
+pub(crate) async fn small() -> World {
     small_with(PINS).await
 }
 
 /// The small world with other pins.
-pub(super) async fn small_with(pins: &str) -> World {
+pub(crate) async fn small_with(pins: &str) -> World {
     let world = World::new(pins).await;
     add_crate(&world, "steady", &[("0.9.0", "2023-01-01", false), ("1.0.0", "2024-01-01", false)]).await;
     let drift = [
@@ -66,7 +66,7 @@ pub(super) async fn add_crate_at(world: &World, place: &str, name: &str, version
 }
 
 /// A gem with versions and their days.
-async fn add_gem(world: &World, name: &str, versions: &[(&str, &str)]) {
+pub(super) async fn add_gem(world: &World, name: &str, versions: &[(&str, &str)]) {
     let mut info = "---\n".to_owned();
     for (version, day) in versions {
         writeln!(info, "{version} |checksum:00,created_at:{day}T00:00:00Z").unwrap();
@@ -77,7 +77,7 @@ async fn add_gem(world: &World, name: &str, versions: &[(&str, &str)]) {
 }
 
 /// A Python project with versions and their days.
-async fn add_project(world: &World, name: &str, versions: &[(&str, &str)]) {
+pub(super) async fn add_project(world: &World, name: &str, versions: &[(&str, &str)]) {
     let file = |(version, day): &(&str, &str)| {
         json!({ "filename": format!("{name}-{version}.tar.gz"), "hashes": {}, "url": "x",
             "upload-time": format!("{day}T00:00:00Z") })
@@ -93,7 +93,7 @@ async fn add_project(world: &World, name: &str, versions: &[(&str, &str)]) {
 }
 
 /// An npm package with versions and their days.
-async fn add_package(world: &World, name: &str, versions: &[(&str, &str)]) {
+pub(super) async fn add_package(world: &World, name: &str, versions: &[(&str, &str)]) {
     let of = |pick: &dyn Fn(&str, &str) -> Value| -> Map<String, Value> {
         versions.iter().map(|(version, day)| ((*version).to_owned(), pick(version, day))).collect()
     };

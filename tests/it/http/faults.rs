@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use upmon::error::ErrorKind;
+use upmon::error::{ErrorKind, LookupError, Trouble};
 use upmon::http::Fetch;
 use upmon::http::client::{Options, RegistryOptions};
 use upmon::registry::RegistryId;
@@ -19,7 +19,7 @@ async fn kind_of(acts: Vec<Act>) -> ErrorKind {
     error.kind()
 }
 
-fn gzip(body: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(body: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(body).unwrap();
     encoder.finish().unwrap()
@@ -58,6 +58,51 @@ async fn a_zstd_or_brotli_body_that_breaks_off_is_a_bad_response() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_packed_in_a_way_nobody_asked_for_is_a_bad_response() {
+    for (coding, body) in [
+        ("gzip, gzip", gzip(&gzip(b"1.0.0\nend"))),
+        ("gzip, br", b"1.0.0\nend".to_vec()),
+        ("compress", b"1.0.0\nend".to_vec()),
+    ] {
+        let kind = kind_of(answer("200 OK", &[&format!("content-encoding: {coding}")], body)).await;
+        assert_eq!(kind, ErrorKind::BadResponse, "{coding}");
+    }
+    let plain = answer("200 OK", &["content-encoding: identity"], "1.0.0\nend");
+    let server = Server::start(move |_, _| plain.clone()).await;
+    assert_eq!(versions(&fetch(&client(options()), &server.url).await.unwrap()), ["1.0.0"]);
+}
+
+/// A small body that unpacks to so many MiB of blanks.
+fn bomb(mebibytes: usize) -> Vec<u8> {
+    gzip(&vec![b' '; mebibytes << 20])
+}
+
+#[tokio::test]
+async fn an_answer_that_takes_too_much_memory_is_given_up_whatever_size_is_allowed() {
+    let npm = RegistryOptions { max_size: Some(1 << 40), ..RegistryOptions::default() };
+    let options = Options { registries: [(RegistryId::Npm, npm)].into(), ..options() };
+    let packed = answer("200 OK", &["content-encoding: gzip"], bomb(64));
+    let server = Server::start(move |_, _| packed.clone()).await;
+    let error = client(options).fetch(ask_of(RegistryId::Npm, &server.url), &lines).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BadResponse, "{error}");
+    assert!(error.to_string().ends_with("tells more than anybody has to tell of a package"), "{error}");
+}
+
+#[tokio::test]
+async fn many_large_answers_at_once_take_turns_and_are_all_read() {
+    let body = format!("{}\n1.0.0\nend", "x".repeat(768 << 10));
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    let (most, rest) = body.split_at(body.len() - 3);
+    let acts = vec![send(head + most), Act::Wait(Duration::from_millis(200)), send(rest)];
+    let server = Server::start(move |_, _| acts.clone()).await;
+    let client = client(options());
+    let ended = futures_util::future::join_all((0..30).map(|_| fetch(&client, &server.url))).await;
+    assert!(ended.iter().all(Result::is_ok), "{:?}", ended.iter().find(|ended| ended.is_err()));
+    let asked = server.requests().len();
+    assert!((31..=60).contains(&asked), "{asked}: those that found no place were asked for again, once");
+}
+
+#[tokio::test]
 async fn what_is_not_the_protocol_is_a_bad_response() {
     for acts in [
         vec![send("\x00\x01\x02 garbage \x03\r\n\r\n")],
@@ -87,9 +132,14 @@ async fn a_slow_drip_ends_with_its_time() {
 
 #[tokio::test]
 async fn a_name_that_cannot_be_looked_up_and_a_port_where_nobody_listens_are_unreachable() {
-    for url in ["http://nobody.invalid/", "http://127.0.0.1:1/", "https://127.0.0.1:1/"] {
+    for (url, trouble, words) in [
+        ("http://nobody.invalid/", Trouble::NoSuchHost, "there is no host of that name"),
+        ("http://127.0.0.1:1/", Trouble::NobodyListens, "nobody listens there"),
+        ("https://127.0.0.1:1/", Trouble::NobodyListens, "nobody listens there"),
+    ] {
         let error = fetch(&client(options()), url).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+        let message = format!("asking crates-io for `tokio`: `{url}` could not be reached: {words}");
+        assert_eq!(error, LookupError::Unreachable { message, trouble });
     }
 }
 

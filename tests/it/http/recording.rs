@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use upmon::error::LookupError;
+use upmon::error::{LookupError, Trouble};
 use upmon::http::Fetch;
 use upmon::http::client::{Client, Options};
 use upmon::http::credentials::Credentials;
@@ -13,7 +13,10 @@ use upmon::registry::RegistryId;
 use upmon::release::ReleaseSet;
 use url::Url;
 
+use super::faults::gzip;
 use super::support::{Act, Server, answer, ask_of, client, good, lines, options, send};
+
+const GZIP: &str = "content-encoding: gzip";
 
 const SECRET: &str = "s3cr3t-t0k3n";
 
@@ -56,7 +59,7 @@ fn text(directory: &Path) -> String {
 #[tokio::test]
 async fn whatever_came_over_the_wire_is_decided_again() {
     type Script = fn(usize, &str) -> Vec<Act>;
-    let scripts: [(&str, bool, Script); 16] = [
+    let scripts: [(&str, bool, Script); 22] = [
         ("a good answer", true, |_, _| good()),
         ("a redirect", true, |_, asked| {
             let there = "location: /there?signature=hunter2";
@@ -77,6 +80,12 @@ async fn whatever_came_over_the_wire_is_decided_again() {
         ("a web page", false, |_, _| answer("200 OK", &["content-type: text/html"], "<html>")),
         ("too much", false, |_, _| answer("200 OK", &[], "x".repeat((1 << 20) + 1))),
         ("half an answer", false, |_, _| vec![send("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n1.0.0\n")]),
+        ("a packed answer", true, |_, _| answer("200 OK", &[GZIP], gzip(b"1.0.0\nend"))),
+        ("half a packed answer", false, |_, _| answer("200 OK", &[GZIP], &gzip(b"1.0.0\nend")[..20])),
+        ("what is called packed and is not", false, |_, _| answer("200 OK", &[GZIP], "1.0.0\nend")),
+        ("a packed answer of too much", false, |_, _| answer("200 OK", &[GZIP], gzip(&vec![b'x'; 50 << 20]))),
+        ("packed twice", false, |_, _| answer("200 OK", &["content-encoding: gzip, gzip"], gzip(&gzip(b"1.0.0\nend")))),
+        ("a packed 404", false, |_, _| answer("404 Not Found", &[GZIP], gzip(b"nothing here"))),
         ("no answer", false, |_, _| vec![Act::Reset]),
         ("no HTTP", false, |_, _| vec![send("220 smtp\r\n\r\n")]),
     ];
@@ -124,9 +133,19 @@ async fn what_was_not_recorded_is_unreachable_and_nobody_is_asked() {
     let other = format!("{}/other", server.url);
     let outcomes = replayed(directory.path(), &[&other, &known, &known]).await;
     let message = format!("asking crates-io for `tokio`: `{other}` was not asked: it is not in the recording");
-    assert_eq!(outcomes[0], Err(LookupError::Unreachable { message }));
+    assert_eq!(outcomes[0], Err(LookupError::Unreachable { message, trouble: Trouble::Other }));
     assert!(outcomes[1].is_ok() && outcomes[1] == outcomes[2], "a question may be asked again: {outcomes:?}");
     assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn what_was_packed_is_kept_as_a_person_can_read_it() {
+    let server = Server::start(|_, _| answer("200 OK", &[GZIP], gzip(b"1.0.0\nend"))).await;
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("{}/tokio", server.url);
+    assert!(recorded(directory.path(), options(), &[&url]).await[0].is_ok());
+    let text = text(directory.path());
+    assert!(text.contains("\n\n1.0.0\nend") && !text.contains("content-encoding"), "{text}");
 }
 
 #[tokio::test]

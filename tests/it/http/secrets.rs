@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
@@ -10,6 +11,7 @@ use upmon::http::Fetch;
 use upmon::http::client::Options;
 use upmon::http::credentials::Credentials;
 use upmon::registry::RegistryId;
+use upmon::registry::git::{Git, GitOptions, Logins};
 use url::Url;
 
 use super::support::{Server, answer, ask_of, client, good, lines, options};
@@ -122,6 +124,22 @@ async fn no_log_at_the_highest_verbosity_no_error_and_no_answer_shows_a_token() 
     for entry in std::fs::read_dir(directory.path().join("facts")).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
         assert!(!shows_secret(&String::from_utf8_lossy(&bytes)));
+    }
+}
+
+#[test]
+fn a_panic_that_prints_any_part_of_the_network_layer_shows_no_token() {
+    for &registry in RegistryId::ALL {
+        let options = with_token(registry, "https://registry.example/");
+        let request = ask_of(registry, &format!("https://me:{SECRET}@registry.example/tokio?token={SECRET}"));
+        let variable = |name: &str| (name == "UPMON_GIT_TOKEN").then(|| SECRET.to_owned());
+        let logins = Logins::from_credentials(Credentials::for_git(&variable).unwrap());
+        let git = Git::with_options(GitOptions { logins, ..GitOptions::default() });
+        let client = client(options.clone());
+        let panics = AssertUnwindSafe(|| panic!("{request:?} {options:?} {client:?} {git:?}"));
+        let panic = std::panic::catch_unwind(panics).unwrap_err();
+        let message = panic.downcast_ref::<String>().unwrap();
+        assert!(message.contains("registry.example") && !shows_secret(message), "{message}");
     }
 }
 

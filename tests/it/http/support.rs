@@ -23,6 +23,10 @@ impl Decode for Lines {
         if self.0.starts_with(b"<") { Err(Malformed::new("expected lines, got `<`")) } else { Ok(()) }
     }
 
+    fn held(&self) -> usize {
+        self.0.capacity()
+    }
+
     fn finish(self: Box<Self>) -> Result<ReleaseSet, Malformed> {
         let text = String::from_utf8(self.0).map_err(|_| Malformed::new("expected UTF-8"))?;
         let lines = text.strip_suffix("end").ok_or_else(|| Malformed::new("the last line is missing"))?;

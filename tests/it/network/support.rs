@@ -5,7 +5,6 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -16,6 +15,7 @@ use serde_json::{Value, json};
 use upmon::registry::RegistryId;
 
 use crate::contract::fixtures::{PACKAGE, listed, pages};
+use crate::support::runner::{Run, bare};
 
 /// The newest release that a [`registry`] tells of.
 pub(crate) const NEWEST: &str = "1.1.0";
@@ -24,25 +24,6 @@ pub(crate) const NEWEST: &str = "1.1.0";
 pub(crate) struct Machine {
     home: tempfile::TempDir,
     variables: Vec<(String, String)>,
-}
-
-/// How a run ended.
-pub(crate) struct Ended {
-    pub(crate) code: i32,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-}
-
-impl Ended {
-    /// Everything that was printed.
-    pub(crate) fn printed(&self) -> String {
-        format!("{}{}", self.stdout, self.stderr)
-    }
-
-    /// What was printed as JSON.
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.printed()))
-    }
 }
 
 impl Machine {
@@ -76,21 +57,15 @@ impl Machine {
     }
 
     /// Runs upmon to its end.
-    pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
         self.run_with(arguments, &[])
     }
 
     /// The same with further variables, which win.
-    pub(crate) fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_upmon"));
-        command.env_clear().envs(std::env::vars_os().filter(|(name, _)| name == "PATH"));
-        command.env("HOME", self.home.path()).env("XDG_CACHE_HOME", self.path("cache"));
+    pub(crate) fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
+        let mut command = bare(&self.path("work"), self.home.path());
         command.envs(self.variables.iter().map(|(name, value)| (name, value))).envs(variables.iter().copied());
-        command.args(arguments).current_dir(self.path("work")).stdin(Stdio::null());
-        let output = command.output().expect("the binary starts");
-        let text = |bytes| String::from_utf8(bytes).expect("upmon prints text");
-        let code = output.status.code().expect("no signal ended it");
-        Ended { code, stdout: text(output.stdout), stderr: text(output.stderr) }
+        Run::of(command.args(arguments).output().expect("the binary starts"))
     }
 }
 
@@ -146,18 +121,27 @@ impl Stand {
 
     /// The same over TLS, and the certificate that vouches for it, in PEM.
     pub(crate) fn secure(answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> (Self, String) {
-        upmon::http::client::install_crypto();
-        let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let pem = base64::engine::general_purpose::STANDARD.encode(key.cert.der());
-        let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.signing_key.serialize_der()));
-        let certificates = vec![key.cert.der().clone()];
-        let config = ServerConfig::builder().with_no_client_auth().with_single_cert(certificates, private).unwrap();
-        let config = Arc::new(config);
+        let (config, pem) = identity(&["localhost"]);
         let stand = Self::listen("https", Arc::new(answer), move |stream, answer, log| {
-            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
-            serve(StreamOwned::new(connection, stream), answer, log);
+            serve(over_tls(&config, stream), answer, log);
         });
-        (stand, format!("-----BEGIN CERTIFICATE-----\n{pem}\n-----END CERTIFICATE-----\n"))
+        (stand, pem)
+    }
+
+    /// A proxy that answers for these hosts itself, over TLS, and the certificate that vouches for them, in PEM. Its
+    /// requests are those inside the tunnels.
+    pub(crate) fn in_place_of(
+        hosts: &[&str],
+        answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static,
+    ) -> (Self, String) {
+        let (config, pem) = identity(hosts);
+        let stand = Self::listen("http", Arc::new(answer), move |mut stream, answer, log| {
+            let Some(request) = read_request(&mut BufReader::new(&stream)) else { return };
+            assert!(request.starts_with("CONNECT "), "{request}");
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+            serve(over_tls(&config, stream), answer, log);
+        });
+        (stand, pem)
     }
 
     fn listen(
@@ -188,6 +172,22 @@ impl Stand {
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
+}
+
+/// A server that has these names, and the certificate that says so, in PEM.
+fn identity(names: &[&str]) -> (Arc<ServerConfig>, String) {
+    upmon::http::client::install_crypto();
+    let key =
+        rcgen::generate_simple_self_signed(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>()).unwrap();
+    let pem = base64::engine::general_purpose::STANDARD.encode(key.cert.der());
+    let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.signing_key.serialize_der()));
+    let certificates = vec![key.cert.der().clone()];
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(certificates, private).unwrap();
+    (Arc::new(config), format!("-----BEGIN CERTIFICATE-----\n{pem}\n-----END CERTIFICATE-----\n"))
+}
+
+fn over_tls(config: &Arc<ServerConfig>, stream: TcpStream) -> StreamOwned<ServerConnection, TcpStream> {
+    StreamOwned::new(ServerConnection::new(Arc::clone(config)).unwrap(), stream)
 }
 
 /// Answers one request; a client that goes away is its own affair.

@@ -2,4 +2,3 @@
 
 pub(crate) mod canned;
 pub(crate) mod runner;
-pub(crate) mod tracker;

@@ -145,7 +145,8 @@ pub(crate) fn upmon(arguments: &[&str]) -> Run {
     Run::of(bare(directory.path(), directory.path()).args(arguments).output().expect("the binary starts"))
 }
 
-fn bare(directory: &Path, home: &Path) -> Command {
+/// The binary in a directory, with an environment that holds a home and nothing else.
+pub(crate) fn bare(directory: &Path, home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_upmon"));
     command.env_clear().envs(std::env::vars_os().filter(|(name, _)| name == "PATH"));
     command.env("HOME", home).env("XDG_CACHE_HOME", home.join("cache")).env("COLUMNS", "100");
@@ -176,6 +177,17 @@ impl Run {
     pub(crate) fn ended(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{self:#?}");
         self
+    }
+
+    /// The exit code.
+    #[track_caller]
+    pub(crate) fn code(&self) -> i32 {
+        self.code.unwrap_or_else(|| panic!("a signal ended it: {self:#?}"))
+    }
+
+    /// Everything that was printed.
+    pub(crate) fn printed(&self) -> String {
+        format!("{}{}", self.stdout, self.stderr)
     }
 
     /// The JSON document on standard output.

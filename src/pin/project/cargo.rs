@@ -1,0 +1,335 @@
+//! Cargo: `Cargo.lock` says which version, the manifests beside it what is direct and what is required.
+//!
+//! The [lock file](https://doc.rust-lang.org/cargo/guide/cargo-toml-vs-cargo-lock.html) lists for each member of the
+//! workspace the packages that were chosen for it, so a dependency is looked up among those of its own member, as Cargo
+//! does: one workspace may hold several versions of a package.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::Dependency;
+use super::files::{Files, expand};
+use super::text::{Document, beside};
+use crate::document::{Entry, FileError, Node, Source, Value};
+use crate::pin::Written;
+use crate::registry::RegistryId;
+use crate::version::SchemeId;
+
+/// The public registry, as lock files name it.
+const CRATES_IO: [&str; 2] =
+    ["registry+https://github.com/rust-lang/crates.io-index", "sparse+https://index.crates.io/"];
+
+/// Reads `Cargo.lock` and the manifests of its workspace.
+pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
+    let lock = Lock::read(Arc::clone(file))?;
+    let name = beside(&lock.document.source, "Cargo.toml");
+    let Some(root) = files.read(&name)? else {
+        let message =
+            format!("`{}` is missing, and only it says which packages are direct dependencies", name.display());
+        return Err(lock.document.wrong(&lock.document.root, message));
+    };
+    let workspace = Workspace::read(Document::toml(root)?, files)?;
+    let mut found: Vec<Dependency> = Vec::new();
+    let mut seen = HashSet::new();
+    for manifest in &workspace.members {
+        let own = manifest.package().and_then(|name| lock.member(name));
+        for declared in workspace.declared(manifest) {
+            let (dependency, package) = lock.resolve(&declared, own);
+            seen.extend(package);
+            found.push(dependency);
+        }
+    }
+    let indirect = lock.packages.iter().enumerate().filter(|(index, _)| !seen.contains(index));
+    found.extend(indirect.filter_map(|(_, package)| package.indirect()));
+    Ok(found)
+}
+
+/// Reads `Cargo.toml` without a lock file.
+pub(super) fn manifest(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
+    let workspace = Workspace::read(Document::toml(Arc::clone(file))?, files)?;
+    Ok(workspace
+        .members
+        .iter()
+        .flat_map(|member| workspace.declared(member))
+        .map(|declared| declared.alone())
+        .collect())
+}
+
+/// `Cargo.lock`.
+struct Lock {
+    document: Document,
+    packages: Vec<Package>,
+    by_name: HashMap<String, Vec<usize>>,
+}
+
+/// A package of the lock file.
+struct Package {
+    name: String,
+    version: Written,
+    source: Option<String>,
+    /// `name`, `name version` or `name version (source)`, as short as is clear.
+    dependencies: Vec<String>,
+}
+
+impl Lock {
+    fn read(file: Arc<Source>) -> Result<Self, FileError> {
+        let document = Document::toml(file)?;
+        let listed = document.root.get("package").map(Node::items).unwrap_or_default();
+        let packages = listed.iter().map(|node| Package::read(&document, node)).collect::<Result<Vec<_>, _>>()?;
+        let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
+        for (index, package) in packages.iter().enumerate() {
+            by_name.entry(package.name.clone()).or_default().push(index);
+        }
+        Ok(Self { document, packages, by_name })
+    }
+
+    /// The packages of a name.
+    fn called(&self, name: &str) -> impl Iterator<Item = usize> {
+        self.by_name.get(name).into_iter().flatten().copied()
+    }
+
+    /// The member of the workspace that has a name: it comes from nowhere else.
+    fn member(&self, name: &str) -> Option<&Package> {
+        self.called(name).map(|index| &self.packages[index]).find(|package| package.source.is_none())
+    }
+
+    /// What was chosen for a dependency of a member, and which package of the list that is.
+    fn resolve(&self, declared: &Declared<'_>, own: Option<&Package>) -> (Dependency, Option<usize>) {
+        if let Some(obstacle) = &declared.obstacle {
+            let open = declared.open(obstacle.clone());
+            // the package is told of here, so it is none that only others depend on
+            return (open, self.called(&declared.package).find(|&index| self.packages[index].obstacle().is_some()));
+        }
+        let chosen = own.and_then(|own| self.chosen(declared, own));
+        let Some(index) = chosen else {
+            let lock = self.document.source.name().display();
+            let obstacle = format!("`{lock}` does not hold it: run `cargo update --workspace`");
+            return (declared.open(obstacle), None);
+        };
+        let package = &self.packages[index];
+        let dependency = match package.obstacle() {
+            Some(obstacle) => declared.open(obstacle),
+            None => Dependency::pinned(RegistryId::CratesIo, &declared.name, package.version.clone())
+                .of(&declared.package)
+                .requiring(declared.requirement.clone()),
+        };
+        (dependency, Some(index))
+    }
+
+    /// The one package among those chosen for a member that a dependency can mean. Where the member has two versions of
+    /// it under two names, the requirement tells them apart, as they cannot both be accepted.
+    fn chosen(&self, declared: &Declared<'_>, own: &Package) -> Option<usize> {
+        let named: Vec<usize> = own
+            .dependencies
+            .iter()
+            .flat_map(|text| self.meant(text))
+            .filter(|&index| self.packages[index].name == declared.package)
+            .collect();
+        let accepted = |index: &&usize| declared.accepts(&self.packages[**index].version.text);
+        named.iter().find(accepted).or_else(|| named.first().filter(|_| named.len() == 1)).copied()
+    }
+
+    /// The packages that an entry of a list of dependencies names; one, in a lock file that Cargo wrote.
+    fn meant<'a>(&'a self, text: &'a str) -> impl Iterator<Item = usize> + 'a {
+        let mut words = text.split(' ');
+        let name = words.next().unwrap_or_default();
+        let version = words.next();
+        let source = words.next().map(|word| word.trim_matches(['(', ')']));
+        self.called(name).filter(move |&index| {
+            let package = &self.packages[index];
+            version.is_none_or(|version| package.version.text == version)
+                && source.is_none_or(|source| package.source.as_deref() == Some(source))
+        })
+    }
+}
+
+impl Package {
+    fn read(document: &Document, node: &Node) -> Result<Self, FileError> {
+        let name = node.get("name").and_then(Node::text);
+        let version = node.get("version").and_then(|version| document.written(version));
+        let (Some(name), Some(version)) = (name, version) else {
+            return Err(document.wrong(node, "a package of the lock file has no name or no version"));
+        };
+        let dependencies = node.get("dependencies").map(Node::items).unwrap_or_default();
+        Ok(Self {
+            name: name.to_owned(),
+            version,
+            source: node.get("source").and_then(Node::text).map(str::to_owned),
+            dependencies: dependencies.iter().filter_map(Node::text).map(str::to_owned).collect(),
+        })
+    }
+
+    /// Why its releases cannot be looked up.
+    fn obstacle(&self) -> Option<String> {
+        match self.source.as_deref() {
+            None => Some("a package of this repository".to_owned()),
+            Some(source) if CRATES_IO.contains(&source) => None,
+            Some(source) if source.starts_with("git+") => Some("comes from git, not from a registry".to_owned()),
+            Some(_) => Some("comes from another registry than crates.io".to_owned()),
+        }
+    }
+
+    /// It as a dependency of dependencies; `None` for packages of this repository.
+    fn indirect(&self) -> Option<Dependency> {
+        self.source.as_ref()?;
+        let dependency = match self.obstacle() {
+            Some(obstacle) => Dependency::open(&self.name, self.version.place.clone(), obstacle),
+            None => Dependency::pinned(RegistryId::CratesIo, &self.name, self.version.clone()),
+        };
+        Some(Dependency { is_direct: false, ..dependency })
+    }
+}
+
+/// The manifests of a workspace, or of one package.
+struct Workspace {
+    root: Document,
+    members: Vec<Manifest>,
+}
+
+/// A `Cargo.toml`.
+struct Manifest(Document);
+
+/// A dependency as a manifest declares it.
+struct Declared<'a> {
+    name: String,
+    package: String,
+    requirement: Option<Written>,
+    /// Why it is none of crates.io's.
+    obstacle: Option<String>,
+    /// Where the requirement stands: the member's file, or the workspace's.
+    source: &'a Document,
+    /// The string of the requirement, or what stands in its place.
+    node: &'a Node,
+    document: &'a Document,
+    entry: &'a Entry,
+}
+
+impl Workspace {
+    /// The root's own package, then the members in the order of their names, as
+    /// [Cargo finds them](https://doc.rust-lang.org/cargo/reference/workspaces.html#the-members-and-exclude-fields).
+    fn read(root: Document, files: &dyn Files) -> Result<Self, FileError> {
+        let mut members: Vec<Manifest> = root.root.get("package").map(|_| Manifest(root.clone())).into_iter().collect();
+        if root.root.get("workspace").is_some() {
+            Self::add_members(&root, &mut members, files)?;
+        }
+        Ok(Self { root, members })
+    }
+
+    fn add_members(root: &Document, members: &mut Vec<Manifest>, files: &dyn Files) -> Result<(), FileError> {
+        let listed = |key: &str| {
+            let list = root.root.at(&["workspace", key]).map(Node::items).unwrap_or_default();
+            list.iter().filter_map(Node::text).map(|path| beside(&root.source, path)).collect::<Vec<_>>()
+        };
+        let excluded = listed("exclude");
+        let named = listed("members");
+        let mut waiting: VecDeque<PathBuf> = named.iter().flat_map(|pattern| expand(pattern, files)).collect();
+        waiting.extend(members.iter().flat_map(Manifest::paths));
+        let mut seen: HashSet<PathBuf> = HashSet::from([beside(&root.source, "")]);
+        while let Some(directory) = waiting.pop_front() {
+            let is_excluded = excluded.iter().any(|path| directory.starts_with(path));
+            let is_below = directory.starts_with(beside(&root.source, ""));
+            if !is_below || is_excluded || !seen.insert(directory.clone()) {
+                continue;
+            }
+            let Some(file) = files.read(&directory.join("Cargo.toml"))? else { continue };
+            let manifest = Manifest(Document::toml(file)?);
+            waiting.extend(manifest.paths());
+            members.push(manifest);
+        }
+        Ok(())
+    }
+
+    /// What a member declares, with what it inherits from the workspace.
+    fn declared<'a>(&'a self, member: &'a Manifest) -> impl Iterator<Item = Declared<'a>> {
+        member.dependencies().map(|entry| {
+            let inherits = matches!(entry.node.get("workspace").map(|node| &node.value), Some(Value::Boolean(true)));
+            let shared = self.root.root.at(&["workspace", "dependencies", &entry.key]).filter(|_| inherits);
+            let node = shared.unwrap_or(&entry.node);
+            let source = if shared.is_some() { &self.root } else { &member.0 };
+            Declared::read(entry, node, source, &member.0)
+        })
+    }
+}
+
+impl Manifest {
+    fn package(&self) -> Option<&str> {
+        self.0.root.at(&["package", "name"])?.text()
+    }
+
+    /// The entries of every table of dependencies, those for single targets included.
+    fn dependencies(&self) -> impl Iterator<Item = &Entry> {
+        const KINDS: [&str; 5] =
+            ["dependencies", "dev-dependencies", "dev_dependencies", "build-dependencies", "build_dependencies"];
+        let targets = self.0.root.get("target").map(Node::entries).unwrap_or_default();
+        let tables = std::iter::once(&self.0.root).chain(targets.iter().map(|target| &target.node));
+        tables.flat_map(|table| KINDS.iter().filter_map(|kind| table.get(kind)).flat_map(Node::entries))
+    }
+
+    /// The directories of its path dependencies.
+    fn paths(&self) -> impl Iterator<Item = PathBuf> {
+        let path = |entry: &Entry| Some(beside(&self.0.source, entry.node.get("path")?.text()?));
+        self.dependencies().filter_map(path)
+    }
+}
+
+impl<'a> Declared<'a> {
+    fn read(entry: &'a Entry, node: &'a Node, source: &'a Document, document: &'a Document) -> Self {
+        let has = |key: &str| node.get(key).is_some();
+        let obstacle = if has("path") {
+            Some("a path dependency".to_owned())
+        } else if has("git") {
+            Some("comes from git, not from a registry".to_owned())
+        } else if has("registry") || has("registry-index") {
+            Some("comes from another registry than crates.io".to_owned())
+        } else {
+            None
+        };
+        let requirement = if node.text().is_some() { Some(node) } else { node.get("version") };
+        let requirement_node = requirement.unwrap_or(node);
+        Self {
+            name: entry.key.clone(),
+            package: node.get("package").and_then(Node::text).unwrap_or(&entry.key).to_owned(),
+            requirement: requirement.and_then(|node| source.written(node)),
+            obstacle,
+            source,
+            node: requirement_node,
+            document,
+            entry,
+        }
+    }
+
+    fn accepts(&self, version: &str) -> bool {
+        let requirement = self.requirement.as_ref().and_then(|text| SchemeId::Semver.requirement(&text.text).ok());
+        let version = SchemeId::Semver.parse(version).ok();
+        requirement.zip(version).is_some_and(|(requirement, version)| requirement.accepts(&version))
+    }
+
+    fn open(&self, obstacle: impl Into<String>) -> Dependency {
+        let place = self.document.place(&self.entry.node);
+        Dependency::open(&self.name, place, obstacle).of(&self.package).requiring(self.requirement.clone())
+    }
+
+    /// It without a lock file: what is required exactly is a pin, and then requires nothing else.
+    fn alone(&self) -> Dependency {
+        if let Some(obstacle) = &self.obstacle {
+            return self.open(obstacle.clone());
+        }
+        match self.requirement.as_ref().and_then(|written| exact(&written.text)) {
+            Some(version) => {
+                let pin = self.source.part(self.node, version);
+                Dependency::pinned(RegistryId::CratesIo, &self.name, pin).of(&self.package)
+            }
+            None => Dependency {
+                registry: Some(RegistryId::CratesIo),
+                ..self.open("its manifest requires a range and pins no version: name the `Cargo.lock`")
+            },
+        }
+    }
+}
+
+/// The version of a requirement that accepts only one.
+fn exact(requirement: &str) -> Option<&str> {
+    let version = requirement.trim().strip_prefix('=')?.trim();
+    SchemeId::Semver.parse(version).is_ok().then_some(version)
+}

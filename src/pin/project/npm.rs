@@ -1,0 +1,298 @@
+//! npm: `package-lock.json` (`npm-shrinkwrap.json`) of version 2 and 3, and `package.json`.
+//!
+//! The [lock file](https://docs.npmjs.com/cli/v11/configuring-npm/package-lock-json) says where each package lies in
+//! `node_modules`, so a dependency is found as Node.js finds it: beside the package that asks, then one directory up, and
+//! so on. What is required is read from the `package.json` of the project and of its workspaces, or, without those, from
+//! the copy in the lock file.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::Dependency;
+use super::files::Files;
+use super::text::{Document, beside};
+use crate::document::{Entry, FileError, Node, Source, Value};
+use crate::pin::Written;
+use crate::registry::RegistryId;
+use crate::version::SchemeId;
+
+/// The tables of a `package.json` whose packages the project itself asks for.
+const KINDS: [&str; 4] = ["dependencies", "devDependencies", "optionalDependencies", "peerDependencies"];
+
+/// Reads a lock file and the manifests beside it.
+pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
+    let lock = Lock::read(Arc::clone(file))?;
+    let mut found = Vec::new();
+    let mut seen = HashSet::new();
+    for (directory, copy) in lock.projects() {
+        let manifest = files.read(&beside(&lock.document.source, directory).join("package.json"))?;
+        let manifest = manifest.map(Document::json).transpose()?;
+        let (document, node) = manifest.as_ref().map_or((&lock.document, copy), |own| (own, &own.root));
+        for declared in declared(document, node) {
+            let place = lock.lookup(directory, &declared.entry.key);
+            seen.extend(place.map(|place| place.key.as_str()));
+            found.push(lock.resolve(&declared, place));
+        }
+    }
+    found.extend(
+        lock.packages()
+            .iter()
+            .filter(|entry| !seen.contains(entry.key.as_str()))
+            .filter_map(|entry| lock.indirect(entry)),
+    );
+    Ok(found)
+}
+
+/// Reads `package.json` without a lock file.
+pub(super) fn manifest(file: &Arc<Source>, _files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
+    let document = Document::json(Arc::clone(file))?;
+    Ok(declared(&document, &document.root).map(|declared| declared.alone()).collect())
+}
+
+/// `package-lock.json`.
+struct Lock {
+    document: Document,
+    /// Where each package stands among those of the file.
+    by_key: HashMap<String, usize>,
+}
+
+impl Lock {
+    fn read(file: Arc<Source>) -> Result<Self, FileError> {
+        let document = Document::json(file)?;
+        let version = document.root.get("lockfileVersion");
+        match version.map(|node| &node.value) {
+            Some(Value::Number(number)) if matches!(number.as_str(), "2" | "3") => {}
+            _ => {
+                let message =
+                    "only `lockfileVersion` 2 and 3 are read: write it anew with `npm install --lockfile-version 3`";
+                return Err(document.wrong(version.unwrap_or(&document.root), message));
+            }
+        }
+        let packages = document.root.get("packages").map(Node::entries).unwrap_or_default();
+        let by_key = packages.iter().enumerate().map(|(index, entry)| (entry.key.clone(), index)).collect();
+        Ok(Self { document, by_key })
+    }
+
+    fn packages(&self) -> &[Entry] {
+        self.document.root.get("packages").map(Node::entries).unwrap_or_default()
+    }
+
+    /// The project itself and its workspaces: what lies in the repository and not in `node_modules`.
+    fn projects(&self) -> impl Iterator<Item = (&str, &Node)> {
+        let is_ours = |key: &str| !key.split('/').any(|part| part == "node_modules" || part == "..");
+        self.packages().iter().filter(move |entry| is_ours(&entry.key)).map(|entry| (entry.key.as_str(), &entry.node))
+    }
+
+    /// The package that `name` means to who asks in `directory`.
+    fn lookup(&self, directory: &str, name: &str) -> Option<&Entry> {
+        let mut directory = directory;
+        loop {
+            let separator = if directory.is_empty() { "" } else { "/" };
+            let key = format!("{directory}{separator}node_modules/{name}");
+            if let Some(&index) = self.by_key.get(&key) {
+                return self.packages().get(index);
+            }
+            if directory.is_empty() {
+                return None;
+            }
+            directory = directory.rfind('/').map_or("", |at| &directory[..at]);
+        }
+    }
+
+    fn resolve(&self, declared: &Declared<'_>, place: Option<&Entry>) -> Dependency {
+        if let Meant::Elsewhere(why) = &declared.meant {
+            return declared.open(*why);
+        }
+        let Some(entry) = place else {
+            let lock = self.document.source.name().display();
+            return declared.without_pin(if declared.is_peer {
+                format!("a peer dependency that `{lock}` does not hold")
+            } else {
+                format!("`{lock}` does not hold it: run `npm install`")
+            });
+        };
+        match (obstacle(&entry.node), self.version(entry)) {
+            (Some(obstacle), _) => declared.open(obstacle),
+            (None, None) => declared.without_pin("the lock file names no version for it"),
+            (None, Some(version)) => {
+                let upstream =
+                    entry.node.get("name").and_then(Node::text).unwrap_or(declared.meant.package(&declared.entry.key));
+                Dependency::pinned(RegistryId::Npm, &declared.entry.key, version)
+                    .of(upstream)
+                    .requiring(declared.requirement())
+            }
+        }
+    }
+
+    fn version(&self, entry: &Entry) -> Option<Written> {
+        self.document.written(entry.node.get("version")?)
+    }
+
+    /// A package that only others depend on.
+    fn indirect(&self, entry: &Entry) -> Option<Dependency> {
+        let (_, name) = entry.key.rsplit_once("node_modules/")?;
+        let upstream = entry.node.get("name").and_then(Node::text).unwrap_or(name);
+        let version = self.version(entry)?;
+        let dependency = match obstacle(&entry.node) {
+            Some(obstacle) => Dependency::open(name, version.place, obstacle),
+            None => Dependency::pinned(RegistryId::Npm, name, version),
+        };
+        Some(Dependency { is_direct: false, ..dependency.of(upstream) })
+    }
+}
+
+/// Why a package of the lock file is none of a registry's.
+fn obstacle(package: &Node) -> Option<&'static str> {
+    if package.get("link").is_some_and(|link| link.value == Value::Boolean(true)) {
+        return Some("a package of this repository");
+    }
+    match package.get("resolved").and_then(Node::text).unwrap_or_default() {
+        from if from.starts_with("file:") => Some("a package of this repository"),
+        from if from.starts_with("git") => Some("comes from git, not from a registry"),
+        _ => None,
+    }
+}
+
+/// What a `package.json` asks for.
+pub(super) fn declared<'a>(document: &'a Document, node: &'a Node) -> impl Iterator<Item = Declared<'a>> {
+    KINDS.into_iter().flat_map(move |kind| {
+        let entries = node.get(kind).map(Node::entries).unwrap_or_default();
+        entries.iter().map(move |entry| Declared {
+            meant: Meant::of(entry.node.text().unwrap_or_default()),
+            is_peer: kind == "peerDependencies",
+            document,
+            entry,
+        })
+    })
+}
+
+/// A dependency as a `package.json` declares it.
+pub(super) struct Declared<'a> {
+    pub(super) meant: Meant,
+    pub(super) is_peer: bool,
+    pub(super) document: &'a Document,
+    pub(super) entry: &'a Entry,
+}
+
+/// What the [value of a dependency](https://docs.npmjs.com/cli/v11/configuring-npm/package-json#dependencies) means.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Meant {
+    /// A range of versions.
+    Range(String),
+    /// A dist-tag, which accepts whatever it points to.
+    Tag,
+    /// A package under another name, and what is required of it.
+    Alias(String, Box<Self>),
+    /// No package of the registry, and why.
+    Elsewhere(&'static str),
+}
+
+impl Meant {
+    pub(super) fn of(text: &str) -> Self {
+        const HOSTS: [&str; 4] = ["github:", "gitlab:", "bitbucket:", "gist:"];
+        let text = text.trim();
+        let starts = |starts: &[&str]| starts.iter().any(|start| text.starts_with(start));
+        if let Some(alias) = text.strip_prefix("npm:") {
+            // the name may itself start with an at sign
+            let at =
+                alias.char_indices().skip(1).find(|(_, character)| *character == '@').map_or(alias.len(), |(at, _)| at);
+            return Self::Alias(alias[..at].to_owned(), Box::new(Self::of(alias[at..].trim_start_matches('@'))));
+        }
+        if starts(&["file:", "link:", "portal:", "workspace:", "./", "../", "/", "~/"]) {
+            return Self::Elsewhere("a package of this repository");
+        }
+        if starts(&["git+", "git:", "git@", "ssh:"]) || starts(&HOSTS) {
+            return Self::Elsewhere("comes from git, not from a registry");
+        }
+        if starts(&["https:", "http:"]) {
+            return Self::Elsewhere("comes from an address, not from a registry");
+        }
+        if text.contains(':') {
+            return Self::Elsewhere("is required in a way that upmon does not know");
+        }
+        if SchemeId::Npm.requirement(text).is_ok() {
+            return Self::Range(text.to_owned());
+        }
+        if text.contains('/') { Self::Elsewhere("comes from git, not from a registry") } else { Self::Tag }
+    }
+
+    /// The range, if versions are required.
+    fn range(&self) -> Option<&str> {
+        match self {
+            Self::Range(range) => Some(range),
+            Self::Alias(_, inner) => inner.range(),
+            Self::Tag | Self::Elsewhere(_) => None,
+        }
+    }
+
+    /// Upstream's name of what the project calls `name`.
+    pub(super) fn package<'a>(&'a self, name: &'a str) -> &'a str {
+        if let Self::Alias(package, _) = self { package } else { name }
+    }
+}
+
+impl Declared<'_> {
+    /// The range with its place.
+    pub(super) fn requirement(&self) -> Option<Written> {
+        let range = self.meant.range()?;
+        // nothing and a star require nothing
+        (!matches!(range, "" | "*")).then(|| self.document.part(&self.entry.node, range))
+    }
+
+    pub(super) fn open(&self, obstacle: impl Into<String>) -> Dependency {
+        let place = self.document.place(&self.entry.node);
+        Dependency::open(&self.entry.key, place, obstacle)
+            .of(self.meant.package(&self.entry.key))
+            .requiring(self.requirement())
+    }
+
+    /// A package of the registry without a version that is pinned.
+    pub(super) fn without_pin(&self, obstacle: impl Into<String>) -> Dependency {
+        Dependency { registry: Some(RegistryId::Npm), ..self.open(obstacle) }
+    }
+
+    /// It without a lock file: what is required exactly is a pin, and then requires nothing else.
+    fn alone(&self) -> Dependency {
+        if let Meant::Elsewhere(why) = &self.meant {
+            return self.open(*why);
+        }
+        let exact = self.meant.range().map(|range| range.trim_start_matches('=').trim());
+        match exact.filter(|version| !self.is_peer && SchemeId::Npm.parse(version).is_ok()) {
+            Some(version) => {
+                Dependency::pinned(RegistryId::Npm, &self.entry.key, self.document.part(&self.entry.node, version))
+                    .of(self.meant.package(&self.entry.key))
+            }
+            None => self.without_pin("the file requires a range and pins no version: name the lock file"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_dependencies_mean_what_npm_says() {
+        let range = |text: &str| Meant::Range(text.to_owned());
+        let alias = |name: &str, inner| Meant::Alias(name.to_owned(), Box::new(inner));
+        for (text, expected) in [
+            ("^1.2.3", range("^1.2.3")),
+            ("", range("")),
+            ("*", range("*")),
+            ("1.x || >=2.5.0 || 5.0.0 - 7.2.3", range("1.x || >=2.5.0 || 5.0.0 - 7.2.3")),
+            ("latest", Meant::Tag),
+            ("npm:real@^1", alias("real", range("^1"))),
+            ("npm:@a/real@1.2.3", alias("@a/real", range("1.2.3"))),
+            ("npm:@a/real", alias("@a/real", range(""))),
+            ("workspace:^", Meant::Elsewhere("a package of this repository")),
+            ("file:../x", Meant::Elsewhere("a package of this repository")),
+            ("git+ssh://git@github.com/a/b.git#v1", Meant::Elsewhere("comes from git, not from a registry")),
+            ("a/b#semver:^1", Meant::Elsewhere("is required in a way that upmon does not know")),
+            ("a/b", Meant::Elsewhere("comes from git, not from a registry")),
+            ("https://host/x.tgz", Meant::Elsewhere("comes from an address, not from a registry")),
+            ("catalog:", Meant::Elsewhere("is required in a way that upmon does not know")),
+        ] {
+            assert_eq!(Meant::of(text), expected, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! `uv.lock`: the projects of the repository stand in it beside what was chosen for them.
+//! <https://docs.astral.sh/uv/concepts/projects/layout/#the-lockfile>
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::super::Dependency;
+use super::super::files::Files;
+use super::super::text::{Document, beside};
+use super::declared::{self, Declared};
+use super::{FROM_ADDRESS, FROM_GIT, OTHER_INDEX, OURS, Package, is_pypi, is_same, locked};
+use crate::document::{FileError, Node, Source};
+
+/// Reads the lock file and the manifests of its projects.
+pub(in crate::pin::project) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
+    let lock = Lock::read(Arc::clone(file))?;
+    let mut found = Vec::new();
+    let mut seen = HashSet::new();
+    for (node, directory) in lock.projects() {
+        let manifest = files.read(&beside(&lock.document.source, directory).join("pyproject.toml"))?;
+        let manifest = manifest.map(Document::toml).transpose()?;
+        let mut declared = manifest.as_ref().map(declared::of).unwrap_or_default();
+        for (name, chosen) in lock.chosen(node) {
+            let meant: Vec<Declared> = declared.extract_if(.., |declared| is_same(&declared.name, &name)).collect();
+            let packages: Vec<&Package> = chosen.iter().map(|&index| &lock.packages[index]).collect();
+            seen.extend(chosen);
+            found.extend(locked(&packages, &meant.iter().collect::<Vec<_>>()));
+        }
+        let name = lock.document.source.name().display();
+        // an extra of the project itself is no dependency
+        let own = node.get("name").and_then(Node::text).unwrap_or_default();
+        declared.retain(|declared| !is_same(&declared.name, own));
+        found
+            .extend(declared.iter().map(|declared| declared.open(format!("`{name}` does not hold it: run `uv lock`"))));
+    }
+    let rest = lock.packages.iter().enumerate().filter(|(index, _)| !seen.contains(index));
+    let rest = rest
+        .filter(|(_, package)| package.obstacle != Some(OURS))
+        .filter_map(|(_, package)| package.pinned(&package.name, None));
+    found.extend(rest.map(|dependency| Dependency { is_direct: false, ..dependency }));
+    Ok(found)
+}
+
+struct Lock {
+    document: Document,
+    packages: Vec<Package>,
+}
+
+impl Lock {
+    fn read(file: Arc<Source>) -> Result<Self, FileError> {
+        let document = Document::toml(file)?;
+        let listed = document.root.get("package").map(Node::items).unwrap_or_default();
+        let package = |node: &Node| match node.get("name").and_then(Node::text) {
+            Some(name) => Ok(Package {
+                name: name.to_owned(),
+                version: node.get("version").and_then(|version| document.written(version)),
+                obstacle: obstacle(node),
+            }),
+            None => Err(document.wrong(node, "a package of the lock file has no name")),
+        };
+        let packages = listed.iter().map(package).collect::<Result<_, _>>()?;
+        Ok(Self { document, packages })
+    }
+
+    fn nodes(&self) -> &[Node] {
+        self.document.root.get("package").map(Node::items).unwrap_or_default()
+    }
+
+    /// The projects of the repository, each with its directory.
+    fn projects(&self) -> impl Iterator<Item = (&Node, &str)> {
+        self.nodes().iter().filter_map(|node| {
+            let source = node.get("source")?;
+            let directory = ["editable", "virtual", "directory"].iter().find_map(|key| source.get(key))?.text()?;
+            (!directory.starts_with("..")).then_some((node, directory))
+        })
+    }
+
+    /// What was chosen for a project, by name in the order of the file: the indices of every version.
+    fn chosen(&self, project: &Node) -> Vec<(String, Vec<usize>)> {
+        let tables = ["optional-dependencies", "dev-dependencies"].iter().filter_map(|key| project.get(key));
+        let lists = project
+            .get("dependencies")
+            .into_iter()
+            .chain(tables.flat_map(|table| table.entries().iter().map(|entry| &entry.node)));
+        let mut chosen: Vec<(String, Vec<usize>)> = Vec::new();
+        for edge in lists.flat_map(Node::items) {
+            let Some(name) = edge.get("name").and_then(Node::text) else { continue };
+            let version = edge.get("version").and_then(Node::text);
+            let is_meant = |package: &Package| {
+                package.name == name
+                    && version.is_none_or(|version| package.version.as_ref().is_some_and(|own| own.text == version))
+            };
+            let indices = (0..self.packages.len()).filter(|&index| is_meant(&self.packages[index]));
+            match chosen.iter_mut().find(|(known, _)| known == name) {
+                Some((_, known)) => {
+                    let new: Vec<usize> = indices.filter(|index| !known.contains(index)).collect();
+                    known.extend(new);
+                }
+                None => chosen.push((name.to_owned(), indices.collect())),
+            }
+        }
+        chosen
+    }
+}
+
+/// Why a package is none of PyPI's.
+fn obstacle(package: &Node) -> Option<&'static str> {
+    let source = package.get("source")?;
+    if let Some(registry) = source.get("registry").and_then(Node::text) {
+        return (!is_pypi(registry)).then_some(OTHER_INDEX);
+    }
+    let has = |key: &str| source.get(key).is_some();
+    Some(match () {
+        () if has("git") => FROM_GIT,
+        () if has("url") => FROM_ADDRESS,
+        () => OURS,
+    })
+}

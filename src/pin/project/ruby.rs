@@ -1,0 +1,156 @@
+//! Bundler: `Gemfile.lock` (`gems.locked`), and the gemspecs of the gems that the project itself is.
+//!
+//! The lock file repeats what the Gemfile requires, so the Gemfile, which is a Ruby program, need not be run. A gem of
+//! the repository stands in it under `PATH`; what its gemspec asks for is direct too.
+
+mod gemspec;
+mod lockfile;
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use self::gemspec::Asked;
+use self::lockfile::{Kind, Line, Lockfile};
+use super::Dependency;
+use super::files::Files;
+use super::text::beside;
+use crate::document::{FileError, Source};
+use crate::pin::Written;
+use crate::registry::RegistryId;
+use crate::version::SchemeId;
+
+/// Reads a lock file and the gemspecs that it names.
+pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
+    let lock = Lockfile::read(file)?;
+    let mut found: Vec<Dependency> = lock.dependencies.iter().map(|asked| resolve(&lock, file, asked, None)).collect();
+    for gem in lock.specs.iter().filter(|spec| spec.kind == Kind::Path) {
+        let own = gemspec_of(file, gem, files)?;
+        for asked in &gem.asks {
+            let meant = own.iter().find(|own| own.name == asked.name).and_then(|own| own.requirement.clone());
+            found.push(resolve(&lock, file, asked, meant));
+        }
+    }
+    let direct: HashSet<&str> = lock.direct().collect();
+    let rest = lock.specs.iter().filter(|spec| spec.kind != Kind::Path && !direct.contains(spec.line.name.as_str()));
+    found.extend(rest.map(|spec| Dependency { is_direct: false, ..pinned(spec, file, None) }));
+    Ok(found)
+}
+
+/// Reads a gemspec without a lock file: what is required exactly is a pin, and then requires nothing else.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "other formats can be wrong; of Ruby code only what is understood is read"
+)]
+pub(super) fn gemspec(file: &Arc<Source>, _files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
+    Ok(gemspec::read(file).into_iter().map(alone).collect())
+}
+
+fn alone(asked: Asked) -> Dependency {
+    let Some(requirement) = asked.requirement else {
+        let reason = if asked.is_computed { "is computed by the Ruby code" } else { "the gemspec pins no version" };
+        let registry = (!asked.is_computed).then_some(RegistryId::RubyGems);
+        return Dependency { registry, ..Dependency::open(&asked.name, asked.place, reason) };
+    };
+    let exact = requirement.text.strip_prefix('=').unwrap_or(&requirement.text).trim();
+    if SchemeId::Gem.parse(exact).is_ok() {
+        let version = Written { text: exact.to_owned(), place: requirement.place };
+        return Dependency::pinned(RegistryId::RubyGems, &asked.name, version);
+    }
+    let reason = "the gemspec requires a range and pins no version: name the `Gemfile.lock`";
+    let open = Dependency::open(&asked.name, asked.place, reason);
+    Dependency { registry: Some(RegistryId::RubyGems), ..open }.requiring(Some(requirement))
+}
+
+/// What was chosen for a dependency; what its gemspec requires comes before the lock file's copy.
+fn resolve(lock: &Lockfile, file: &Source, asked: &Line, meant: Option<Written>) -> Dependency {
+    let copy = || asked.detail.as_ref().map(|range| lockfile::written(file, range));
+    let requirement = meant.or_else(copy);
+    if let Some(spec) = lock.specs.iter().find(|spec| spec.line.name == asked.name) {
+        return pinned(spec, file, requirement);
+    }
+    let reason = format!("`{}` does not hold it: run `bundle lock`", file.name().display());
+    let open = Dependency::open(&asked.name, asked.place(file), reason);
+    Dependency { registry: Some(RegistryId::RubyGems), ..open }.requiring(requirement)
+}
+
+fn pinned(spec: &lockfile::Spec, file: &Source, requirement: Option<Written>) -> Dependency {
+    let name = &spec.line.name;
+    let obstacle = match spec.kind {
+        Kind::Gem if spec.is_public => None,
+        Kind::Gem => Some("comes from another gem server than RubyGems.org"),
+        Kind::Git => Some("comes from git, not from a gem server"),
+        Kind::Path => Some("a package of this repository"),
+        Kind::Plugin => Some("comes from a plugin of Bundler"),
+    };
+    let version = spec.line.detail.as_ref().map(|range| lockfile::written(file, range));
+    match (obstacle, version) {
+        (None, Some(version)) => Dependency::pinned(RegistryId::RubyGems, name, version).requiring(requirement),
+        (obstacle, _) => {
+            Dependency::open(name, spec.line.place(file), obstacle.unwrap_or("the lock file names no version for it"))
+                .requiring(requirement)
+        }
+    }
+}
+
+/// What the gemspec of a gem of the repository asks for, if it can be found.
+fn gemspec_of(file: &Source, gem: &lockfile::Spec, files: &dyn Files) -> Result<Vec<Asked>, FileError> {
+    let name = format!("{}.gemspec", gem.line.name);
+    let path = beside(file, Path::new(&gem.remote).join(name));
+    if Path::new(&gem.remote).is_absolute() || gem.remote.split('/').any(|part| part == "..") {
+        return Ok(Vec::new());
+    }
+    Ok(files.read(&path)?.map(|source| gemspec::read(&source)).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::files::Memory;
+    use super::*;
+
+    const LOCK: &str = "GIT\n  remote: https://host/x.git\n  revision: 00\n  specs:\n    x (0.1)\n\nPATH\n  remote: .\n  specs:\n    \
+        app (1.0)\n      rack (>= 2, < 4)\n      zeit\n\nGEM\n  remote: https://rubygems.org/\n  specs:\n    base64 (0.2.0)\n    \
+        nokogiri (1.16.0-x86_64-linux)\n      racc (~> 1.4)\n    racc (1.7.3)\n    rack (3.0.8)\n    zeit (2.6.0)\n\nGEM\n  remote: \
+        https://gems.example/\n  specs:\n    ours (1.0)\n\nPLATFORMS\n  x86_64-linux\n\nDEPENDENCIES\n  app!\n  nokogiri (~> \
+        1.16)\n  ours!\n  x!\n  gone\n\nBUNDLED WITH\n   2.3.15\n";
+    const SPEC: &str = "Gem::Specification.new do |s|\n  s.add_dependency 'rack', '>= 2', '< 4'\nend\n";
+
+    fn told(dependencies: Vec<Dependency>) -> Vec<String> {
+        let told = |dependency: Dependency| {
+            let version = dependency.version.map_or("-".to_owned(), |version| version.text);
+            let required = dependency.requirement.map_or(String::new(), |it| format!(" {} ({})", it.text, it.place));
+            let mark = if dependency.is_direct { "" } else { "~" };
+            format!("{mark}{} {version}{required}: {}", dependency.name, dependency.obstacle.unwrap_or_default())
+        };
+        dependencies.into_iter().map(told).collect()
+    }
+
+    #[test]
+    fn a_lock_file_says_what_is_direct_and_where_it_comes_from() {
+        let files = Memory::of(&[("Gemfile.lock", LOCK), ("app.gemspec", SPEC)]);
+        let file = files.read("Gemfile.lock".as_ref()).unwrap().unwrap();
+        assert_eq!(
+            told(lock(&file, &files).unwrap()),
+            [
+                "app -: a package of this repository",
+                "nokogiri 1.16.0 ~> 1.16 (Gemfile.lock:34:13): ",
+                "ours -: comes from another gem server than RubyGems.org",
+                "x -: comes from git, not from a gem server",
+                "gone -: `Gemfile.lock` does not hold it: run `bundle lock`",
+                "rack 3.0.8 >= 2, < 4 (app.gemspec:2:29): ",
+                "zeit 2.6.0: ",
+                "~base64 0.2.0: ",
+                "~racc 1.7.3: ",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_no_lock_file_is_told() {
+        for text in ["", "source 'https://rubygems.org'\n", "GEM\n<<<<<<< HEAD\n  specs:\n"] {
+            let files = Memory::of(&[("Gemfile.lock", text)]);
+            let file = files.read("Gemfile.lock".as_ref()).unwrap().unwrap();
+            assert!(lock(&file, &files).unwrap_err().to_string().starts_with("Gemfile.lock:"), "{text}");
+        }
+    }
+}

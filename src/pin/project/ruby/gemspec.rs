@@ -1,0 +1,154 @@
+//! What a gemspec asks for, as far as it is written in strings.
+//!
+//! A gemspec is a Ruby program, and running one is running a stranger's code. But nearly all say `add_dependency "name",
+//! "~> 1.0"`; what is not written so is told as computed.
+
+use std::ops::Range;
+
+use crate::document::Source;
+use crate::pin::{Place, Written};
+
+/// A dependency that a gemspec adds.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) name: String,
+    /// All requirements, with commas between them; the place is theirs together.
+    pub(super) requirement: Option<Written>,
+    /// Whether name or requirement is more than strings.
+    pub(super) is_computed: bool,
+    pub(super) place: Place,
+}
+
+const CALLS: [&str; 3] = ["add_dependency", "add_runtime_dependency", "add_development_dependency"];
+
+/// Every dependency, in the order of the file.
+pub(super) fn read(file: &Source) -> Vec<Asked> {
+    let text = file.text();
+    let mut found: Vec<(usize, Asked)> = Vec::new();
+    for call in CALLS {
+        for (at, _) in text.match_indices(call) {
+            let end = at + call.len();
+            // a method of something (`spec.add_dependency`), not part of a longer word or of a comment
+            let is_call = text[..at].ends_with('.') && text[end..].starts_with([' ', '(', '\t', '<']);
+            if is_call && !is_comment(text, at) {
+                found.push((at, asked(file, at, end)));
+            }
+        }
+    }
+    found.sort_by_key(|(at, _)| *at);
+    found.into_iter().map(|(_, asked)| asked).collect()
+}
+
+fn is_comment(text: &str, at: usize) -> bool {
+    let line = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    text[line..at].trim_start().starts_with('#')
+}
+
+fn asked(file: &Source, call: usize, end: usize) -> Asked {
+    let mut arguments = Arguments { text: file.text(), at: end };
+    let strings = arguments.strings();
+    let is_whole = arguments.is_at_end();
+    let said = |range: &Range<usize>| file.text()[range.clone()].to_owned();
+    let Some((name, rest)) = strings.split_first() else {
+        let line = file.text()[call..].lines().next().unwrap_or_default();
+        let place = Place::of(file, &(call..call + line.len()));
+        return Asked { name: line.to_owned(), requirement: None, is_computed: true, place };
+    };
+    let text = rest.iter().map(said).collect::<Vec<_>>().join(", ");
+    let whole = rest.first().zip(rest.last()).map(|(first, last)| first.start..last.end);
+    let requirement = whole.filter(|_| is_whole).map(|range| Written { text, place: Place::of(file, &range) });
+    Asked { name: said(name), requirement, is_computed: !is_whole, place: Place::of(file, name) }
+}
+
+/// The arguments of a call, as far as they are strings, lists of strings, and commas.
+struct Arguments<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl Arguments<'_> {
+    /// The ranges of the strings, without quotes, up to what is none.
+    fn strings(&mut self) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        self.skip(&[' ', '\t', '(']);
+        while let Some(range) = self.string() {
+            found.push(range);
+            self.skip(&[' ', '\t', ']']);
+            if !self.text[self.at..].starts_with(',') {
+                break;
+            }
+            self.skip(&[',', ' ', '\t', '\r', '\n', '[']);
+        }
+        found
+    }
+
+    /// One string: in quotes, or as `%q<name>`, which `gem build` writes.
+    fn string(&mut self) -> Option<Range<usize>> {
+        let rest = &self.text[self.at..];
+        let (open, close) =
+            [("\"", '"'), ("'", '\''), ("%q<", '>')].into_iter().find(|(open, _)| rest.starts_with(open))?;
+        let length = rest[open.len()..].find(close)?;
+        let range = self.at + open.len()..self.at + open.len() + length;
+        let inner = &self.text[range.clone()];
+        if inner.is_empty() || inner.contains(['\\', '\n']) || open == "\"" && inner.contains("#{") {
+            return None;
+        }
+        self.at = range.end + close.len_utf8();
+        if self.text[self.at..].starts_with(".freeze") {
+            self.at += ".freeze".len();
+        }
+        Some(range)
+    }
+
+    /// Whether nothing more is said: the line ends, or a comment or a condition follows.
+    fn is_at_end(&mut self) -> bool {
+        self.skip(&[' ', '\t', ')', ']']);
+        let rest = &self.text[self.at..];
+        rest.is_empty()
+            || rest.starts_with(['\n', '\r', '#', ';', '}'])
+            || rest.starts_with("if ")
+            || rest.starts_with("unless ")
+    }
+
+    fn skip(&mut self, characters: &[char]) {
+        let rest = &self.text[self.at..];
+        self.at += rest.len() - rest.trim_start_matches(characters).len();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_are_read_and_code_is_told_as_such() {
+        let text = "  s.add_dependency \"a\", \"~> 0.5.0\"\n  s.add_runtime_dependency('b', '>= 1', \"< 2\") # why\n\
+            s.add_development_dependency(%q<c>.freeze, [\">= 0\".freeze, \"< 3\"])\n# s.add_dependency 'no'\n\
+            s.add_dependency 'd'\n s.add_dependency \"e\", VERSION\n s.add_dependency name, '1'\n s.add_dependency 'f',\n   '= 1.0' if x\n\
+            s.add_dependency \"g#{x}\", '1'\n add_dependency 'h'\n s.add_dependency_of 'i'\n s.add_dependency 'j', \"~> #{V}\"\n";
+        let file = Source::new("x.gemspec", text);
+        let told: Vec<String> = read(&file)
+            .into_iter()
+            .map(|asked| {
+                let requirement = asked
+                    .requirement
+                    .map_or("-".to_owned(), |written| format!("{} {}", written.text, written.place.line));
+                format!("{} {requirement}{}", asked.name, if asked.is_computed { " computed" } else { "" })
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "a ~> 0.5.0 1",
+                "b >= 1, < 2 2",
+                "c >= 0, < 3 3",
+                "d -",
+                "e - computed",
+                "add_dependency name, '1' - computed",
+                "f = 1.0 9",
+                "add_dependency \"g#{x}\", '1' - computed",
+                "j - computed",
+            ]
+        );
+    }
+}

@@ -1,0 +1,104 @@
+//! A project file as a tree with places, and the errors that name them.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::document::{FileError, Node, Problem, Source, Wrong, read_json, read_toml, read_yaml};
+use crate::pin::{Place, Written};
+
+/// A file that was read whole.
+#[derive(Debug, Clone)]
+pub(super) struct Document {
+    pub(super) source: Arc<Source>,
+    pub(super) root: Node,
+}
+
+impl Document {
+    /// Reads TOML.
+    pub(super) fn toml(source: Arc<Source>) -> Result<Self, FileError> {
+        Self::with(source, read_toml)
+    }
+
+    /// Reads JSON.
+    pub(super) fn json(source: Arc<Source>) -> Result<Self, FileError> {
+        Self::with(source, read_json)
+    }
+
+    /// Reads YAML.
+    pub(super) fn yaml(source: Arc<Source>) -> Result<Self, FileError> {
+        Self::with(source, read_yaml)
+    }
+
+    fn with(source: Arc<Source>, read: fn(&Source) -> Result<Node, Vec<Problem>>) -> Result<Self, FileError> {
+        match read(&source) {
+            Ok(root) => Ok(Self { source, root }),
+            Err(problems) => Err(Wrong::new(source, problems).into()),
+        }
+    }
+
+    /// Where a node stands.
+    pub(super) fn place(&self, node: &Node) -> Place {
+        Place::of(&self.source, &node.span)
+    }
+
+    /// A string with its place.
+    pub(super) fn written(&self, node: &Node) -> Option<Written> {
+        Some(Written { text: node.text()?.to_owned(), place: self.place(node) })
+    }
+
+    /// Text that is part of a string, with the place of that part; of the whole string, where it was written otherwise.
+    pub(super) fn part(&self, node: &Node, text: &str) -> Written {
+        let raw = self.source.text().get(node.span.clone()).unwrap_or_default();
+        let span = match raw.rfind(text).filter(|_| !text.is_empty()) {
+            Some(at) => node.span.start + at..node.span.start + at + text.len(),
+            None => node.span.clone(),
+        };
+        Written { text: text.to_owned(), place: Place::of(&self.source, &span) }
+    }
+
+    /// What is wrong with a node.
+    pub(super) fn wrong(&self, node: &Node, message: impl Into<String>) -> FileError {
+        wrong(&self.source, node.span.clone(), message)
+    }
+}
+
+/// What is wrong with a range of a file.
+pub(super) fn wrong(source: &Arc<Source>, span: Range<usize>, message: impl Into<String>) -> FileError {
+    Wrong::new(Arc::clone(source), vec![Problem::new(span, message)]).into()
+}
+
+/// The name of a file that lies in the same directory, or is reached from there.
+pub(super) fn beside(file: &Source, name: impl AsRef<Path>) -> PathBuf {
+    normal(&file.name().parent().unwrap_or(Path::new("")).join(name))
+}
+
+/// A path without `.` and, as far as its own words tell, without `..`.
+pub(super) fn normal(path: &Path) -> PathBuf {
+    use std::path::Component;
+    let mut normal = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(normal.components().next_back(), Some(Component::Normal(_))) => {
+                normal.pop();
+            }
+            other => normal.push(other),
+        }
+    }
+    normal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dots_are_taken_out_of_paths() {
+        for (path, expected) in
+            [("a/./b", "a/b"), ("a/../b", "b"), ("../a", "../a"), ("a/../../b", "../b"), ("/a/../b", "/b"), (".", "")]
+        {
+            assert_eq!(normal(Path::new(path)), Path::new(expected), "{path}");
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Yarn: `yarn.lock` of version 1, which is a format of its own, and of later ones, which is YAML.
+//!
+//! Either lists for each `name@requirement` that somebody wrote what was chosen for it, and says nothing of who wrote it. So
+//! what is direct is read from `package.json` beside it and from those of its workspaces.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::Dependency;
+use super::files::{Files, expand};
+use super::npm::{self, Meant};
+use super::text::{Document, beside, wrong};
+use crate::document::{FileError, Node, Source};
+use crate::pin::{Place, Written};
+use crate::registry::RegistryId;
+
+const OURS: &str = "a package of this repository";
+
+/// Reads a lock file and the manifests of its project.
+pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
+    let lock = Lock::read(file)?;
+    let manifests = manifests(file, files)?;
+    let own: HashSet<&str> = manifests.iter().filter_map(|manifest| manifest.root.get("name")?.text()).collect();
+    let mut found = Vec::new();
+    let mut seen = HashSet::new();
+    for declared in manifests.iter().flat_map(|manifest| npm::declared(manifest, &manifest.root)) {
+        let block = lock.lookup(&declared);
+        seen.extend(block);
+        found.push(resolve(file, &declared, block.map(|index| &lock.blocks[index]), &own));
+    }
+    let rest = lock.blocks.iter().enumerate().filter(|(index, _)| !seen.contains(index));
+    found.extend(rest.filter_map(|(_, block)| block.indirect()));
+    Ok(found)
+}
+
+fn resolve(file: &Source, declared: &npm::Declared<'_>, block: Option<&Block>, own: &HashSet<&str>) -> Dependency {
+    if let Meant::Elsewhere(why) = &declared.meant {
+        return declared.open(*why);
+    }
+    let name = &declared.entry.key;
+    let Some(block) = block else {
+        let lock = file.name().display();
+        return match () {
+            () if own.contains(name.as_str()) => declared.open(OURS),
+            () if declared.is_peer => declared.without_pin(format!("a peer dependency that `{lock}` does not hold")),
+            () => declared.without_pin(format!("`{lock}` does not hold it: run `yarn install`")),
+        };
+    };
+    if block.is_ours() {
+        return declared.open(OURS);
+    }
+    let upstream = block.upstream().unwrap_or(declared.meant.package(name)).to_owned();
+    Dependency::pinned(RegistryId::Npm, name, block.version.clone()).of(&upstream).requiring(declared.requirement())
+}
+
+/// `package.json` of the project and of its workspaces.
+fn manifests(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Document>, FileError> {
+    let name = beside(file, "package.json");
+    let Some(root) = files.read(&name)? else {
+        let message =
+            format!("`{}` is missing, and only it says which packages are direct dependencies", name.display());
+        return Err(wrong(file, 0..0, message));
+    };
+    let root = Document::json(root)?;
+    let listed = root.root.get("workspaces");
+    let patterns = listed.map(|listed| listed.get("packages").unwrap_or(listed).items()).unwrap_or_default();
+    let directories = patterns.iter().filter_map(Node::text).flat_map(|pattern| expand(&beside(file, pattern), files));
+    let mut seen = HashSet::new();
+    let mut manifests = Vec::new();
+    for directory in directories.filter(|directory| seen.insert(directory.clone())) {
+        manifests.extend(files.read(&directory.join("package.json"))?.map(Document::json).transpose()?);
+    }
+    manifests.insert(0, root);
+    Ok(manifests)
+}
+
+/// What was chosen for one or more requirements.
+struct Block {
+    /// `name@requirement` of each.
+    keys: Vec<String>,
+    version: Written,
+    /// Which package it is, as later versions of Yarn tell: `name@npm:1.2.3`.
+    resolution: Option<String>,
+}
+
+impl Block {
+    fn is_ours(&self) -> bool {
+        self.resolution.as_ref().is_some_and(|resolution| resolution.contains("@workspace:"))
+    }
+
+    /// Upstream's name, where the lock file says.
+    fn upstream(&self) -> Option<&str> {
+        self.resolution.as_deref().map(|resolution| parted(resolution).0)
+    }
+
+    /// A package that only others depend on.
+    fn indirect(&self) -> Option<Dependency> {
+        let (name, requirement) = parted(self.keys.first()?);
+        if self.is_ours() || self.keys.iter().any(|key| key.contains("@patch:")) {
+            return None;
+        }
+        let meant =
+            Meant::of(requirement.strip_prefix("npm:").filter(|rest| !rest.contains('@')).unwrap_or(requirement));
+        let dependency = match &meant {
+            Meant::Elsewhere(why) => Dependency::open(name, self.version.place.clone(), *why),
+            _ => Dependency::pinned(RegistryId::Npm, name, self.version.clone()),
+        };
+        let upstream = self.upstream().unwrap_or(meant.package(name)).to_owned();
+        Some(Dependency { is_direct: false, ..dependency.of(&upstream) })
+    }
+}
+
+/// A name, which may itself start with an at sign, and what follows it.
+fn parted(key: &str) -> (&str, &str) {
+    let at = key.char_indices().skip(1).find(|(_, character)| *character == '@');
+    at.map_or((key, ""), |(at, _)| (&key[..at], &key[at + 1..]))
+}
+
+struct Lock {
+    blocks: Vec<Block>,
+    by_key: HashMap<String, usize>,
+}
+
+impl Lock {
+    fn read(file: &Arc<Source>) -> Result<Self, FileError> {
+        let blocks = if file.text().contains("\n__metadata:") { later(file)? } else { first(file)? };
+        let keys = |(index, block): (usize, &Block)| {
+            block.keys.iter().map(move |key| (key.clone(), index)).collect::<Vec<_>>()
+        };
+        let by_key = blocks.iter().enumerate().flat_map(keys).collect();
+        Ok(Self { blocks, by_key })
+    }
+
+    /// What was chosen for a dependency, under the requirement as the manifest writes it.
+    fn lookup(&self, declared: &npm::Declared<'_>) -> Option<usize> {
+        let (name, requirement) = (&declared.entry.key, declared.entry.node.text()?);
+        let keys = [format!("{name}@{requirement}"), format!("{name}@npm:{requirement}")];
+        keys.iter().find_map(|key| self.by_key.get(key)).copied()
+    }
+}
+
+/// The YAML of later versions. <https://yarnpkg.com/advanced/lexicon#lockfile>
+fn later(file: &Arc<Source>) -> Result<Vec<Block>, FileError> {
+    let document = Document::yaml(Arc::clone(file))?;
+    let mut blocks = Vec::new();
+    for entry in document.root.entries().iter().filter(|entry| entry.key != "__metadata") {
+        let Some(version) = entry.node.get("version").and_then(|version| document.written(version)) else {
+            return Err(wrong(file, entry.key_span.clone(), "a package of the lock file has no version"));
+        };
+        blocks.push(Block {
+            keys: entry.key.split(", ").map(str::to_owned).collect(),
+            version,
+            resolution: entry.node.get("resolution").and_then(Node::text).map(str::to_owned),
+        });
+    }
+    Ok(blocks)
+}
+
+/// Version 1: the keys at the margin, with a colon at their end, and two spaces before each field.
+fn first(file: &Arc<Source>) -> Result<Vec<Block>, FileError> {
+    if !file.text().contains("# yarn lockfile v1") {
+        return Err(wrong(file, 0..0, "is no lock file that Yarn wrote: `# yarn lockfile v1` is missing"));
+    }
+    let mut blocks = Vec::new();
+    let mut open: Option<(Vec<String>, Range<usize>)> = None;
+    let mut start = 0;
+    for raw in file.text().split_inclusive('\n') {
+        let line = raw.trim_end();
+        let range = start..start + line.len();
+        start += raw.len();
+        if ["<<<<<<<", "=======", ">>>>>>>"].iter().any(|mark| line.starts_with(mark)) {
+            return Err(wrong(file, range, "a merge has left its mark: run `yarn install`"));
+        }
+        if let Some(header) = line.strip_suffix(':').filter(|line| !line.starts_with([' ', '#'])) {
+            no_version(file, open.take())?;
+            let keys = header.split(", ").map(|key| key.trim_matches('"').to_owned()).collect();
+            open = Some((keys, range));
+        } else if let Some(version) = line.strip_prefix("  version ") {
+            let Some((keys, _)) = open.take() else { continue };
+            let place = Place::of(file, &(range.end - version.len()..range.end));
+            let version = Written { text: version.trim_matches('"').to_owned(), place };
+            blocks.push(Block { keys, version, resolution: None });
+        }
+    }
+    no_version(file, open)?;
+    Ok(blocks)
+}
+
+fn no_version(file: &Arc<Source>, open: Option<(Vec<String>, Range<usize>)>) -> Result<(), FileError> {
+    open.map_or(Ok(()), |(_, range)| Err(wrong(file, range, "a package of the lock file has no version")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::files::Memory;
+    use super::*;
+
+    const FIRST: &str = "# yarn lockfile v1\n\n\n\"@t/a@^1\", \"@t/a@^1.2\":\n  version \"1.2.3\"\n  dependencies:\n    b \"2\"\n\n\
+        b@2:\n  version \"2.0.0\"\n\n\"alias@npm:real@3\":\n  version \"3.0.0\"\n\n\"g@git+https://host/g\":\n  version \"0.1.0\"\n";
+    const LATER: &str = "# a head\n\n__metadata:\n  version: 8\n\n\"@t/a@npm:^1, @t/a@npm:^1.2\":\n  version: 1.2.3\n  resolution: \
+        \"@t/a@npm:1.2.3\"\n\n\"alias@npm:real@3\":\n  version: 3.0.0\n  resolution: \"real@npm:3.0.0\"\n\n\"b@npm:2\":\n  version: \
+        2.0.0\n  resolution: \"b@npm:2.0.0\"\n\n\"ours@workspace:p/ours\":\n  version: 0.0.0-use.local\n  resolution: \"ours@workspace:p/ours\"\n";
+    const ROOT: &str = r#"{ "workspaces": { "packages": ["p/*"] }, "dependencies": { "@t/a": "^1.2", "alias": "npm:real@3", "ours": "*" } }"#;
+    const OWN: &str =
+        r#"{ "name": "ours", "peerDependencies": { "@t/a": "^1", "none": ">=1" }, "dependencies": { "gone": "1" } }"#;
+
+    fn told(lock_text: &str) -> Vec<String> {
+        let files = Memory::of(&[("yarn.lock", lock_text), ("package.json", ROOT), ("p/ours/package.json", OWN)]);
+        let file = files.read("yarn.lock".as_ref()).unwrap().unwrap();
+        let told = |one: Dependency| {
+            let version =
+                one.version.map_or("-".to_owned(), |version| format!("{}@{}", version.text, version.place.line));
+            let mark = if one.is_direct { "" } else { "~" };
+            format!("{mark}{}={} {version} {}", one.name, one.upstream, one.obstacle.unwrap_or_default())
+                .trim_end()
+                .to_owned()
+        };
+        lock(&file, &files).unwrap_or_else(|error| panic!("{}", error.render(false))).into_iter().map(told).collect()
+    }
+
+    #[test]
+    fn both_formats_say_the_same() {
+        let own = [
+            "ours=ours - a package of this repository",
+            "gone=gone - `yarn.lock` does not hold it: run `yarn install`",
+        ];
+        let peer = "none=none - a peer dependency that `yarn.lock` does not hold";
+        assert_eq!(
+            told(FIRST),
+            [
+                "@t/a=@t/a 1.2.3@5",
+                "alias=real 3.0.0@13",
+                own[0],
+                own[1],
+                "@t/a=@t/a 1.2.3@5",
+                peer,
+                "~b=b 2.0.0@10",
+                "~g=g - comes from git, not from a registry",
+            ]
+        );
+        assert_eq!(
+            told(LATER),
+            ["@t/a=@t/a 1.2.3@7", "alias=real 3.0.0@11", own[0], own[1], "@t/a=@t/a 1.2.3@7", peer, "~b=b 2.0.0@15"]
+        );
+    }
+
+    #[test]
+    fn what_is_no_lock_file_is_told() {
+        for text in [
+            "",
+            "# yarn lockfile v1\na@1:\n  resolved \"x\"\n",
+            "# yarn lockfile v1\n<<<<<<< HEAD\n",
+            "\n__metadata:\n  version: 8\na@1: x\n",
+        ] {
+            let files = Memory::of(&[("yarn.lock", text), ("package.json", "{}")]);
+            let file = files.read("yarn.lock".as_ref()).unwrap().unwrap();
+            let error = lock(&file, &files).unwrap_err().to_string();
+            assert!(error.starts_with("yarn.lock:"), "{text}: {error}");
+        }
+    }
+}

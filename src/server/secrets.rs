@@ -1,0 +1,114 @@
+//! What strangers have to prove that they know.
+
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+/// The secrets of a service; none of them is ever shown.
+#[derive(Debug, Clone, Default)]
+pub struct Secrets {
+    /// Who has it may ask for checks. Without one, nobody may.
+    pub token: Option<SecretString>,
+    /// Who has one of these may tell of events; several, so that one can follow another. Without any, nobody may.
+    pub webhook: Vec<SecretString>,
+}
+
+impl Secrets {
+    /// Whether a request brings the token, as `Authorization: Bearer TOKEN`. How long the answer takes tells nothing of how
+    /// much of it was right, or of how long it is: digests are compared, all of their bytes.
+    pub(super) fn has_token(&self, headers: &HeaderMap) -> bool {
+        let Some(token) = &self.token else { return false };
+        let Some(told) = headers.get(AUTHORIZATION).and_then(|value| bearer(value.as_bytes())) else { return false };
+        let digest = |bytes: &[u8]| -> [u8; 32] { Sha256::digest(bytes).into() };
+        digest(token.expose_secret().as_bytes()).ct_eq(&digest(told)).into()
+    }
+}
+
+impl Secrets {
+    /// Whether a text was [signed](https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries) with one
+    /// of the secrets: HMAC-SHA256, in hexadecimal digits. Every secret is tried, whichever is right.
+    pub(super) fn signed(&self, text: &[u8], signature: &str) -> bool {
+        let Some(signature) = hexadecimal(signature) else { return false };
+        let is_of = |secret: &SecretString| {
+            let mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes());
+            mac.expect("HMAC takes keys of any length").chain_update(text).verify_slice(&signature).is_ok()
+        };
+        self.webhook.iter().filter(|secret| is_of(secret)).count() > 0
+    }
+}
+
+/// The signature of a text, as GitHub sends it in `X-Hub-Signature-256`.
+pub fn sign(secret: &str, text: &[u8]) -> String {
+    let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
+    let bytes = mac.chain_update(text).finalize().into_bytes();
+    bytes.iter().fold("sha256=".to_owned(), |digits, byte| format!("{digits}{byte:02x}"))
+}
+
+/// The bytes of a SHA-256 in hexadecimal digits.
+fn hexadecimal(text: &str) -> Option<[u8; 32]> {
+    let digits = text.as_bytes();
+    let mut bytes = [0; 32];
+    if digits.len() != 2 * bytes.len() {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(bytes)
+}
+
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = value.split_at_checked(7)?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then_some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The [example](https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries#testing-the-webhook-payload-validation)
+    /// of GitHub's documentation.
+    #[test]
+    fn a_signature_is_of_the_whole_text_and_of_one_of_the_secrets() {
+        let secrets = |all: &[&str]| Secrets { token: None, webhook: all.iter().map(|text| (*text).into()).collect() };
+        let right = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
+        let ours = "It's a Secret to Everybody";
+        for all in [&[ours][..], &["another", ours], &[ours, "another"]] {
+            assert!(secrets(all).signed(b"Hello, World!", right), "{all:?}");
+            assert!(secrets(all).signed(b"Hello, World!", &right.to_uppercase()), "{all:?}");
+            assert!(!secrets(all).signed(b"Hello, World?", right), "{all:?}");
+        }
+        let longer = format!("{right}0");
+        for wrong in ["", "7", &right[..62], &longer, &right.replace('e', "g"), &right.replacen('7', "8", 1)] {
+            assert!(!secrets(&[ours]).signed(b"Hello, World!", wrong), "{wrong}");
+        }
+        assert_eq!(sign(ours, b"Hello, World!"), format!("sha256={right}"));
+        assert!(!secrets(&[]).signed(b"Hello, World!", right));
+        assert!(!secrets(&["another"]).signed(b"Hello, World!", right));
+    }
+
+    #[test]
+    fn only_the_whole_token_is_the_token() {
+        let secrets = Secrets { token: Some("0123456789abcdef".into()), webhook: Vec::new() };
+        let has = |secrets: &Secrets, value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(AUTHORIZATION, value.parse().unwrap());
+            secrets.has_token(&headers)
+        };
+        for value in ["Bearer 0123456789abcdef", "bearer 0123456789abcdef"] {
+            assert!(has(&secrets, value), "{value}");
+            assert!(!has(&Secrets::default(), value), "{value}");
+        }
+        for value in
+            ["", "Bearer", "Bearer ", "Bearer 0123456789abcde", "Bearer 0123456789abcdeff", "Basic 0123456789abcdef"]
+        {
+            assert!(!has(&secrets, value), "{value}");
+        }
+        assert!(!secrets.has_token(&HeaderMap::new()));
+        assert!(!format!("{secrets:?}").contains("0123"));
+    }
+}

@@ -1,0 +1,343 @@
+//! What the store promises, on a SQLite file; and on the PostgreSQL database that `UPMON_TEST_POSTGRES` names, whose
+//! tables are emptied, where that is set.
+
+use chrono::TimeDelta;
+use tempfile::TempDir;
+
+use super::*;
+use crate::report::{Finding, Report};
+
+const LEASE: Duration = Duration::from_mins(1);
+
+fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_795_000_000 + seconds, 0).unwrap()
+}
+
+fn sample() -> Vec<Finding> {
+    serde_json::from_str::<Report>(include_str!("../../../tests/data/report/sample.json")).unwrap().findings
+}
+
+fn learned(findings: Vec<Finding>) -> Learned {
+    Learned { pins: findings.iter().map(|finding| finding.id.clone()).collect(), findings }
+}
+
+fn outcome(seconds: i64, scope: Scope, learned: Result<Learned, String>) -> Outcome {
+    Outcome { started_at: at(seconds), ended_at: at(seconds + 1), scope, learned }
+}
+
+struct Place {
+    store: Store,
+    database: Database,
+    directory: TempDir,
+}
+
+impl Place {
+    async fn file() -> Self {
+        let directory = TempDir::new().unwrap();
+        let database = Database::File(directory.path().join("state").join("a b%?.db"));
+        Self { store: Store::open(&database).await.unwrap(), database, directory }
+    }
+
+    /// Takes what is ready and writes that it led to these findings.
+    async fn check(&self, seconds: i64, findings: Vec<Finding>) {
+        let jobs = self.lease_all("worker", seconds).await;
+        self.store.record(&outcome(seconds, Scope::All, Ok(learned(findings))), &jobs, "worker").await.unwrap();
+    }
+
+    async fn lease_all(&self, worker: &str, seconds: i64) -> Vec<Job> {
+        self.store.lease(Lane::All, worker, at(seconds), LEASE).await.unwrap()
+    }
+}
+
+/// One file, and the PostgreSQL database where there is one.
+async fn places() -> Vec<Place> {
+    let mut places = vec![Place::file().await];
+    if let Ok(address) = std::env::var("UPMON_TEST_POSTGRES") {
+        crate::http::client::install_crypto();
+        let database = Database::parse(&address).unwrap();
+        let store = Store::open(&database).await.unwrap();
+        sqlx::raw_sql("TRUNCATE checks, findings, changes, jobs, schedules, deliveries")
+            .execute(&store.pool)
+            .await
+            .unwrap();
+        places.push(Place { store, database, directory: TempDir::new().unwrap() });
+    }
+    places
+}
+
+#[tokio::test]
+async fn what_was_written_is_known_in_the_order_of_the_pins_and_after_a_restart() {
+    for place in places().await {
+        let (mut findings, pins) = (sample(), learned(sample()).pins);
+        findings.reverse();
+        place.store.enqueue(Cause::Schedule, &Scope::All, at(0)).await.unwrap();
+        let jobs = place.lease_all("worker", 0).await;
+        let learned = Ok(Learned { pins, findings });
+        place.store.record(&outcome(0, Scope::All, learned), &jobs, "worker").await.unwrap();
+        assert_eq!(place.store.last_good_check().await.unwrap(), Some(at(0)));
+        place.store.close().await;
+        let again = Store::open(&place.database).await.unwrap();
+        let known = again.known().await.unwrap();
+        assert_eq!(known.iter().map(|known| known.finding.clone()).collect::<Vec<_>>(), sample());
+        for known in known {
+            assert_eq!(known.checked_at, at(0));
+            assert_eq!(known.known_at.is_none(), known.finding.status == crate::lag::Status::Unknown);
+        }
+        assert_eq!(again.depth().await.unwrap(), 0);
+        again.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_row_of_history_is_written_only_when_something_changed() {
+    for place in places().await {
+        let mut findings = sample();
+        findings.truncate(1);
+        let id = findings[0].id.clone();
+        place.check(0, findings.clone()).await;
+        findings[0].days = Some(1_000);
+        findings[0].place.as_mut().unwrap().line += 1;
+        place.check(100, findings.clone()).await;
+        let newest = findings[0].newest.as_mut().unwrap();
+        newest.version = "9.9.9".to_owned();
+        place.check(200, findings.clone()).await;
+        let history = place.store.history(&id, at(1_000), 10).await.unwrap();
+        let told: Vec<_> = history.iter().map(|change| change.changed_at).collect();
+        assert_eq!(told, [at(200), at(0)]);
+        assert_eq!(history[0].finding, findings[0]);
+        assert_eq!(place.store.history(&id, at(200), 10).await.unwrap().len(), 1);
+        assert_eq!(place.store.history(&id, at(1_000), 1).await.unwrap().len(), 1);
+        assert_eq!(place.store.known().await.unwrap()[0].checked_at, at(200));
+    }
+}
+
+#[tokio::test]
+async fn a_pin_that_is_gone_is_no_longer_known_and_one_that_is_unknown_keeps_when_it_was() {
+    for place in places().await {
+        let findings = sample();
+        place.check(0, findings.clone()).await;
+        let known = findings.iter().find(|finding| finding.id == "rust/tokio").unwrap().clone();
+        let lost = Finding { id: known.id.clone(), ..findings.iter().find(|f| f.error.is_some()).unwrap().clone() };
+        place.check(100, vec![lost]).await;
+        let left = place.store.known().await.unwrap();
+        assert_eq!(left.len(), 1);
+        assert_eq!((left[0].checked_at, left[0].known_at), (at(100), Some(at(0))));
+        assert_eq!(place.store.history("rust/tokio", at(1_000), 10).await.unwrap().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_check_that_began_earlier_does_not_overwrite_a_later_one() {
+    for place in places().await {
+        let mut findings = sample();
+        findings.truncate(1);
+        let mut later = findings.clone();
+        later[0].days = Some(4_711);
+        place.check(100, later.clone()).await;
+        place.check(50, findings).await;
+        let known = place.store.known().await.unwrap();
+        assert_eq!((known[0].checked_at, &known[0].finding), (at(100), &later[0]));
+    }
+}
+
+#[tokio::test]
+async fn jobs_of_one_lane_are_taken_together_and_by_one_worker_at_a_time() {
+    for place in places().await {
+        let store = &place.store;
+        let some = |id: &str| Scope::Some(vec![id.to_owned()]);
+        for scope in [Scope::All, some("a/b"), Scope::All, some("a/c")] {
+            store.enqueue(Cause::Schedule, &scope, at(0)).await.unwrap();
+        }
+        let all = place.lease_all("one", 0).await;
+        assert_eq!(all.iter().map(|job| &job.scope).collect::<Vec<_>>(), [&Scope::All, &Scope::All]);
+        store.enqueue(Cause::Schedule, &Scope::All, at(1)).await.unwrap();
+        assert_eq!(place.lease_all("two", 1).await, []);
+        let of_some = store.lease(Lane::Some, "two", at(1), LEASE).await.unwrap();
+        let scope = of_some.into_iter().map(|job| job.scope).reduce(Scope::union);
+        assert_eq!(scope, Some(Scope::Some(vec!["a/b".to_owned(), "a/c".to_owned()])));
+        assert_eq!(store.renew("one", at(50), LEASE).await.unwrap(), 2);
+        assert_eq!(place.lease_all("two", 100).await, []);
+        assert_eq!(store.depth().await.unwrap(), 5);
+        // the worker is gone, and its lease has ended
+        let found: Vec<_> = place.lease_all("two", 111).await.iter().map(|job| job.attempts).collect();
+        assert_eq!(found, [2, 2, 1]);
+        store.release("two").await.unwrap();
+        let again: Vec<_> = place.lease_all("three", 112).await.iter().map(|job| job.attempts).collect();
+        assert_eq!(again, [2, 2, 1]);
+    }
+}
+
+#[tokio::test]
+async fn who_lost_its_jobs_writes_nothing() {
+    for place in places().await {
+        place.store.enqueue(Cause::Schedule, &Scope::All, at(0)).await.unwrap();
+        let lost = place.lease_all("one", 0).await;
+        let taken = place.lease_all("two", 61).await;
+        assert_eq!(taken.len(), 1);
+        let refused = place.store.record(&outcome(0, Scope::All, Ok(learned(sample()))), &lost, "one").await;
+        assert!(matches!(refused, Err(StoreError::LeaseLost)), "{refused:?}");
+        assert_eq!(place.store.known().await.unwrap(), []);
+        assert_eq!(place.store.newest_check().await.unwrap(), None);
+        place.store.record(&outcome(61, Scope::All, Ok(learned(sample()))), &taken, "two").await.unwrap();
+        assert_eq!(place.store.depth().await.unwrap(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_check_that_came_to_nothing_is_begun_again_later_and_then_given_up() {
+    for place in places().await {
+        let findings = learned(sample());
+        place.check(0, findings.findings.clone()).await;
+        place.store.enqueue(Cause::Schedule, &Scope::All, at(0)).await.unwrap();
+        let mut seconds = 10;
+        for attempt in 1..=5 {
+            let jobs = place.lease_all("worker", seconds).await;
+            assert_eq!(jobs.iter().map(|job| job.attempts).collect::<Vec<_>>(), [attempt]);
+            let fault = Err("the pins file is wrong".to_owned());
+            place.store.record(&outcome(seconds, Scope::All, fault), &jobs, "worker").await.unwrap();
+            assert_eq!(place.lease_all("worker", seconds + 29).await, [], "attempt {attempt}");
+            seconds += 1_000;
+        }
+        assert_eq!(place.store.depth().await.unwrap(), 0);
+        assert_eq!(place.store.known().await.unwrap().len(), findings.pins.len());
+        assert_eq!(place.store.last_good_check().await.unwrap(), Some(at(0)));
+    }
+}
+
+#[tokio::test]
+async fn an_instant_of_a_schedule_is_served_once() {
+    for place in places().await {
+        let store = &place.store;
+        assert_eq!(store.served_until("nightly").await.unwrap(), DateTime::UNIX_EPOCH);
+        let (one, two) = tokio::join!(
+            store.serve("nightly", at(0), &Scope::All, at(5)),
+            store.serve("nightly", at(0), &Scope::All, at(5))
+        );
+        assert_eq!([one.unwrap(), two.unwrap()].iter().filter(|is_ours| **is_ours).count(), 1);
+        assert!(!store.serve("nightly", at(-60), &Scope::All, at(5)).await.unwrap());
+        assert_eq!(store.served_until("nightly").await.unwrap(), at(0));
+        assert_eq!(store.depth().await.unwrap(), 1);
+        // one that is new is served up to the last good check of all
+        place.check(10, sample()).await;
+        assert_eq!(store.served_until("hourly").await.unwrap(), at(10));
+    }
+}
+
+#[tokio::test]
+async fn what_is_too_old_goes_but_for_what_still_holds() {
+    for place in places().await {
+        let mut findings = sample();
+        findings.truncate(1);
+        let id = findings[0].id.clone();
+        for (seconds, version) in [(0, "1"), (100, "2"), (200, "3"), (300, "4")] {
+            findings[0].newest.as_mut().unwrap().version = version.to_owned();
+            place.check(seconds, findings.clone()).await;
+        }
+        assert_eq!(place.store.drop_before(at(250)).await.unwrap(), 3 + 2);
+        let history = place.store.history(&id, at(1_000), 10).await.unwrap();
+        let left: Vec<_> = history.iter().map(|change| change.changed_at).collect();
+        assert_eq!(left, [at(300), at(200)]);
+        // the last good check is never too old
+        place.store.drop_before(at(0) + TimeDelta::days(1_000)).await.unwrap();
+        assert_eq!(place.store.last_good_check().await.unwrap(), Some(at(300)));
+    }
+}
+
+fn delivery(id: &str, digest: &str) -> Delivery {
+    let concern = "{}".to_owned();
+    Delivery { id: id.to_owned(), event: "release".to_owned(), digest: digest.to_owned(), concern }
+}
+
+#[tokio::test]
+async fn a_delivery_is_taken_once_under_its_id_and_for_an_hour_under_its_digest() {
+    for place in places().await {
+        let store = &place.store;
+        let receive = async |id, digest, seconds| store.receive(&[delivery(id, digest)], at(seconds)).await.unwrap()[0];
+        assert!(receive("one", "x", 0).await);
+        assert!(!receive("one", "y", 1).await);
+        assert!(!receive("two", "x", 3_599).await);
+        assert!(receive("two", "x", 3_600).await);
+        assert!(receive("three", "y", 2).await);
+        assert!(receive("four", "z", 3_600).await);
+        // both of one millisecond are on one page
+        assert_eq!(store.deliveries(at(9_000), 1).await.unwrap().len(), 2);
+        let told: Vec<_> = store.unsorted().await.unwrap().into_iter().map(|delivery| delivery.id).collect();
+        assert_eq!(told, ["one", "three", "four", "two"]);
+    }
+}
+
+#[tokio::test]
+async fn deliveries_are_sorted_once_and_together_lead_to_one_check() {
+    for place in places().await {
+        let store = &place.store;
+        for (id, seconds) in [("one", 0), ("two", 1), ("three", 2)] {
+            assert_eq!(store.receive(&[delivery(id, id)], at(seconds)).await.unwrap(), [true]);
+        }
+        let pins = |ids: &[&str]| -> Vec<String> { ids.iter().map(|id| (*id).to_owned()).collect() };
+        let both = [("one".to_owned(), pins(&["a/b", "a/c"])), ("two".to_owned(), pins(&["a/b"]))];
+        store.sort(&both, at(5)).await.unwrap();
+        assert!(matches!(store.sort(&both, at(6)).await, Err(StoreError::LeaseLost)));
+        let jobs = store.lease(Lane::Some, "worker", at(6), LEASE).await.unwrap();
+        let scopes: Vec<_> = jobs.iter().map(|job| (job.cause, &job.scope)).collect();
+        assert_eq!(scopes, [(Cause::Webhook, &Scope::Some(pins(&["a/b", "a/c"])))]);
+        store.sort(&[("three".to_owned(), Vec::new())], at(7)).await.unwrap();
+        assert_eq!(store.depth().await.unwrap(), 1);
+        let page = async |most| store.deliveries(at(3), most).await.unwrap().len();
+        assert_eq!((page(1).await, page(2).await, page(3).await, page(4).await), (1, 2, 3, 3));
+        let told = store.deliveries(at(2), 10).await.unwrap();
+        let told: Vec<_> = told.iter().map(|one| (one.id.as_str(), one.sorted_at, one.pins.len())).collect();
+        assert_eq!(told, [("two", Some(at(5)), 1), ("one", Some(at(5)), 2)]);
+        let together = [delivery("four", "4"), delivery("four", "5"), delivery("five", "4")];
+        assert_eq!(store.receive(&together, at(8)).await.unwrap(), [true, false, false]);
+        assert_eq!(store.drop_before(at(9)).await.unwrap(), 3);
+        assert_eq!(store.unsorted().await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_backup_is_whole_and_replaces_nothing() {
+    let place = Place::file().await;
+    place.check(0, sample()).await;
+    let copy = place.directory.path().join("copy.db");
+    place.store.backup(&copy).await.unwrap();
+    Store::check(&Database::File(copy.clone())).await.unwrap();
+    let of_copy = Store::open(&Database::File(copy.clone())).await.unwrap();
+    assert_eq!(of_copy.known().await.unwrap(), place.store.known().await.unwrap());
+    assert!(place.store.backup(&copy).await.is_err());
+}
+
+#[tokio::test]
+async fn a_damaged_or_foreign_file_is_told() {
+    let place = Place::file().await;
+    place.check(0, sample()).await;
+    let Database::File(path) = &place.database else { unreachable!() };
+    place.store.close().await;
+    Store::check(&place.database).await.unwrap();
+    std::fs::write(place.directory.path().join("text"), "not a database, and long enough to be looked at").unwrap();
+    assert!(Store::open(&Database::File(place.directory.path().join("text"))).await.is_err());
+    assert!(Store::open(&Database::File(place.directory.path().to_owned())).await.is_err());
+    let mut bytes = std::fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..].fill(0xff);
+    std::fs::write(path, bytes).unwrap();
+    assert!(Store::check(&place.database).await.is_err());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_file_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = Place::file().await;
+    let Database::File(path) = &place.database else { unreachable!() };
+    assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn an_address_shows_no_password() {
+    let database = Database::parse("postgres://ann:s3cr3t@db.example/upmon?sslmode=require&password=s3cr3t").unwrap();
+    assert_eq!(database.to_string(), "postgres://db.example/upmon");
+    assert!(!format!("{database:?}").contains("s3cr3t"));
+    for address in ["", "sqlite://x", "mysql://h/d", "/var/lib/upmon.db", "postgres"] {
+        assert!(Database::parse(address).is_err(), "{address}");
+    }
+}

@@ -1,0 +1,245 @@
+//! Pins out of the files of real projects: what is found is what the ecosystem's own tool lists.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use upmon::pin::Pin;
+use upmon::pin::holdings::Holdings;
+use upmon::pin::project::Format;
+use upmon::registry::RegistryId;
+
+use crate::manifest;
+
+/// The kept projects of an ecosystem.
+fn projects(ecosystem: &str) -> Vec<PathBuf> {
+    let folder = manifest::root().join("tests/data/projects").join(ecosystem);
+    let entries = std::fs::read_dir(&folder).expect("the projects are there");
+    let mut projects: Vec<PathBuf> = entries.map(|entry| entry.expect("a readable folder").path()).collect();
+    projects.sort();
+    projects
+}
+
+/// What upmon finds in a project.
+fn held(project: &Path) -> Holdings {
+    let holdings = Holdings::read(&project.join("upstream-versions.json"));
+    holdings.unwrap_or_else(|error| panic!("{}: {}", project.display(), error.render(false)))
+}
+
+/// `name version`, as the lists of the ecosystems' tools have it.
+fn line(pin: &Pin) -> String {
+    let name = match pin.registry {
+        // the tools print names as the index normalises them
+        RegistryId::PyPi => pin.upstream.to_lowercase().replace(['_', '.'], "-"),
+        _ => pin.upstream.clone(),
+    };
+    format!("{name} {}", pin.version)
+}
+
+/// Every project of an ecosystem: its pins, places and list.
+fn check(ecosystem: &str, least: usize) {
+    let projects = projects(ecosystem);
+    assert!(projects.len() >= least, "{ecosystem}: {projects:?}");
+    for project in projects {
+        let holdings = held(&project);
+        let found: BTreeSet<String> = holdings.manifest.pins.iter().map(line).collect();
+        let expected = std::fs::read_to_string(project.join("expected.txt")).expect("the tool's list is there");
+        let expected: BTreeSet<String> = expected.lines().map(str::to_owned).collect();
+        assert!(!expected.is_empty());
+        assert_eq!(found, expected, "{}: {:#?}", project.display(), holdings.unpinned);
+        holdings.manifest.pins.iter().for_each(assert_in_place);
+    }
+}
+
+/// The bytes of the place are the version, and so are those of each requirement.
+fn assert_in_place(pin: &Pin) {
+    let written = |file: &Path, span: std::ops::Range<usize>| {
+        let bytes = std::fs::read(file).expect("the file of a pin is there");
+        String::from_utf8(bytes[span].to_vec()).expect("a text")
+    };
+    let version = written(&pin.place.file, pin.place.span.clone());
+    assert_eq!(version.trim_matches(['"', '\'']), pin.version, "{}", pin.place);
+    for requirement in &pin.requirements {
+        let text = written(&requirement.place.file, requirement.place.span.clone());
+        let text = text.trim_matches(['"', '\'']);
+        // Poetry's own operators are told in the standard's words
+        let is_translated = pin.registry == RegistryId::PyPi && !text.starts_with(['<', '>', '!']);
+        let is_there = text.replace(' ', "").contains(&requirement.text.replace(' ', ""));
+        assert!(is_translated || is_there, "{}: {text}", requirement.place);
+    }
+}
+
+#[test]
+fn cargo_projects_hold_what_cargo_metadata_lists() {
+    check("cargo", 6);
+}
+
+#[test]
+fn npm_projects_hold_what_npm_ls_lists() {
+    check("npm", 6);
+}
+
+#[test]
+fn python_projects_hold_what_uv_poetry_and_pip_list() {
+    check("python", 6);
+}
+
+#[test]
+fn ruby_projects_hold_what_bundler_reads() {
+    check("ruby", 3);
+}
+
+#[test]
+fn pnpm_projects_hold_what_pnpm_ls_lists() {
+    check("pnpm", 6);
+}
+
+#[test]
+fn yarn_projects_hold_what_yarn_lists() {
+    check("yarn", 6);
+}
+
+#[test]
+fn workflows_hold_the_tags_of_their_actions() {
+    check("actions", 5);
+}
+
+#[test]
+fn every_format_is_told() {
+    let told = std::fs::read_to_string(manifest::root().join("docs/sources.md")).expect("docs/sources.md is there");
+    for format in Format::ALL {
+        let (_, row) =
+            told.split_once(&format!("\n| `{}` | ", format.as_str())).unwrap_or_else(|| panic!("{format:?}"));
+        let (row, _) = row.split_once('\n').expect("rows end");
+        for name in format.file_names() {
+            assert!(row.contains(&format!("`{name}`")), "{format:?}: {name}");
+        }
+        assert!(row.contains(&format!(" | `{}` | ", format.group())), "{format:?}: {row}");
+    }
+}
+
+/// A repository of a test: its files by name, in a directory of their own.
+fn repository(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().expect("a directory for a test");
+    for (name, content) in files {
+        let path = directory.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a file lies in a directory")).expect("directories can be made");
+        std::fs::write(path, content).expect("files can be written");
+    }
+    directory
+}
+
+/// What is told of a pins file that names one file with this content.
+fn refused(name: &str, content: &[u8]) -> String {
+    let pins = format!("{{ \"from\": [\"{name}\"] }}");
+    let directory = repository(&[(name, content), ("pins.json", pins.as_bytes())]);
+    match Holdings::read(&directory.path().join("pins.json")) {
+        Err(error) => error.render(false).replace(&format!("{}/", directory.path().display()), ""),
+        Ok(holdings) => format!("{} pins, {} not checked", holdings.manifest.pins.len(), holdings.unpinned.len()),
+    }
+}
+
+/// Files that every format meets one day: name, what is wrong, what is told.
+#[test]
+fn hostile_files_are_refused_with_their_place() {
+    let deep = |open: &str| open.repeat(20_000).into_bytes();
+    let long = vec![b' '; (16 << 20) + 1];
+    for name in KNOWN_NAMES {
+        let told = refused(name, &long);
+        assert!(told.contains(name) && told.contains("larger than 16 MiB") && told.contains("hint: "), "{told}");
+        let told = refused(name, b"first\nsecond \xff\n");
+        assert!(told.contains(name) && told.contains("line 2 is not UTF-8"), "{told}");
+        for open in ["[", "{\"a\":", "a:\n ", "- ", "a = [", "[a.b.c]\n", "&a [*a,", "\"", "{", "\u{0}", "\u{feff}"] {
+            let told = refused(name, &deep(open));
+            // an error with a place, or a file that says nothing
+            assert!(
+                told.contains(&format!("[{name}:")) || told.ends_with(" not checked"),
+                "{name} {open}: {}",
+                &told[..told.len().min(500)]
+            );
+        }
+    }
+}
+
+/// One name of each format.
+const KNOWN_NAMES: &[&str] = &[
+    "Cargo.lock",
+    "Cargo.toml",
+    "package-lock.json",
+    "package.json",
+    "uv.lock",
+    "poetry.lock",
+    "pyproject.toml",
+    "requirements.txt",
+    "Gemfile.lock",
+    "app.gemspec",
+    "pnpm-lock.yaml",
+    "yarn.lock",
+    "action.yml",
+];
+
+#[test]
+fn every_format_is_among_the_hostile_files() {
+    let known: Vec<Option<Format>> = KNOWN_NAMES.iter().map(|name| Format::of(name)).collect();
+    for format in Format::ALL {
+        assert!(known.contains(&Some(*format)), "{format:?}");
+    }
+}
+
+/// Windows line ends and a byte order mark are part of the file, and places count them.
+#[test]
+fn places_hold_with_windows_line_ends_and_a_byte_order_mark() {
+    for project in projects("cargo").into_iter().chain(projects("npm")) {
+        let names: Vec<_> =
+            std::fs::read_dir(&project).expect("a project").flatten().filter(|entry| entry.path().is_file()).collect();
+        let texts: Vec<(String, String)> = names
+            .iter()
+            .map(|entry| {
+                (
+                    entry.file_name().into_string().expect("a name"),
+                    std::fs::read_to_string(entry.path()).expect("a text"),
+                )
+            })
+            .map(|(name, text)| (name, format!("\u{feff}{}", text.replace("\r\n", "\n").replace('\n', "\r\n"))))
+            .collect();
+        let files: Vec<(&str, &[u8])> = texts.iter().map(|(name, text)| (name.as_str(), text.as_bytes())).collect();
+        let directory = repository(&files);
+        if !project.ends_with("workspace") {
+            let found = held(directory.path());
+            assert_eq!(found.manifest.pins.len(), held(&project).manifest.pins.len(), "{}", project.display());
+            found.manifest.pins.iter().for_each(assert_in_place);
+        }
+    }
+}
+
+#[test]
+fn what_an_entry_says_wrong_is_told_with_its_place() {
+    for (from, expected) in [
+        (r#""Cargo.lock""#, "`from` must be a group"),
+        (r"[]", "0 pins, 0 not checked"),
+        (r#"["Cargo.lock"]"#, "there is no file `Cargo.lock`"),
+        (r#"["*/Cargo.lock"]"#, "no file matches `*/Cargo.lock`"),
+        (r#"["/etc/passwd"]"#, "must be a path relative to this file"),
+        (r#"["../../../../../../../../../etc/passwd"]"#, "is not called like a file that upmon knows"),
+        (
+            r#"[{ "file": "../../../../../../../../../etc/passwd", "format": "cargo-lock" }]"#,
+            "outside of the repository",
+        ),
+        (r#"["pins.json"]"#, "is not called like a file that upmon knows"),
+        (r#"[{ "file": "pins.json", "format": "package-jsn" }]"#, "did you mean `package-json`?"),
+        (r#"[{ "file": "pins.json", "format": "package-lock" }]"#, "only `lockfileVersion` 2 and 3 are read"),
+        (r#"[{ "fil": "Cargo.lock" }]"#, "did you mean `file`?"),
+        (r#"[{ "file": "x", "include": [] }]"#, "the list is empty"),
+        (r#"[{ "file": "x", "include": ["{"] }]"#, "is not a glob"),
+        (r#"[{ "file": "x", "group": "a/b" }]"#, "holds a slash"),
+        (r#"[{ "file": "x", "all": "yes" }]"#, "must be `true` or `false`"),
+        (r"[1]", "must be a list of file names"),
+        (r#"{ "a": { "version": "1", "registry": "npm" } }"#, "1 pins, 0 not checked"),
+    ] {
+        let directory = repository(&[("pins.json", format!("{{ \"from\": {from} }}").as_bytes())]);
+        let told = match Holdings::read(&directory.path().join("pins.json")) {
+            Err(error) => error.render(false),
+            Ok(holdings) => format!("{} pins, {} not checked", holdings.manifest.pins.len(), holdings.unpinned.len()),
+        };
+        assert!(told.contains(expected), "{from}: {told}");
+    }
+}

@@ -1,0 +1,11 @@
+//! `upmon serve`: the real binary on a free port, against registries of this machine.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not know for such")]
+
+mod api;
+mod badges;
+mod bounds;
+mod database;
+mod running;
+mod service;
+mod webhooks;
