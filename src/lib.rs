@@ -19,6 +19,7 @@ pub mod dispatch;
 pub mod doctor;
 pub mod document;
 pub mod error;
+pub mod explain;
 pub mod http;
 pub mod lag;
 pub mod lookup;

@@ -195,10 +195,10 @@ impl Policy {
             .filter(|_| is_minor_row && severity == Severity::Warning)
             .map(|since| since + self.due_after);
         let trouble = [
-            (facts.trouble.quarantined, self.pin_quarantined, "the package is quarantined"),
-            (facts.trouble.yanked, self.pin_yanked, "the pin is yanked"),
-            (facts.trouble.removed, self.pin_removed, "the pin is not listed upstream"),
-            (facts.trouble.deprecated, self.pin_deprecated, "the pin is deprecated"),
+            (facts.trouble.quarantined, self.pin_quarantined, QUARANTINED),
+            (facts.trouble.yanked, self.pin_yanked, YANKED),
+            (facts.trouble.removed, self.pin_removed, REMOVED),
+            (facts.trouble.deprecated, self.pin_deprecated, DEPRECATED),
         ];
         let (severity, row) = trouble
             .into_iter()
@@ -207,9 +207,40 @@ impl Policy {
         Verdict { severity, due, overdue: due.is_some_and(|due| now > due), rule: format!("{}: {row}", self.name) }
     }
 
+    /// Every row, mildest lag first: the lag in words, as in [`Verdict::rule`], and its severity.
+    pub fn rows(&self) -> Vec<(String, Severity)> {
+        if !self.by_age.is_empty() {
+            let row = |row: &AgeRow| (format!("{} days or more", row.days), row.severity);
+            return self.by_age.iter().map(row).collect();
+        }
+        let zero = self.zero_minor_is_major.then_some((ZERO_MINOR, self.major));
+        [
+            (NOTHING, Severity::None),
+            (ONE_PATCH, self.patch),
+            (PATCHES, self.patches),
+            (ONE_MINOR, self.minor),
+            (MINORS, self.minors),
+        ]
+        .into_iter()
+        .chain(zero)
+        .chain([(MAJORS, self.major)])
+        .map(|(lag, severity)| (lag.to_owned(), severity))
+        .collect()
+    }
+
+    /// What is wrong with the pin itself, in words, and the severity that it raises a finding to.
+    pub fn raises(&self) -> [(&'static str, Severity); 4] {
+        [
+            (QUARANTINED, self.pin_quarantined),
+            (YANKED, self.pin_yanked),
+            (REMOVED, self.pin_removed),
+            (DEPRECATED, self.pin_deprecated),
+        ]
+    }
+
     fn row(&self, facts: &Facts<'_>) -> (Severity, &'static str) {
         if facts.update == Step::None {
-            return (Severity::None, "nothing newer");
+            return (Severity::None, NOTHING);
         }
         if !self.by_age.is_empty() {
             // without a date the age is unknown; something newer exists all the same, so the mildest row holds
@@ -223,20 +254,30 @@ impl Policy {
         let zero_minor =
             self.zero_minor_is_major && facts.pinned.is_some_and(|pinned| *pinned.segments().get(0) == Number::ZERO);
         match facts.update {
-            Step::Major => (self.major, "1 or more majors"),
-            Step::Minor if zero_minor => (self.major, "a minor of 0.x counts as a major"),
-            Step::Minor if facts.behind.minor >= 2 => (self.minors, "2 or more minors"),
+            Step::Major => (self.major, MAJORS),
+            Step::Minor if zero_minor => (self.major, ZERO_MINOR),
+            Step::Minor if facts.behind.minor >= 2 => (self.minors, MINORS),
             Step::Minor => (self.minor, ONE_MINOR),
             // the finer steps have no count of their own: every release is one
             _ if facts.behind.patch >= 2 || (facts.behind.patch == 0 && facts.behind.releases >= 2) => {
-                (self.patches, "2 or more patches")
+                (self.patches, PATCHES)
             }
-            _ => (self.patch, "1 patch"),
+            _ => (self.patch, ONE_PATCH),
         }
     }
 }
 
+const NOTHING: &str = "nothing newer";
+const ONE_PATCH: &str = "1 patch";
+const PATCHES: &str = "2 or more patches";
 const ONE_MINOR: &str = "1 minor";
+const MINORS: &str = "2 or more minors";
+const MAJORS: &str = "1 or more majors";
+const ZERO_MINOR: &str = "a minor of 0.x counts as a major";
+const QUARANTINED: &str = "the package is quarantined";
+const YANKED: &str = "the pin is yanked";
+const REMOVED: &str = "the pin is not listed upstream";
+const DEPRECATED: &str = "the pin is deprecated";
 
 /// The default policy, the named ones, and which pins they are for.
 #[derive(Debug, Clone, Default)]
@@ -258,6 +299,17 @@ pub struct PolicyRule {
     pub policy: String,
 }
 
+/// Why a pin has its policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// The pin names it.
+    Pin,
+    /// The last rule whose glob matches sends the pin there.
+    Rule(String),
+    /// Nothing sends the pin elsewhere.
+    Default,
+}
+
 impl Policies {
     /// The policy of a name; `None` when there is none.
     pub fn named(&self, name: &str) -> Option<&Policy> {
@@ -271,6 +323,15 @@ impl Policies {
     /// Every name that a pin or a rule may use.
     pub fn names(&self) -> Vec<&str> {
         std::iter::once(&self.default).chain(&self.named).map(|policy| policy.name.as_str()).collect()
+    }
+
+    /// Why a pin has its policy: the pin names it, the glob of the last rule that matches, or neither.
+    pub fn choice(&self, pin: &crate::pin::Pin) -> Choice {
+        if pin.policy.is_some() {
+            return Choice::Pin;
+        }
+        let rule = self.rules.iter().rev().find(|rule| rule.pins.is_match(pin.id()));
+        rule.map_or(Choice::Default, |rule| Choice::Rule(rule.pins.glob().glob().to_owned()))
     }
 
     /// The policy of a pin: its own, else the last rule's, else the default. Names are checked when settings are read.

@@ -11,6 +11,7 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::config::{self, SettingsTable};
+use crate::explain::Document;
 use crate::pin::manifest::{FROM_KEY, SCHEMA_KEY};
 use crate::pin::{EntryTable, FromEntry, is_remote};
 use crate::registry::RegistryId;
@@ -25,11 +26,13 @@ pub enum Which {
     Settings,
     /// What `upmon check --json` prints.
     Report,
+    /// What `upmon explain --json` prints.
+    Explain,
 }
 
 impl Which {
     /// Every schema.
-    pub const ALL: [Self; 3] = [Self::Pins, Self::Settings, Self::Report];
+    pub const ALL: [Self; 4] = [Self::Pins, Self::Settings, Self::Report, Self::Explain];
 
     /// The schema's file under `schema/`.
     pub const fn file_name(self) -> &'static str {
@@ -37,6 +40,7 @@ impl Which {
             Self::Pins => "upstream-versions.schema.json",
             Self::Settings => "upmon.schema.json",
             Self::Report => "report.schema.json",
+            Self::Explain => "explain.schema.json",
         }
     }
 }
@@ -47,6 +51,7 @@ impl fmt::Display for Which {
             Self::Pins => "pins",
             Self::Settings => "settings",
             Self::Report => "report",
+            Self::Explain => "explain",
         })
     }
 }
@@ -56,7 +61,8 @@ pub fn schema(which: Which) -> Value {
     let mut schema = match which {
         Which::Pins => pins(),
         Which::Settings => settings(),
-        Which::Report => report(),
+        Which::Report => of::<Report>(Which::Report),
+        Which::Explain => of::<Document>(Which::Explain),
     };
     unwrap_descriptions(&mut schema);
     schema
@@ -176,9 +182,10 @@ fn name_variable(definitions: &mut Map<String, Value>, section: &str, key: &str,
     }
 }
 
-fn report() -> Value {
-    let mut schema: Schema = generator().into_root_schema_for::<Report>();
-    schema.insert("$id".to_owned(), address(Which::Report).into());
+/// What the program writes is described by its own types.
+fn of<T: schemars::JsonSchema>(which: Which) -> Value {
+    let mut schema: Schema = generator().into_root_schema_for::<T>();
+    schema.insert("$id".to_owned(), address(which).into());
     schema.to_value()
 }
 

@@ -37,6 +37,24 @@ pub enum Rejection {
     AboveChannel(Box<str>),
 }
 
+impl Rejection {
+    /// The rule in one word, as `upmon explain --json` names it.
+    pub const fn rule(&self) -> &'static str {
+        match self {
+            Self::OtherTag => "other-tag",
+            Self::MoreExact => "more-exact",
+            Self::Unparsable(_) => "unparsable",
+            Self::Yanked(_) => "yanked",
+            Self::WithoutFiles => "without-files",
+            Self::Ignored(..) => "ignored",
+            Self::NotYetPublished(_) => "not-yet-published",
+            Self::TooYoung(_) => "too-young",
+            Self::Prerelease => "prerelease",
+            Self::AboveChannel(_) => "above-channel",
+        }
+    }
+}
+
 impl fmt::Display for Rejection {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -170,7 +188,7 @@ pub fn select<'facts>(pin: &Pin, facts: &'facts ReleaseSet, limits: Limits) -> R
 }
 
 /// The template that tags must match: the pin's own, else the one that the pin's own spelling implies.
-fn template_of(pin: &Pin) -> Option<TagTemplate> {
+pub fn template_of(pin: &Pin) -> Option<TagTemplate> {
     let inferred = || (pin.registry == RegistryId::Git).then(|| TagTemplate::infer(&pin.version));
     pin.tag.clone().or_else(inferred).map(|template| template.following(&pin.version, pin.scheme))
 }

@@ -10,6 +10,8 @@ use crate::config::{Flags, Settings};
 use crate::error::ExitCode;
 use crate::policy::Severity;
 use crate::replace::replace;
+use crate::report::baseline::compare;
+use crate::report::file::read;
 use crate::report::{Format, Options, Report, render, write};
 
 /// Arguments of `upmon check`.
@@ -30,6 +32,10 @@ pub(super) struct CheckArgs {
     /// End with exit code 1 when a finding is this severe, or worse
     #[arg(long, value_name = "SEVERITY")]
     fail_on: Option<Severity>,
+    /// Only lag that is new against this earlier report counts for `--fail-on`: worse than there, or of a pin of which it
+    /// knows nothing
+    #[arg(long, value_name = "REPORT")]
+    baseline: Option<PathBuf>,
     /// Do not end with exit code 3 when something is unknown
     #[arg(long)]
     allow_unknown: bool,
@@ -41,7 +47,11 @@ pub(super) fn run(global: &Global, arguments: &CheckArgs) -> Result<ExitCode, Fa
     let flags = Flags { fail_on: arguments.fail_on, allow_unknown: arguments.allow_unknown };
     let mut setup = Setup::new(global, &arguments.setup, flags)?;
     let pins = setup.take_chosen(&arguments.packages)?;
-    let report = setup.check(&pins, global)?;
+    let baseline = arguments.baseline.as_deref().map(read_baseline).transpose()?;
+    let mut report = setup.check(&pins, global)?;
+    if let Some(baseline) = &baseline {
+        compare(&mut report, baseline);
+    }
     let written = arguments.write_report.as_deref().map_or(Ok(()), |path| write_report(path, &report));
     let format = if arguments.json { Format::Json } else { arguments.format };
     let options = Options { width: output::width(), colour: output::uses_color(global.color), ..Options::default() };
@@ -52,9 +62,14 @@ pub(super) fn run(global: &Global, arguments: &CheckArgs) -> Result<ExitCode, Fa
     Ok(exit_code(&report, &setup.settings))
 }
 
-/// What the findings mean for a script: too severe outranks unknown.
+fn read_baseline(path: &Path) -> Result<Report, Failure> {
+    read(path).map_err(|error| Failure::Usage(format!("error: {error}\nhint: {}", error.hint())))
+}
+
+/// What the findings mean for a script: too severe outranks unknown. A baseline excuses lag, and nothing that is unknown.
 pub(super) fn exit_code(report: &Report, settings: &Settings) -> ExitCode {
-    if settings.fail_on.is_some_and(|severity| report.reaches(severity)) {
+    let reaches = if report.summary.new.is_some() { Report::reaches_anew } else { Report::reaches };
+    if settings.fail_on.is_some_and(|severity| reaches(report, severity)) {
         ExitCode::FailOn
     } else if report.summary.unknown > 0 && !settings.allow_unknown {
         ExitCode::Unknown

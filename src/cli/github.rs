@@ -31,7 +31,8 @@ fn outputs(report: &Report, written: Option<&Path>) -> String {
     let summary = &report.summary;
     let path = written.map(|path| escape::terminal(&path.display().to_string())).unwrap_or_default();
     let (worst, behind, unknown) = (words::worst(summary), summary.behind, summary.unknown);
-    format!("worst={worst}\nbehind={behind}\nunknown={unknown}\nreport={path}\n")
+    let new = summary.new.map(|new| format!("new={new}\n")).unwrap_or_default();
+    format!("worst={worst}\nbehind={behind}\nunknown={unknown}\n{new}report={path}\n")
 }
 
 fn append(variable: &str, text: impl FnOnce() -> String) -> Result<(), Failure> {

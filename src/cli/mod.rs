@@ -19,6 +19,7 @@ mod list;
 mod man;
 mod network;
 mod output;
+mod recording;
 mod run;
 mod schema;
 mod serve;
@@ -103,7 +104,7 @@ enum Color {
 enum Command {
     /// Check every pin and report how far behind it is
     Check(check::CheckArgs),
-    /// Show how one pin was judged: every release, how it parsed, why it was taken or rejected
+    /// Show how one pin was judged: what was asked, every release and its rule, what each number is made of
     Explain(explain::ExplainArgs),
     /// Show every pin and where it stands, and what files hold that is no pin, with the reason; asks nobody
     List(list::ListArgs),
@@ -123,7 +124,7 @@ enum Command {
     Webhook(webhook::WebhookArgs),
     /// Ask every registry once, and show what stands in the way: addresses, credentials, proxies, certificates, cache
     Doctor(doctor::DoctorArgs),
-    /// Print the JSON Schema of the pins, the settings or the report
+    /// Print the JSON Schema of the pins, the settings, the report or an explanation
     Schema(schema::SchemaArgs),
     /// Print the completion script of a shell
     Completions(completions::CompletionsArgs),
@@ -197,7 +198,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Flags that say how registries are asked, beside a report that was made before. Their variables are for every command
 /// of a job, so they may stand.
 fn useless(matches: &clap::ArgMatches) -> Result<(), clap::Error> {
-    const ASKING: [&str; 7] = ["as_of", "offline", "stale", "links", "cache_dir", "no_cache", "use_client_config"];
+    const ASKING: [&str; 9] =
+        ["as_of", "offline", "stale", "links", "record", "replay", "cache_dir", "no_cache", "use_client_config"];
     let Some((name, matches)) = matches.subcommand() else { return Ok(()) };
     let is_said = |id: &str| {
         matches.try_contains_id(id).is_ok() && matches.value_source(id) == Some(clap::parser::ValueSource::CommandLine)

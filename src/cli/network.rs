@@ -21,7 +21,7 @@ use crate::registry::git::{Git, GitOptions, Logins};
 use crate::registry::{Registry, RegistryId};
 
 /// Arguments of every command that knows registries.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Network options")]
 pub(super) struct NetworkArgs {
     /// Keep facts between runs in this directory [default: upmon in the user's cache directory]
@@ -100,6 +100,12 @@ impl Network {
     pub(super) fn go_offline(&mut self) {
         self.options.offline = true;
         self.git.offline = true;
+    }
+
+    /// Takes all the time it needs: what is at hand needs none.
+    pub(super) fn end_deadline(&mut self) {
+        self.options.deadline = None;
+        self.git.deadline = None;
     }
 
     /// Takes nothing for fresh that was asked before: somebody says that it has changed.

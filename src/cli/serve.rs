@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 
 use super::network::variable;
-use super::setup::{Engines, Setup, SetupArgs};
+use super::setup::{Engines, LookupArgs, Setup, SetupArgs};
 use super::{Failure, Global, output};
 use crate::config::{Flags, ServerSettings, Settings};
 use crate::error::ExitCode;
@@ -29,11 +29,11 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
     #[command(flatten)]
-    setup: SetupArgs,
+    lookup: LookupArgs,
 }
 
 pub(super) fn run(global: &Global, arguments: &ServeArgs) -> Result<ExitCode, Failure> {
-    let setup = Setup::new(global, &arguments.setup, Flags::default())?;
+    let setup = Setup::new(global, &SetupArgs::from(&arguments.lookup), Flags::default())?;
     let (settings, engines) = setup.into_engines();
     let server =
         ServerSettings { listen: arguments.listen.unwrap_or(settings.server.listen), ..settings.server.clone() };

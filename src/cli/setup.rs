@@ -9,12 +9,15 @@ use clap::Args;
 use clap::builder::FalseyValueParser;
 
 use super::network::{Network, NetworkArgs, variable};
+use super::recording::{Recording, RecordingArgs};
 use super::{Failure, Global, output};
 use crate::config::{Flags, Settings};
 use crate::document::nearest;
 use crate::http::Fetch;
 use crate::http::client::{Client, install_crypto};
+use crate::http::journal::Journal;
 use crate::http::options::Options;
+use crate::http::recording::About;
 use crate::lookup::Engine;
 use crate::pin::Pin;
 use crate::pin::holdings::Holdings;
@@ -22,10 +25,19 @@ use crate::pin::manifest::Manifest;
 use crate::registry::RegistryId;
 use crate::report::{Report, file};
 
-/// Arguments of every command that asks registries.
+/// Arguments of every command that asks registries once.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Lookup options")]
 pub(super) struct SetupArgs {
+    #[command(flatten)]
+    lookup: LookupArgs,
+    #[command(flatten)]
+    recording: RecordingArgs,
+}
+
+/// Arguments of every command that asks registries.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Lookup options")]
+pub(super) struct LookupArgs {
     /// Judge as of this instant: RFC 3339, or a date, which means its first second in UTC
     #[arg(long, env = "UPMON_AS_OF", hide_env_values = true, value_name = "TIME", value_parser = instant)]
     as_of: Option<DateTime<Utc>>,
@@ -42,6 +54,13 @@ pub(super) struct SetupArgs {
     network: NetworkArgs,
 }
 
+impl From<&LookupArgs> for SetupArgs {
+    /// For who asks again and again, which no recording is made for.
+    fn from(lookup: &LookupArgs) -> Self {
+        Self { lookup: lookup.clone(), recording: RecordingArgs::default() }
+    }
+}
+
 /// Pins and settings, read and checked against each other, and the runtime that runs lookups.
 #[derive(Debug)]
 pub(super) struct Setup {
@@ -53,6 +72,7 @@ pub(super) struct Setup {
     as_of: bool,
     links: bool,
     network: Network,
+    recording: Recording,
     runtime: Runtime,
 }
 
@@ -87,22 +107,31 @@ impl Setup {
         if let Some(warnings) = warnings.filter(|_| !global.quiet) {
             output::complain(&warnings.render_warnings(color));
         }
-        let mut network = Network::new(&arguments.network, &settings)?;
-        if arguments.offline {
+        let SetupArgs { lookup, recording } = arguments;
+        let mut network = Network::new(&lookup.network, &settings)?;
+        if lookup.offline {
             network.go_offline();
         }
-        if arguments.stale {
+        if lookup.stale {
             network.allow_stale();
+        }
+        let recording = Recording::open(recording)?;
+        network.options.tape.clone_from(&recording.tape);
+        let recorded = recording.about();
+        if recorded.is_some() {
+            network.end_deadline();
         }
         let began = now();
         Ok(Self {
             settings,
             began,
             pins: manifest.map(|manifest| manifest.pins).unwrap_or_default(),
-            now: arguments.as_of.unwrap_or(began),
-            as_of: arguments.as_of.is_some(),
-            links: arguments.links,
+            now: lookup.as_of.or(recorded.map(|about| about.now)).unwrap_or(began),
+            // decides what is asked, and a recording holds the answers to what was asked then
+            as_of: recorded.map_or(lookup.as_of.is_some(), |about| about.as_of),
+            links: lookup.links || recorded.is_some_and(|about| about.links),
             network,
+            recording,
             runtime: runtime()?,
         })
     }
@@ -150,7 +179,19 @@ impl Setup {
         let engine = self.engine()?;
         let report = self.wait(engine.check(pins, &|done| bar.set_position(done as u64)));
         bar.finish_and_clear();
-        report
+        let report = report?;
+        self.finish_recording()?;
+        Ok(report)
+    }
+
+    /// Ends the recording, if one is made: everything was asked.
+    pub(super) fn finish_recording(&self) -> Result<(), Failure> {
+        self.recording.finish(&About { now: self.now, as_of: self.as_of, links: self.links })
+    }
+
+    /// Has lookups noted, for who wants to know what was asked.
+    pub(super) fn keep_journal(&mut self) -> Arc<Journal> {
+        Arc::clone(self.network.options.journal.get_or_insert_default())
     }
 
     /// The report that was made before, or a new one over all pins.

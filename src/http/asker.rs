@@ -5,6 +5,8 @@ use chrono::{DateTime, Utc};
 use super::cache::{Entry, Known};
 use super::credentials::Credential;
 use super::exchange::Failure;
+use super::journal::Notes;
+use super::recording::Session;
 use super::retry::Cause;
 use super::{Decoder, Fetched, Origin, Request, shown};
 use crate::error::{LookupError, Trouble};
@@ -16,6 +18,8 @@ pub(super) struct Asker<'a> {
     pub(super) request: &'a Request,
     pub(super) decoder: Decoder<'a>,
     pub(super) credential: Option<&'a Credential>,
+    pub(super) session: Option<Session>,
+    pub(super) notes: Option<Notes>,
 }
 
 impl Asker<'_> {
@@ -76,9 +80,17 @@ impl Asker<'_> {
     }
 
     fn sent(&self) -> String {
-        match self.credential {
-            Some(credential) => format!("the credential from {} was sent", credential.source()),
+        match self.source() {
+            Some(source) => format!("the credential from {source} was sent"),
             None => "no credential was sent".to_owned(),
+        }
+    }
+
+    /// Where the credential came from that was sent: here, or when a recording was made.
+    pub(super) fn source(&self) -> Option<String> {
+        match self.session.as_ref().filter(|session| session.is_replay()) {
+            Some(session) => session.credential(),
+            None => self.credential.map(|credential| credential.source().to_owned()),
         }
     }
 }

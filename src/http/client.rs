@@ -8,20 +8,22 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::asker::Asker;
 use super::cache::{Cache, Entry, Keeping, Key};
 use super::credentials::{Credential, take_userinfo};
-use super::exchange::{Answer, Failure, Hop, Question, Trail, hop};
+use super::exchange::{Answer, Failure, Hop, Question, Trail, arrive, hop, reply};
 use super::gunzip::Shelf;
-use super::limit::{Lane, Limits, Pause, Quota};
+use super::journal::{Journal, Notes};
+use super::limit::{Lane, Limits, Pause, Place, Quota};
 pub use super::options::{Options, RegistryOptions, user_agent};
+use super::recording::{Exchange, NOT_RECORDED, Session, Tape, recorded};
 use super::retry::{Backoff, Cause};
 use super::room::Room;
-use super::{Decoder, Fetch, Fetched, Origin, Request, clock, freshness};
+use super::{Decoder, Fetch, Fetched, Origin, Request, clock, freshness, shown};
 use crate::error::{LookupError, Trouble};
 use crate::registry::RegistryId;
 use crate::release::ReleaseSet;
@@ -79,7 +81,8 @@ impl Client {
         let certificates = options.certificates.as_deref().map_or(Ok(Vec::new()), certificates)?;
         let deadline = options.deadline.map(|time| Instant::now() + time);
         let paces = options.registries.iter().filter_map(|(&id, options)| Some((id, options.pace?))).collect();
-        let cache = options.cache.as_deref().and_then(|directory| open_cache(directory, options.cache_size));
+        let directory = options.cache.as_deref().filter(|_| options.tape.is_none());
+        let cache = directory.and_then(|directory| open_cache(directory, options.cache_size));
         let shared = Shared {
             options,
             limits: Limits::new(paces),
@@ -109,7 +112,22 @@ impl Client {
         credential: Option<&Credential>,
         decoder: Decoder<'_>,
     ) -> Result<Fetched, LookupError> {
-        let asker = Asker { request, decoder, credential };
+        let session = self.shared.options.tape.as_ref().map(|tape| {
+            let address = recorded(&request.url);
+            tape.session(&[request.registry.as_str(), &request.package, &address, request.accept])
+        });
+        let notes = self.shared.options.journal.as_ref().map(|_| Notes::default());
+        let asker = Asker { request, decoder, credential, session, notes };
+        let outcome = self.answer(&asker).await;
+        if let (Some(journal), Some(notes)) = (&self.shared.options.journal, &asker.notes) {
+            journal.note(&shown(&request.url), request.accept, notes.take(), outcome.as_ref());
+        }
+        outcome
+    }
+
+    /// Answers from the cache where that will do, else by asking.
+    async fn answer(&self, asker: &Asker<'_>) -> Result<Fetched, LookupError> {
+        let request = asker.request;
         let key = key(request, asker.credential);
         let entry = self.shared.cache.as_ref().and_then(|cache| cache.get(&key));
         if let Some(entry) = &entry
@@ -121,12 +139,13 @@ impl Client {
         if self.shared.options.offline {
             return Err(asker.offline());
         }
-        let answer = match self.ask(&asker, entry.as_ref()).await {
+        let answer = match self.ask(asker, entry.as_ref()).await {
             Ok(Answer::NotModified(headers)) => {
                 if let Some(facts) = self.confirm(&key, entry.as_ref(), &headers) {
-                    return Ok(asker.fetched(facts, Origin::Revalidated, None));
+                    let before = entry.as_ref().map(|entry| entry.confirmed_at);
+                    return Ok(asker.fetched(facts, Origin::Revalidated, before));
                 }
-                self.ask(&asker, None).await
+                self.ask(asker, None).await
             }
             answer => answer,
         };
@@ -138,7 +157,7 @@ impl Client {
             Ok(Answer::NotModified(_)) => {
                 Err(asker.error(&asker.failure(Cause::UnaskedNotModified, "answered 304 to an unconditional question")))
             }
-            Err(failure) => self.without_answer(&asker, &key, entry.as_ref(), &failure),
+            Err(failure) => self.without_answer(asker, &key, entry.as_ref(), &failure),
         }
     }
 
@@ -207,6 +226,8 @@ impl Client {
             room: &self.shared.room,
             has_place: false,
             decoder: asker.decoder,
+            session: asker.session.as_ref(),
+            notes: asker.notes.as_ref(),
             shelf: &self.shared.shelf,
         };
         let lane = self.shared.limits.lane(request.registry, &request.url);
@@ -214,7 +235,11 @@ impl Client {
         let (mut earlier, mut place) = (None, None);
         for attempt in 0.. {
             question.has_place = place.is_some();
-            let failure = match self.attempt(request.registry, question, attempt).await {
+            let outcome = self.attempt(request.registry, question, attempt).await;
+            if let (Some(notes), Err(failure)) = (question.notes, &outcome) {
+                notes.failed(&failure.address, &failure.what);
+            }
+            let failure = match outcome {
                 Ok(answer) => return Ok(answer),
                 // that the run ended is no news of the registry: what it said before tells more
                 Err(failure) if failure.cause == Cause::TimedOut && self.is_over() => {
@@ -227,7 +252,11 @@ impl Client {
                 Cause::UnaskedNotModified => question.validator = None,
                 _ => {}
             }
-            if !self.may_repeat(&lane, failure.cause, attempt).await {
+            let may_repeat = match asker.session.as_ref().filter(|session| session.is_replay()) {
+                Some(session) => session.has_next(),
+                None => self.may_repeat(&lane, failure.cause, attempt).await,
+            };
+            if !may_repeat {
                 return Err(failure);
             }
             if failure.cause == Cause::Crowded {
@@ -247,17 +276,22 @@ impl Client {
 
     /// One attempt, redirects included. The time limit counts from the moment that the pace allows the request.
     async fn attempt(&self, registry: RegistryId, question: Question<'_>, attempt: u32) -> Result<Answer, Failure> {
-        let http =
-            self.http().map_err(|error| Failure::new(Cause::Unreached(Trouble::NoClient), question.url, error))?;
         let mut trail = Trail::from(question.url);
         loop {
             let url = trail.here();
+            if let Some(session) = question.session.filter(|session| session.is_replay()) {
+                match self.replayed(session, question, url).await? {
+                    Hop::Arrived(answer) => return Ok(answer),
+                    Hop::Redirected(next) => trail.step(next)?,
+                }
+                continue;
+            }
             let lane = self.shared.limits.lane(registry, url);
-            let place = Arc::clone(&lane).enter(url, self.deadline).await?;
-            let Ok(led) = timeout_at(self.until(), hop(http, question, url, place)).await else {
-                return Err(Failure::new(Cause::TimedOut, url, "did not answer in time"));
-            };
-            match led {
+            let place = Arc::clone(&lane)
+                .enter(url, self.deadline)
+                .await
+                .inspect_err(|failure| keep(question, url, failure))?;
+            match self.once(question, url, &place).await {
                 Ok(Hop::Arrived(answer)) => return Ok(answer),
                 Ok(Hop::Redirected(next)) => trail.step(next)?,
                 Err(failure) => {
@@ -268,6 +302,35 @@ impl Client {
                     return Err(failure);
                 }
             }
+        }
+    }
+
+    /// One question and its answer, within the time for one. An answer that is recorded is held whole, so it has one of
+    /// the places for large ones from the beginning. Without one the run is over, and so is the time for an answer.
+    async fn once(&self, question: Question<'_>, url: &Url, place: &Place) -> Result<Hop, Failure> {
+        let http = self.http().map_err(|error| Failure::new(Cause::Unreached(Trouble::NoClient), url, error));
+        let http = http.inspect_err(|failure| keep(question, url, failure))?;
+        let Some(session) = question.session else {
+            return timeout_at(self.until(), hop(http, question, url, place)).await.map_err(|_| late(url))?;
+        };
+        let _place = self.shared.room.place(self.deadline).await;
+        let question = Question { has_place: true, ..question };
+        let reply = timeout_at(self.until(), reply(http, question, url, place)).await.map_err(|_| late(url)).flatten();
+        let mut reply = reply.inspect_err(|failure| keep(question, url, failure))?;
+        reply.blot(&question.credential.map(Credential::secrets).unwrap_or_default());
+        let source = question.credential.map(|credential| credential.source().to_owned());
+        session.keep(Exchange::reply(&Method::GET, url, &reply).with_credential(source));
+        arrive(question, url, reply.into_response(url)).await
+    }
+
+    /// The next answer of a recording, judged anew.
+    async fn replayed(&self, session: &Session, question: Question<'_>, url: &Url) -> Result<Hop, Failure> {
+        let _place = self.shared.room.place(self.deadline).await;
+        let question = Question { has_place: true, ..question };
+        let not_recorded = || Failure::new(Cause::Unreached(Trouble::Other), url, NOT_RECORDED);
+        match session.next().ok_or_else(not_recorded)?.into_reply() {
+            Ok(reply) => arrive(question, url, reply.into_response(url)).await,
+            Err(ending) => Err(ending.map_or_else(not_recorded, |ending| Failure::recorded(&ending, url))),
         }
     }
 
@@ -306,6 +369,21 @@ impl Client {
     fn http(&self) -> Result<&reqwest::Client, &str> {
         self.shared.http.get_or_init(|| connections(&self.shared)).as_ref().map_err(String::as_str)
     }
+}
+
+/// Keeps in a recording that a question had no answer.
+fn keep(question: Question<'_>, url: &Url, failure: &Failure) {
+    if let Some(session) = question.session {
+        let source = question.credential.map(|credential| credential.source().to_owned());
+        let asked = format!("{} {}", Method::GET, recorded(url));
+        let mut ending = failure.ending();
+        ending.what = question.credential.map_or(ending.what.clone(), |credential| credential.scrub(ending.what));
+        session.keep(Exchange::failure(asked, ending).with_credential(source));
+    }
+}
+
+fn late(url: &Url) -> Failure {
+    Failure::new(Cause::TimedOut, url, "did not answer in time")
 }
 
 /// Opens the cache. A directory that cannot be made is a warning: a run without a cache is slower and as right.
@@ -368,6 +446,14 @@ impl Fetch for Client {
 
     fn cache(&self) -> Option<&Cache> {
         self.shared.cache.as_ref()
+    }
+
+    fn journal(&self) -> Option<&Journal> {
+        self.shared.options.journal.as_deref()
+    }
+
+    fn tape(&self) -> Option<&Arc<Tape>> {
+        self.shared.options.tape.as_ref()
     }
 }
 

@@ -186,15 +186,19 @@ impl Credential {
 
     /// Takes the credential out of a text, should an answer have echoed it.
     pub(super) fn scrub(&self, text: String) -> String {
+        self.secrets()
+            .iter()
+            .fold(text, |text, secret| if text.contains(secret) { text.replace(secret, "[redacted]") } else { text })
+    }
+
+    /// Every text that gives the credential away.
+    pub(super) fn secrets(&self) -> Vec<String> {
         let header = self.header.expose_secret();
         let sent = header.split_once(' ').map_or(header, |(_, sent)| sent);
         let pair = self.user_and_password();
         let password = pair.as_ref().map_or("", |(_, password)| password.expose_secret());
         let user = pair.as_ref().filter(|_| password.is_empty()).map_or("", |(user, _)| user);
-        [sent, password, user]
-            .iter()
-            .filter(|secret| !secret.is_empty())
-            .fold(text, |text, secret| if text.contains(secret) { text.replace(secret, "[redacted]") } else { text })
+        [sent, password, user].into_iter().filter(|secret| !secret.is_empty()).map(str::to_owned).collect()
     }
 }
 

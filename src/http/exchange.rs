@@ -14,7 +14,9 @@ use url::Url;
 
 use super::credentials::Credential;
 use super::gunzip::{self, Gunzip, Shelf};
+use super::journal::Notes;
 use super::limit::{Pause, Place};
+use super::recording::{Broken, Ending, Reply, Session};
 use super::retry::Cause;
 use super::room::{Excess, Room, Scale};
 use super::trouble::{self, sources};
@@ -47,6 +49,16 @@ impl Failure {
     pub(super) fn new(cause: Cause, url: &Url, what: impl Into<String>) -> Self {
         Self { cause, address: shown(url), what: what.into() }
     }
+
+    /// The failure as a recording keeps it.
+    pub(super) fn ending(&self) -> Ending {
+        Ending { cause: self.cause.as_str().to_owned(), what: self.what.clone() }
+    }
+
+    /// The failure that a recording holds.
+    pub(super) fn recorded(ending: &Ending, url: &Url) -> Self {
+        Self::new(Cause::recorded(&ending.cause), url, ending.what.as_str())
+    }
 }
 
 /// What one attempt asks.
@@ -65,6 +77,10 @@ pub(super) struct Question<'a> {
     /// Whether it has one already.
     pub(super) has_place: bool,
     pub(super) decoder: Decoder<'a>,
+    /// The recording that the answer goes to, or comes from.
+    pub(super) session: Option<&'a Session>,
+    /// Where what came is noted, if anybody wants to know.
+    pub(super) notes: Option<&'a Notes>,
     /// What unpacks the answer.
     pub(super) shelf: &'a Shelf,
 }
@@ -130,14 +146,57 @@ pub(super) async fn hop(
     http: &reqwest::Client,
     question: Question<'_>,
     url: &Url,
-    place: Place,
+    place: &Place,
 ) -> Result<Hop, Failure> {
+    arrive(question, url, send(http, question, url, place).await?).await
+}
+
+/// Sends the question; the answer's body is still to come.
+async fn send(
+    http: &reqwest::Client,
+    question: Question<'_>,
+    url: &Url,
+    place: &Place,
+) -> Result<reqwest::Response, Failure> {
     let started = Instant::now();
     let response = http.execute(request(question, url)).await.map_err(|error| unreached(url, &error))?;
     place.answered(response.headers());
     let status = response.status();
     tracing::debug!(address = shown(url), status = status.as_u16(), millis = millis(started), "answered");
-    match status {
+    Ok(response)
+}
+
+/// Sends the question and waits for the whole answer, as a recording needs it: as much of the body as may be read, and one
+/// byte more, which tells that there was more. What packed it is undone, so that a person can read what is kept.
+pub(super) async fn reply(
+    http: &reqwest::Client,
+    question: Question<'_>,
+    url: &Url,
+    place: &Place,
+) -> Result<Reply, Failure> {
+    let mut response = send(http, question, url, place).await?;
+    let mut headers = std::mem::take(response.headers_mut());
+    let gunzip = is_gzip(&headers).then(|| Gunzip::new(question.shelf));
+    if gunzip.is_some() {
+        headers.remove(CONTENT_ENCODING);
+    }
+    let mut reply = Reply { status: response.status(), headers, body: Vec::new(), ending: None };
+    let most = usize::try_from(question.max_size).unwrap_or(usize::MAX).saturating_add(1);
+    let body = &mut reply.body;
+    let sink = |bytes: &[u8]| {
+        body.extend_from_slice(&bytes[..bytes.len().min(most - body.len())]);
+        within(body.len() as u64, question.max_size, url)
+    };
+    reply.ending = pump(url, response, gunzip, sink).await.err().map(|failure| failure.ending());
+    Ok(reply)
+}
+
+/// Judges an answer, and reads it where it is a good one.
+pub(super) async fn arrive(question: Question<'_>, url: &Url, response: reqwest::Response) -> Result<Hop, Failure> {
+    if let Some(notes) = question.notes {
+        notes.answered(shown(url), response.status().as_u16());
+    }
+    match response.status() {
         StatusCode::OK => read(question, url, response).await.map(Hop::Arrived),
         StatusCode::NOT_MODIFIED if question.validator.is_some() => Ok(Hop::Arrived(not_modified(response).await)),
         _ => {
@@ -283,37 +342,43 @@ struct Body<'a> {
 
 impl Body<'_> {
     /// Feeds the decoder, chunk by chunk, up to the cap.
-    async fn fill(mut self, mut response: reqwest::Response, mut gunzip: Option<Gunzip<'_>>) -> Result<(), Failure> {
-        while let Some(chunk) = response.chunk().await.map_err(|error| cut_short(self.url, &error))? {
-            match &mut gunzip {
-                Some(gunzip) => self.unpack(gunzip, &chunk)?,
-                None => self.take(&chunk)?,
-            }
-        }
-        if let Some(gunzip) = gunzip {
-            gunzip.finish().map_err(|malformed| broke_off(self.url, &malformed))?;
-        }
+    async fn fill(mut self, response: reqwest::Response, gunzip: Option<Gunzip<'_>>) -> Result<(), Failure> {
+        pump(self.url, response, gunzip, |bytes| self.take(bytes)).await?;
         tracing::debug!(address = shown(self.url), bytes = self.size, "read");
         Ok(())
     }
 
-    fn unpack(&mut self, gunzip: &mut Gunzip<'_>, chunk: &[u8]) -> Result<(), Failure> {
-        gunzip.chunk(chunk, &mut |piece| self.take(piece)).map_err(|trouble| match trouble {
-            gunzip::Trouble::Packed(malformed) => broke_off(self.url, &malformed),
-            gunzip::Trouble::Sink(failure) => failure,
-        })
-    }
-
     fn take(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.size += bytes.len() as u64;
-        if self.size > self.question.max_size {
-            let what = format!("sent more than the {} bytes that are read", self.question.max_size);
-            return Err(Failure::new(Cause::Malformed, self.url, what));
-        }
+        within(self.size, self.question.max_size, self.url)?;
         let malformed = |malformed: Malformed| Failure::new(Cause::Malformed, self.url, malformed.to_string());
         self.decode.chunk(bytes).map_err(malformed)?;
         self.scale.weigh(self.size, || self.decode.held()).map_err(|excess| too_much(self.url, excess))
     }
+}
+
+/// Hands on a body while it arrives, unpacked.
+async fn pump(
+    url: &Url,
+    mut response: reqwest::Response,
+    mut gunzip: Option<Gunzip<'_>>,
+    mut sink: impl FnMut(&[u8]) -> Result<(), Failure> + Send,
+) -> Result<(), Failure> {
+    while let Some(chunk) = response.chunk().await.map_err(|error| cut_short(url, &error))? {
+        match &mut gunzip {
+            Some(gunzip) => gunzip.chunk(&chunk, &mut sink).map_err(|trouble| match trouble {
+                gunzip::Trouble::Packed(malformed) => broke_off(url, &malformed),
+                gunzip::Trouble::Sink(failure) => failure,
+            })?,
+            None => sink(&chunk)?,
+        }
+    }
+    gunzip.map_or(Ok(()), |gunzip| gunzip.finish()).map_err(|malformed| broke_off(url, &malformed))
+}
+
+fn within(size: u64, max_size: u64, url: &Url) -> Result<(), Failure> {
+    let what = || format!("sent more than the {max_size} bytes that are read");
+    if size > max_size { Err(Failure::new(Cause::Malformed, url, what())) } else { Ok(()) }
 }
 
 fn broke_off(url: &Url, malformed: &Malformed) -> Failure {
@@ -330,6 +395,9 @@ fn too_much(url: &Url, excess: Excess) -> Failure {
 }
 
 fn cut_short(url: &Url, error: &reqwest::Error) -> Failure {
+    if let Some(Broken(ending)) = sources(error).find_map(|error| error.downcast_ref::<Broken>()) {
+        return Failure::recorded(ending, url);
+    }
     let cause = if error.is_timeout() { Cause::TimedOut } else { Cause::CutShort };
     Failure::new(cause, url, format!("broke off: {}", trouble::of(error).1))
 }

@@ -13,9 +13,11 @@ pub mod credentials;
 mod exchange;
 mod freshness;
 mod gunzip;
+pub mod journal;
 pub mod limit;
 pub(crate) mod lines;
 pub mod options;
+pub mod recording;
 mod retry;
 pub(crate) mod room;
 pub mod splitter;
@@ -141,6 +143,17 @@ pub trait Fetch: Send + Sync {
 
     /// Where facts are kept between runs, for lookups that do not go over HTTP (git); `None` keeps none.
     fn cache(&self) -> Option<&cache::Cache> {
+        None
+    }
+
+    /// Where lookups are noted, for who does not ask through here (git); `None` notes none.
+    fn journal(&self) -> Option<&journal::Journal> {
+        None
+    }
+
+    /// Where what comes over the wire is kept, or comes from, for who does not ask over HTTP (git); `None` for the world as
+    /// it is.
+    fn tape(&self) -> Option<&std::sync::Arc<recording::Tape>> {
         None
     }
 }

@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::credentials::Credentials;
+use super::journal::Journal;
 use super::limit::Pace;
+use super::recording::Tape;
 use crate::registry::RegistryId;
 
 /// How the network is used. Every field has a default; nothing here is read from the environment.
@@ -26,6 +29,10 @@ pub struct Options {
     pub offline: bool,
     /// When a registry cannot be reached, answer with what it last said, marked as stale.
     pub stale: bool,
+    /// Where lookups are noted, for who wants to know what was asked; `None` notes none.
+    pub journal: Option<Arc<Journal>>,
+    /// A recording to make, or to answer from; `None` for the world as it is. With one, the cache has no part in a run.
+    pub tape: Option<Arc<Tape>>,
     /// Where facts are kept between runs; `None` keeps none.
     pub cache: Option<PathBuf>,
     /// How large the cache may grow, in bytes, before the entries confirmed longest ago are dropped.
@@ -61,6 +68,8 @@ impl Default for Options {
             user_agent: user_agent(None),
             offline: false,
             stale: false,
+            journal: None,
+            tape: None,
             cache: None,
             cache_size: 256 << 20,
             certificates: None,

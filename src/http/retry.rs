@@ -37,6 +37,41 @@ pub(super) enum Cause {
 }
 
 impl Cause {
+    /// The word in a recording.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Refused => "refused",
+            Self::Limited(_) => "limited",
+            Self::NotAcceptable => "not-acceptable",
+            Self::UnaskedNotModified => "unasked-not-modified",
+            Self::Malformed => "malformed",
+            Self::CutShort => "cut-short",
+            Self::Crowded => "crowded",
+            Self::Server => "server",
+            Self::Unreached(_) => "unreached",
+            Self::TimedOut => "timed-out",
+        }
+    }
+
+    /// The cause that a recording names. What a later version may name, and this one does not know, brought no answer;
+    /// why nobody answered is in the words of a recording alone.
+    pub(super) fn recorded(word: &str) -> Self {
+        let known = [
+            Self::Missing,
+            Self::Refused,
+            Self::Limited(None),
+            Self::NotAcceptable,
+            Self::UnaskedNotModified,
+            Self::Malformed,
+            Self::CutShort,
+            Self::Crowded,
+            Self::Server,
+            Self::TimedOut,
+        ];
+        known.into_iter().find(|cause| cause.as_str() == word).unwrap_or(Self::Unreached(Trouble::Other))
+    }
+
     /// How often a lookup repeats an attempt that failed so. 429 has more: its waits are the registry's own wish.
     const fn repeats(self) -> u32 {
         match self {

@@ -193,13 +193,10 @@ fn bare(pin: &Pin) -> Finding {
             ..FindingLinks::default()
         },
         error: None,
-        place: Some(FindingPlace {
-            file: pin.place.file.display().to_string(),
-            line: pin.place.line,
-            column: pin.place.column,
-        }),
+        place: Some(FindingPlace::from(&pin.place)),
         upstream: (pin.upstream != pin.package).then(|| pin.upstream.clone()),
         requirement: pin.requirement.clone(),
+        new: None,
         confirmed_at: None,
         dispatch: pin.dispatch.clone(),
     }

@@ -94,9 +94,9 @@ impl Registry for CratesIo {
         self.ask(query, fetch).boxed()
     }
 
-    fn links<'a>(&'a self, query: &'a Query, _fetch: &'a dyn Fetch) -> BoxFuture<'a, Result<Links, LookupError>> {
+    fn links<'a>(&'a self, query: &'a Query, fetch: &'a dyn Fetch) -> BoxFuture<'a, Result<Links, LookupError>> {
         if self.is_public() && is_crate_name(&query.package) {
-            self.links.ask(&query.package).boxed()
+            self.links.ask_or_recall(&query.package, fetch).boxed()
         } else {
             async { Ok(Links::default()) }.boxed()
         }

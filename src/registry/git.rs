@@ -8,7 +8,7 @@
 //! - `bounds`: silence, time and bytes that a conversation may take;
 //! - `http`, `process`, `conversation`: the wire, up to "these refs" and "these objects";
 //! - `tags`, `commits`, `pack`: from there to facts;
-//! - `memory`: what earlier runs learned;
+//! - `memory`: what earlier runs learned; `tap`: what a recording keeps of a conversation;
 //! - `login`, `forge`, `failure`: credentials, pages for people, reasons.
 
 mod address;
@@ -23,6 +23,7 @@ mod memory;
 mod pack;
 mod process;
 mod tags;
+mod tap;
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -31,6 +32,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use secrecy::ExposeSecret;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
@@ -42,8 +44,10 @@ use self::failure::{Cause, Failure, quote};
 pub use self::forge::{compare, place};
 pub use self::login::{Login, Logins};
 use self::memory::{Memory, Remembered};
+use self::tap::{Heard, Tap};
 use super::{Query, Registry, RegistryId};
 use crate::error::{LookupError, Trouble};
+use crate::http::recording::Session;
 use crate::http::room::{Room, Scale};
 use crate::http::client::install_crypto;
 use crate::http::{Fetch, Fetched, Origin};
@@ -197,6 +201,18 @@ impl Question {
         }
     }
 
+    /// The question for people: `tags under gopls/`, `dates of v1.0.0, v1.1.0`.
+    fn told(&self) -> String {
+        match self.words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            ["tags", prefix, _] if !prefix.is_empty() => format!("tags under {prefix}"),
+            ["commits", "", pin] => format!("commits since {pin}"),
+            ["commits", branch, pin] => format!("commits of {branch} since {pin}"),
+            ["dates", labels @ ..] => format!("dates of {}", labels.join(", ")),
+            [what, ..] => (*what).to_owned(),
+            [] => String::new(),
+        }
+    }
+
     fn of_dates(labels: &[&str]) -> Self {
         let labels: Vec<String> = labels.iter().map(|&label| label.to_owned()).collect();
         let words = [vec!["dates".to_owned()], labels.clone()].concat();
@@ -218,30 +234,55 @@ impl Git {
         Self { tools, in_all, by_host: Mutex::default(), deadline }
     }
 
-    /// Answers a question about the query's remote: from the cache where that will do, else by asking.
+    /// Answers a question about the query's remote, and notes it where somebody wants to know.
     async fn ask(
         &self,
         query: &Query,
         question: Question,
         fetch: &dyn Fetch,
     ) -> Result<(Fetched, Remote), LookupError> {
-        let package = &query.package;
         let remote = query.url.as_deref().map_or_else(|| Err(no_address()), Remote::parse);
-        let remote = remote.map_err(|failure| failure.into_lookup(package, "(unreadable)"))?;
-        let memory = fetch.cache().and_then(|cache| Memory::of(cache, &self.tools.options, &remote, &question.words));
+        let remote = remote.map_err(|failure| failure.into_lookup(&query.package, "(unreadable)"))?;
+        let told = question.told();
+        let outcome = self.answer(&query.package, &remote, question, fetch).await;
+        if let Some(journal) = fetch.journal() {
+            journal.note(&remote.shown, told, Vec::new(), outcome.as_ref());
+        }
+        Ok((outcome?, remote))
+    }
+
+    /// From the cache where that will do, else by asking.
+    async fn answer(
+        &self,
+        package: &str,
+        remote: &Remote,
+        question: Question,
+        fetch: &dyn Fetch,
+    ) -> Result<Fetched, LookupError> {
+        let memory = fetch.cache().and_then(|cache| Memory::of(cache, &self.tools.options, remote, &question.words));
         let fetched = |facts, origin, at| Fetched { facts, origin, confirmed_at: at, address: remote.shown.clone() };
         if let Some((facts, at)) = memory.as_ref().and_then(Memory::fresh) {
-            return Ok((fetched(facts, Origin::Fresh, Some(at)), remote));
+            return Ok(fetched(facts, Origin::Fresh, Some(at)));
         }
-        match self.ask_in_time(&remote, question.talk).await {
+        let session = fetch.tape().map(|tape| {
+            let words = question.words.iter().map(String::as_str);
+            let words: Vec<&str> =
+                [RegistryId::Git.as_str(), package, &remote.shown].into_iter().chain(words).collect();
+            tape.session(&words)
+        });
+        let answer = match &session {
+            Some(session) if session.is_replay() => self.ask_recording(remote, question.talk, session).await,
+            session => self.ask_in_time(remote, question.talk, session.as_ref()).await,
+        };
+        match answer {
             Ok(facts) => {
                 if let Some(memory) = &memory {
                     memory.keep(&facts);
                 }
-                Ok((fetched(facts, Origin::Network, None), remote))
+                Ok(fetched(facts, Origin::Network, None))
             }
             Err(failure) => match self.instead_of(&failure, memory.as_ref()) {
-                Some((facts, at)) => Ok((fetched(facts, Origin::Stale, Some(at)), remote)),
+                Some((facts, at)) => Ok(fetched(facts, Origin::Stale, Some(at))),
                 None => Err(failure.into_lookup(package, &remote.shown)),
             },
         }
@@ -260,15 +301,30 @@ impl Git {
         None
     }
 
-    async fn ask_in_time(&self, remote: &Remote, talk: Talk) -> Result<ReleaseSet, Failure> {
-        let Some(deadline) = self.deadline else { return self.ask_remote(remote, talk).await };
-        timeout_at(deadline, self.ask_remote(remote, talk)).await.unwrap_or_else(|_| {
-            Err(Failure::new(Cause::Unreachable(Trouble::Silence), "there was no answer before the run's deadline"))
+    /// Listens to a recorded conversation: to the last attempt, since those before it failed. What was said cannot be said
+    /// again, so its place is there before it begins.
+    async fn ask_recording(&self, remote: &Remote, talk: Talk, session: &Session) -> Result<ReleaseSet, Failure> {
+        let mut tap = Tap::replay(session);
+        while tap.is_err() && session.has_next() {
+            tap = Tap::replay(session);
+        }
+        let tap = tap?;
+        let _place = self.tools.room.place(None).await;
+        self.converse(remote, talk, Scale::new(&self.tools.room, true), &tap).await
+    }
+
+    async fn ask_in_time(&self, remote: &Remote, talk: Talk, session: Option<&Session>) -> Result<ReleaseSet, Failure> {
+        let Some(deadline) = self.deadline else { return self.ask_remote(remote, talk, session).await };
+        timeout_at(deadline, self.ask_remote(remote, talk, session)).await.unwrap_or_else(|_| {
+            let silence = Cause::Unreachable(Trouble::Silence);
+            let failure = Failure::new(silence, "there was no answer before the run's deadline");
+            self.keep(session, remote, Vec::new(), Some(&failure));
+            Err(failure)
         })
     }
 
     /// Asks a remote, within the bounds of politeness, again where a moment may heal the failure.
-    async fn ask_remote(&self, remote: &Remote, talk: Talk) -> Result<ReleaseSet, Failure> {
+    async fn ask_remote(&self, remote: &Remote, talk: Talk, session: Option<&Session>) -> Result<ReleaseSet, Failure> {
         if self.tools.options.offline && remote.way != Way::Local {
             return Err(Failure::new(
                 Cause::Unreachable(Trouble::Offline),
@@ -277,7 +333,7 @@ impl Git {
         }
         let _turn = self.turn(&remote.host).await;
         for pause in self.tools.options.pauses {
-            match self.attempt(remote, talk.clone()).await {
+            match self.attempt(remote, talk.clone(), session).await {
                 Err(failure) if matches!(failure.cause, Cause::Transient(_)) => {
                     tracing::debug!(remote = remote.shown, %failure, ?pause, "asking again");
                     tokio::time::sleep(pause).await;
@@ -285,7 +341,7 @@ impl Git {
                 answer => return answer,
             }
         }
-        self.attempt(remote, talk).await
+        self.attempt(remote, talk, session).await
     }
 
     /// Waits for a place at the host, then for a place among all.
@@ -300,23 +356,41 @@ impl Git {
         (at_host, self.in_all.clone().acquire_owned().await.expect(never_closed))
     }
 
-    /// One conversation, and where its answer is too large to be read at once, another when it is its turn.
-    async fn attempt(&self, remote: &Remote, talk: Talk) -> Result<ReleaseSet, Failure> {
+    /// One conversation, overheard where a recording is made.
+    async fn attempt(&self, remote: &Remote, talk: Talk, session: Option<&Session>) -> Result<ReleaseSet, Failure> {
+        let tap = if session.is_some() { Tap::record() } else { Tap::Off };
+        let answer = self.in_turn(remote, talk, &tap).await;
+        self.keep(session, remote, tap.take(), answer.as_ref().err());
+        answer
+    }
+
+    /// One conversation, and where its answer is too large to be read at once, another when it is its turn. Of the first
+    /// nothing is kept then.
+    async fn in_turn(&self, remote: &Remote, talk: Talk, tap: &Tap) -> Result<ReleaseSet, Failure> {
         let room = &self.tools.room;
-        match self.converse(remote, talk.clone(), Scale::new(room, false)).await {
+        match self.converse(remote, talk.clone(), Scale::new(room, false), tap).await {
             Err(failure) if failure.cause == Cause::Crowded => {
                 let Some(_place) = room.place(self.deadline).await else { return Err(failure) };
-                self.converse(remote, talk, Scale::new(room, true)).await
+                drop(tap.take());
+                self.converse(remote, talk, Scale::new(room, true), tap).await
             }
             answer => answer,
         }
     }
 
+    fn keep(&self, session: Option<&Session>, remote: &Remote, heard: Vec<Heard>, failure: Option<&Failure>) {
+        let Some(session) = session else { return };
+        let found = Url::parse(&remote.shown).ok().and_then(|url| self.tools.options.logins.find(&url));
+        let secret = |login: &Login| login.password.expose_secret().to_owned();
+        let secrets: Vec<String> = remote.login.iter().chain(&found).map(secret).collect();
+        tap::keep(session, &remote.shown, heard, failure, &secrets);
+    }
+
     /// One conversation on a blocking thread. Dropping the future makes the thread give up.
-    async fn converse(&self, remote: &Remote, talk: Talk, scale: Scale) -> Result<ReleaseSet, Failure> {
+    async fn converse(&self, remote: &Remote, talk: Talk, scale: Scale, tap: &Tap) -> Result<ReleaseSet, Failure> {
         let (bounds, _interest) = Bounds::new(self.tools.options.silence, self.tools.options.total, scale);
-        let (remote, tools) = (remote.clone(), self.tools.clone());
-        let conversation = move || talk(&mut Conversation::open(&remote, &tools, bounds)?);
+        let (remote, tools, tap) = (remote.clone(), self.tools.clone(), tap.clone());
+        let conversation = move || talk(&mut Conversation::open(&remote, &tools, bounds, &tap)?);
         tokio::task::spawn_blocking(conversation).await.unwrap_or_else(|error| {
             // gix is strict with itself: some of what a hostile server could say ends in an assertion
             let reason = format!("the answer could not be read: {}", quote(&error.to_string()));

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{Finding, Report, SCHEMA_VERSION, Summary, escape};
+use super::{Finding, Report, SCHEMA_VERSION, Summary, baseline, escape};
 use crate::lag::Status;
 use crate::policy::Severity;
 
@@ -117,7 +117,9 @@ fn contradiction(report: &Report) -> Option<String> {
         if ids.insert(&finding.id) { denial(finding) } else { Some(format!("`{}` is in it twice", finding.id)) }
     });
     // other programs may round otherwise
-    let counted = Summary { libyears: report.summary.libyears, ..Summary::of(&report.findings) };
+    let Summary { libyears, new, .. } = report.summary;
+    let counted =
+        Summary { libyears, new: new.map(|_| baseline::count(&report.findings)), ..Summary::of(&report.findings) };
     let miscounted = || "its summary does not count its findings".to_owned();
     of_findings.or_else(|| (counted != report.summary).then(miscounted))
 }

@@ -40,10 +40,12 @@ impl Level {
 }
 
 pub(super) fn render(report: &Report, options: &Options) -> String {
-    let told: Vec<(Level, &Finding)> = words::worst_first(&report.findings)
+    let mut told: Vec<(Level, &Finding)> = words::worst_first(&report.findings)
         .into_iter()
         .filter_map(|finding| Some((Level::of(finding)?, finding)))
         .collect();
+    // what a pull request brings must not be among those that GitHub drops
+    told.sort_by_key(|(_, finding)| finding.new != Some(true));
     let shown = &told[..shown(&told, options.annotations)];
     let mut lines: String = shown.iter().map(|(level, finding)| annotation(*level, finding, report)).collect();
     if shown.len() < told.len() {
@@ -75,7 +77,8 @@ fn annotation(level: Level, finding: &Finding, report: &Report) -> String {
 
 /// The severity by word: a level has fewer steps.
 fn title(finding: &Finding) -> String {
-    format!("{}: {}", words::severity(finding), words::label(&finding.id))
+    let new = if finding.new == Some(true) { "new " } else { "" };
+    format!("{new}{}: {}", words::severity(finding), words::label(&finding.id))
 }
 
 /// What there is to say of a finding, with a line for each notice. Upstream's own words may be part of it.
@@ -98,7 +101,8 @@ fn distance(finding: &Finding) -> String {
 }
 
 fn remainder(more: usize, report: &Report) -> String {
-    let message = format!("{more} more, none worse than these; {}", words::totals(&report.summary));
+    let rest = if report.summary.new.is_some() { "" } else { ", none worse than these" };
+    let message = format!("{more} more{rest}; {}", words::totals(&report.summary));
     format!("::notice title=upmon::{}\n", workflow_data(&message))
 }
 

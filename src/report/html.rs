@@ -263,13 +263,16 @@ fn figures(report: &Report) -> Vec<Figure> {
         ("ahead", summary.ahead.to_string()),
         ("libyears", format!("{:.2}", summary.libyears)),
     ]
+    .into_iter()
+    .chain(summary.new.map(|new| ("new", new.to_string())))
     .map(|(name, value)| Figure { name, value })
-    .into()
+    .collect()
 }
 
 /// What can be chosen, worst first; each has a rule in the style. What no finding is cannot be chosen.
 fn filters(findings: &[&Finding]) -> Vec<Filter> {
-    const KINDS: [&str; 9] = ["critical", "error", "unknown", "warning", "notice", "info", "none", "overdue", "stale"];
+    const KINDS: [&str; 10] =
+        ["critical", "error", "unknown", "warning", "notice", "info", "none", "new", "overdue", "stale"];
     let count = |kind: &str| findings.iter().filter(|finding| kinds(finding).any(|of| of == kind)).count();
     let everything = Filter { class: "everything", name: "everything", count: findings.len() };
     let kinds = KINDS.into_iter().map(|kind| Filter { class: kind, name: kind, count: count(kind) });
@@ -278,7 +281,7 @@ fn filters(findings: &[&Finding]) -> Vec<Filter> {
 
 /// What a finding is, in the words of the filters.
 fn kinds(finding: &Finding) -> impl Iterator<Item = &'static str> {
-    let also = [("overdue", finding.overdue), ("stale", finding.is_stale())];
+    let also = [("new", finding.new == Some(true)), ("overdue", finding.overdue), ("stale", finding.is_stale())];
     std::iter::once(words::severity(finding)).chain(also.into_iter().filter_map(|(kind, is_so)| is_so.then_some(kind)))
 }
 

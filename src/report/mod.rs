@@ -6,6 +6,7 @@
 //!
 //! Adding a format: one file beside this one, one variant of [`Format`], one arm in [`render`].
 
+pub mod baseline;
 pub mod escape;
 pub mod file;
 mod github;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ErrorKind;
 use crate::lag::{Behind, Status};
+use crate::pin::Place;
 use crate::policy::Severity;
 use crate::registry::RegistryId;
 use crate::version::{SchemeId, Step};
@@ -149,6 +151,9 @@ pub struct Summary {
     pub by_severity: BySeverity,
     /// The sum of the known libyears, to two places.
     pub libyears: f64,
+    /// How many findings are new against the baseline; only in a report that was held against one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<usize>,
 }
 
 /// Counts by severity.
@@ -252,6 +257,10 @@ pub struct Finding {
     /// The range of versions that the pin accepts, where it names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requirement: Option<String>,
+    /// Whether the lag is new against the baseline: worse than there, or of a pin of which the baseline knows nothing. Only
+    /// in a report that was held against one, and not where nothing is known now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<bool>,
     /// When the registry last said so, for facts that are no longer fresh; missing for all others, and where nobody
     /// knows.
     #[serde(default, with = "optional_seconds", skip_serializing_if = "Option::is_none")]
@@ -394,6 +403,12 @@ pub struct FindingPlace {
     pub column: usize,
 }
 
+impl From<&Place> for FindingPlace {
+    fn from(place: &Place) -> Self {
+        Self { file: place.file.display().to_string(), line: place.line, column: place.column }
+    }
+}
+
 impl Report {
     /// Counts the findings and puts the report together.
     pub fn new(findings: Vec<Finding>, generated_at: DateTime<Utc>) -> Self {
@@ -409,6 +424,11 @@ impl Report {
     /// Whether a known finding is at or above the severity.
     pub fn reaches(&self, severity: Severity) -> bool {
         self.summary.worst.is_some_and(|worst| worst >= severity)
+    }
+
+    /// The same, of findings that are new against the baseline.
+    pub fn reaches_anew(&self, severity: Severity) -> bool {
+        self.findings.iter().any(|finding| finding.new == Some(true) && finding.severity >= Some(severity))
     }
 }
 
@@ -435,6 +455,7 @@ impl Summary {
             worst: findings.iter().filter_map(|finding| finding.severity).max(),
             by_severity,
             libyears: to_hundredths(findings.iter().filter_map(|finding| finding.libyears).sum()),
+            new: None,
         }
     }
 }
@@ -445,11 +466,11 @@ pub fn to_hundredths(value: f64) -> f64 {
 }
 
 /// Times as RFC 3339 in UTC with whole seconds and `Z`.
-mod seconds {
+pub(crate) mod seconds {
     use chrono::{DateTime, SecondsFormat, Utc};
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::Secs, true))
     }
 
@@ -459,12 +480,12 @@ mod seconds {
 }
 
 /// The same for a time that may be unknown.
-mod optional_seconds {
+pub(crate) mod optional_seconds {
     use chrono::{DateTime, SecondsFormat, Utc};
     use serde::{Deserialize, Deserializer, Serializer};
 
     #[expect(clippy::ref_option, reason = "serde's `with` calls it so")]
-    pub(super) fn serialize<S: Serializer>(at: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(at: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
         match at {
             Some(at) => serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::Secs, true)),
             None => serializer.serialize_none(),

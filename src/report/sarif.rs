@@ -141,7 +141,7 @@ fn result(finding: &Finding, report: &Report) -> Option<Value> {
     let rule = Rule::of(finding)?;
     let place = finding.place.as_ref().map(location);
     let fingerprint = fingerprint(&finding.id);
-    Some(json!({
+    let mut result = json!({
         "ruleId": rule.id(),
         "ruleIndex": Rule::ALL.iter().position(|known| *known == rule),
         "level": level(finding),
@@ -149,7 +149,11 @@ fn result(finding: &Finding, report: &Report) -> Option<Value> {
         "locations": place.into_iter().collect::<Vec<Value>>(),
         // the first is the only one that code scanning reads
         "partialFingerprints": { "primaryLocationLineHash": fingerprint, "upmonFinding/v1": fingerprint },
-    }))
+    });
+    if let Some(is_new) = finding.new {
+        result["baselineState"] = if is_new { "new" } else { "unchanged" }.into();
+    }
+    Some(result)
 }
 
 const fn level(finding: &Finding) -> &'static str {

@@ -161,8 +161,13 @@ pub(crate) fn since(finding: &Finding) -> Option<String> {
     finding.days.map(|days| format!("{days} d"))
 }
 
-/// What a person should do about a finding, in a few words.
+/// What a person should do about a finding, in a few words; what is new against a baseline says so first.
 pub(super) fn next_step(finding: &Finding, now: DateTime<Utc>) -> String {
+    let step = step(finding, now);
+    if finding.new == Some(true) { format!("new: {step}") } else { step }
+}
+
+fn step(finding: &Finding, now: DateTime<Utc>) -> String {
     match finding.status {
         Status::Unknown => unknown_step(finding),
         Status::Current | Status::Ahead if finding.severity > Some(Severity::Info) => {
@@ -260,8 +265,9 @@ pub(super) fn totals(summary: &Summary) -> String {
         return "0 packages: nothing is pinned".to_owned();
     }
     let Summary { current, behind, ahead, unknown, libyears, .. } = summary;
+    let new = summary.new.map(|new| format!("; {new} new")).unwrap_or_default();
     format!(
-        "{}: {current} current, {behind} behind, {ahead} ahead, {unknown} unknown; worst {}; {libyears:.2} libyears",
+        "{}: {current} current, {behind} behind, {ahead} ahead, {unknown} unknown; worst {}; {libyears:.2} libyears{new}",
         counted(summary.packages as u64, "package"),
         worst(summary),
     )

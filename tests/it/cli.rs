@@ -9,4 +9,5 @@ mod git;
 mod help;
 mod input;
 mod list;
+mod recording;
 pub(crate) mod world;

@@ -5,6 +5,7 @@
 mod cache;
 mod faults;
 mod pace;
+mod recording;
 mod secrets;
 mod statuses;
 mod support;

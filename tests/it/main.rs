@@ -1,6 +1,7 @@
 //! Integration tests: one binary, a module a topic. No test needs the network beyond this machine.
 
 mod badge;
+mod baseline;
 mod cli;
 mod config;
 mod contract;
@@ -8,6 +9,7 @@ mod crates_io;
 mod decisions;
 mod dispatch;
 mod doctor;
+mod explain_samples;
 mod git;
 mod github;
 mod hostile;

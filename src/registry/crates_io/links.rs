@@ -14,7 +14,10 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::error::{LookupError, Trouble};
+use crate::http::Fetch;
 use crate::http::options::Options;
+use crate::http::recording::{Exchange, NOT_RECORDED};
+use crate::registry::RegistryId;
 use crate::release::Links;
 
 /// Bounds on what links may cost.
@@ -64,6 +67,26 @@ impl LinkSource {
 
     fn new(connect: Connect, limits: Limits) -> Self {
         Self { client: LazyLock::new(connect), limits, turn: Mutex::default() }
+    }
+
+    /// The links of a crate, from a recording where one is played. The client underneath hands out no raw answers, so it is
+    /// the links themselves that a recording holds.
+    ///
+    /// # Errors
+    /// As [`LinkSource::ask`], and when the recording has none.
+    pub(super) async fn ask_or_recall(&self, name: &str, fetch: &dyn Fetch) -> Result<Links, LookupError> {
+        let Some(session) = fetch.tape().map(|tape| tape.session(&[RegistryId::CratesIo.as_str(), name, "links"]))
+        else {
+            return self.ask(name).await;
+        };
+        if session.is_replay() {
+            let links = session.next().and_then(|exchange| serde_json::from_slice(&exchange.into_body()).ok());
+            return links.ok_or_else(|| unreachable(name, NOT_RECORDED));
+        }
+        let links = self.ask(name).await?;
+        let body = serde_json::to_vec(&links).expect("links are texts and serialise");
+        session.keep(Exchange::bytes(format!("the links of crate `{name}`"), body));
+        Ok(links)
     }
 
     /// The links of a crate.

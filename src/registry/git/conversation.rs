@@ -3,7 +3,7 @@
 //! All of it is gix's protocol code without a repository; every call blocks, so it runs on tokio's blocking threads.
 
 use std::collections::HashMap;
-use std::io::{BufReader, BufWriter, Read};
+use std::io::{BufReader, BufWriter, Cursor, Read};
 
 use gix::ObjectId;
 use gix::bstr::BString;
@@ -26,6 +26,7 @@ use super::failure::{Cause, Failure, quote};
 use super::http::Web;
 use super::pack::{Dated, dated_objects};
 use super::process::{self, Running};
+use super::tap::{Tap, Tapped};
 use crate::error::Trouble;
 
 /// Any of gix's transports.
@@ -78,9 +79,9 @@ pub(super) struct Fetch {
 
 impl Conversation {
     /// Connects and shakes hands.
-    pub(super) fn open(remote: &Remote, tools: &Tools, bounds: Bounds) -> Result<Self, Failure> {
+    pub(super) fn open(remote: &Remote, tools: &Tools, bounds: Bounds, tap: &Tap) -> Result<Self, Failure> {
         bounds.allow(MAX_REFS);
-        let (mut wire, mut running) = connect(remote, tools, &bounds)?;
+        let (mut wire, mut running) = connect(remote, tools, &bounds, tap)?;
         // a server that wants a login is answered below gix, in `http`
         let no_login = |_| Ok(None);
         match protocol::handshake(&mut wire, Service::UploadPack, no_login, vec![], &mut Discard) {
@@ -194,34 +195,43 @@ fn arguments(request: &FetchRequest<'_>) -> Vec<BString> {
     lines.into_iter().map(BString::from).collect()
 }
 
-fn connect(remote: &Remote, tools: &Tools, bounds: &Bounds) -> Result<(Wire, Option<Running>), Failure> {
+fn connect(remote: &Remote, tools: &Tools, bounds: &Bounds, tap: &Tap) -> Result<(Wire, Option<Running>), Failure> {
     match remote.way {
-        Way::Http => Ok((web(remote, tools, bounds)?, None)),
-        Way::Daemon => Ok((daemon(remote, bounds)?, None)),
+        Way::Http => Ok((web(remote, tools, bounds, tap)?, None)),
+        Way::Daemon | Way::Ssh | Way::Local if tap.is_replay() => Ok((said_again(remote, tap), None)),
+        Way::Daemon => Ok((daemon(remote, bounds, tap)?, None)),
         Way::Ssh | Way::Local => {
-            let (wire, running) = process::connect(remote, tools.options.ssh.as_deref(), bounds)?;
+            let (wire, running) = process::connect(remote, tools.options.ssh.as_deref(), bounds, tap)?;
             Ok((wire, Some(running)))
         }
     }
 }
 
-fn web(remote: &Remote, tools: &Tools, bounds: &Bounds) -> Result<Wire, Failure> {
+/// A stream from a recording. Nobody reads what is asked there.
+fn said_again(remote: &Remote, tap: &Tap) -> Wire {
+    let said = Cursor::new(tap.stream().unwrap_or_default());
+    let mode = if remote.way == Way::Daemon { ConnectMode::Daemon } else { ConnectMode::Process };
+    let (path, host) = (remote.url.path.clone(), remote.url.host().map(|host| (host.to_owned(), remote.url.port)));
+    Box::new(Connection::new(said, std::io::sink(), Protocol::V2, path, host, mode, false))
+}
+
+fn web(remote: &Remote, tools: &Tools, bounds: &Bounds, tap: &Tap) -> Result<Wire, Failure> {
     let url = url::Url::parse(&remote.url.to_bstring().to_string())
         .map_err(|error| Failure::new(Cause::NotFound, format!("the address cannot be read: {error}")))?;
     let client = tools.client().map_err(|error| Failure::new(Cause::Unreachable(Trouble::NoClient), error))?;
-    let web = Web::new(client, tools.options.logins.clone(), &url, remote.login.clone(), bounds);
+    let web = Web::new(client, tools.options.logins.clone(), &url, remote.login.clone(), bounds).tapped(tap);
     Ok(Box::new(http::Transport::new_http(web, remote.url.clone(), Protocol::V2, false)))
 }
 
 /// gix's own connector has no timeout but the one for connecting.
-fn daemon(remote: &Remote, bounds: &Bounds) -> Result<Wire, Failure> {
+fn daemon(remote: &Remote, bounds: &Bounds, tap: &Tap) -> Result<Wire, Failure> {
     let host = remote.url.host().unwrap_or_default().to_owned();
     let at = (host.trim_matches(['[', ']']).to_owned(), remote.url.port.unwrap_or(DAEMON_PORT));
     let no_such_host = |_| Failure::new(Cause::Unreachable(Trouble::NoSuchHost), "there is no host of that name");
     let addresses: Vec<_> = bounds.run(lookup_host(at))?.map_err(no_such_host)?.collect();
     let stream = bounds.run(TcpStream::connect(&*addresses))?.map_err(|error| Failure::from_io(&error))?;
     let (read, write) = stream.into_split();
-    let read = BufReader::new(Bounded::new(read, bounds));
+    let read = BufReader::new(Tapped::new(Bounded::new(read, bounds), tap));
     let write = BufWriter::new(Bounded::new(write, bounds));
     let (path, virtual_host) = (remote.url.path.clone(), Some((host, remote.url.port)));
     Ok(Box::new(Connection::new(read, write, Protocol::V2, path, virtual_host, ConnectMode::Daemon, false)))

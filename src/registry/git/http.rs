@@ -23,6 +23,7 @@ use url::{Origin, Url};
 use super::bounds::Bounds;
 use super::failure::{Cause, Failure, quote};
 use super::login::{Login, Logins, is_private};
+use super::tap::Tap;
 use crate::error::Trouble;
 use crate::http::{shown, trouble};
 
@@ -51,6 +52,7 @@ struct Asker {
     own: Option<(Origin, Login)>,
     /// The origin that wanted a login, and the one it accepted.
     accepted: Arc<Mutex<Option<(Origin, Login)>>>,
+    tap: Tap,
 }
 
 /// One request.
@@ -78,8 +80,14 @@ impl Web {
     /// A way to the remote at `url`. `own` is the login written into the address.
     pub(super) fn new(client: reqwest::Client, logins: Logins, url: &Url, own: Option<Login>, bounds: &Bounds) -> Self {
         let own = own.filter(|_| is_private(url)).map(|login| (url.origin(), login));
-        let asker = Asker { bounds: bounds.clone(), client, logins, own, accepted: Arc::default() };
+        let asker = Asker { bounds: bounds.clone(), client, logins, own, accepted: Arc::default(), tap: Tap::Off };
         Self { asker, redirected: None }
+    }
+
+    /// The same way with somebody who listens, or who answers in the remote's place.
+    pub(super) fn tapped(mut self, tap: &Tap) -> Self {
+        self.asker.tap = tap.clone();
+        self
     }
 }
 
@@ -100,20 +108,25 @@ impl Asker {
         Err(Failure::new(Cause::BadResponse, format!("redirected more than {MAX_REDIRECTS} times")))
     }
 
-    /// Sends a question, with a login once the origin has asked for one.
+    /// Sends a question, with a login once the origin has asked for one. A recording begins behind the login, so that it
+    /// can be played by who has none.
     async fn send_authorized(&self, question: &Question) -> Result<Response, Failure> {
+        if let Some(recorded) = self.tap.next_reply(&question.url) {
+            return recorded;
+        }
         let origin = question.url.origin();
         let accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let known = accepted.filter(|(of, _)| *of == origin).map(|(_, login)| login);
         let response = self.send(question, known.as_ref()).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
-            return checked(response, known.as_ref());
+            return checked(self.heard(question, response), known.as_ref());
         }
         let Some(login) = self.login_for(&question.url).filter(|_| known.is_none()) else {
-            return checked(response, known.as_ref());
+            return checked(self.heard(question, response), known.as_ref());
         };
         drop(response);
-        let response = checked(self.send(question, Some(&login)).await?, Some(&login))?;
+        let response = self.send(question, Some(&login)).await?;
+        let response = checked(self.heard(question, response), Some(&login))?;
         *self.accepted.lock().unwrap_or_else(PoisonError::into_inner) = Some((origin, login));
         Ok(response)
     }
@@ -135,6 +148,11 @@ impl Asker {
         self.bounds.step(request.send()).await?.map_err(|error| from_reqwest(&error))
     }
 
+    fn heard(&self, question: &Question, response: Response) -> Response {
+        self.tap.answered(&question.method, &question.url, response.status(), response.headers());
+        response
+    }
+
     async fn read(&self, mut response: Response) -> Result<Answer, Failure> {
         let url = response.url().clone();
         let mut head = b"content-type:".to_vec();
@@ -143,6 +161,7 @@ impl Asker {
         let mut body = Vec::new();
         while let Some(chunk) = self.bounds.step(response.chunk()).await?.map_err(|error| from_reqwest(&error))? {
             self.bounds.spend(chunk.len())?;
+            self.tap.came(&chunk);
             body.extend_from_slice(&chunk);
         }
         Ok(Answer { url, head: Cursor::new(head), body: Cursor::new(body) })

@@ -23,6 +23,7 @@ use super::address::{Remote, Way};
 use super::bounds::{Bounded, Bounds};
 use super::conversation::Wire;
 use super::failure::{Cause, Failure};
+use super::tap::{Tap, Tapped};
 use crate::error::Trouble;
 
 /// How much of what a program says is kept.
@@ -63,7 +64,12 @@ pub(super) struct Running {
 }
 
 /// Starts the program that answers for a local or an ssh remote. `ssh` is the user's own command line for ssh.
-pub(super) fn connect(remote: &Remote, ssh: Option<&OsStr>, bounds: &Bounds) -> Result<(Wire, Running), Failure> {
+pub(super) fn connect(
+    remote: &Remote,
+    ssh: Option<&OsStr>,
+    bounds: &Bounds,
+    tap: &Tap,
+) -> Result<(Wire, Running), Failure> {
     let command = match remote.way {
         Way::Local => local(remote),
         _ => over_ssh(remote, ssh, bounds)?,
@@ -72,7 +78,7 @@ pub(super) fn connect(remote: &Remote, ssh: Option<&OsStr>, bounds: &Bounds) -> 
     let complaint = Arc::<Mutex<Vec<u8>>>::default();
     let listener = bounds.runtime().spawn(listen(stderr, complaint.clone()));
     let running = Running { child, bounds: bounds.clone(), complaint, listener };
-    let read = BufReader::new(Bounded::new(stdout, bounds));
+    let read = BufReader::new(Tapped::new(Bounded::new(stdout, bounds), tap));
     let write = BufWriter::new(Bounded::new(stdin, bounds));
     let path = remote.url.path.clone();
     let connection = Connection::new(read, write, Protocol::V2, path, None::<(&str, _)>, ConnectMode::Process, false);

@@ -1,8 +1,13 @@
 //! `upmon explain`: the whole decision about one pin.
 
+use serde_json::{Value, json};
 use upmon::registry::RegistryId;
+use upmon::schema::{Which, schema};
+use wiremock::ResponseTemplate;
 
-use super::world::{small, small_with};
+use super::git::tagged;
+use super::world::{PINS as SMALL, small, small_with};
+use crate::support::runner::{PINS, Run, World};
 
 #[tokio::test]
 async fn every_release_is_shown_with_its_verdict() {
@@ -11,7 +16,7 @@ async fn every_release_is_shown_with_its_verdict() {
     insta::assert_snapshot!(world.plain(&run.stdout));
     assert_eq!(run.stderr, "");
     let second = world.run(&["explain", "drift"]).ended(0);
-    assert!(second.stdout.contains("(kept from an earlier run, still fresh)"), "{second:?}");
+    assert!(second.stdout.contains(" old; still fresh, so nobody was asked\n"), "{second:?}");
 }
 
 #[tokio::test]
@@ -37,7 +42,7 @@ async fn pins_of_one_name_are_all_explained() {
     )
     .await;
     let run = world.run(&["explain", "drift"]).ended(0);
-    assert!(run.stdout.starts_with("rust/drift 1.0.0\n") && run.stdout.contains("\nold/drift 1.1.0\n"), "{run:?}");
+    assert!(run.stdout.starts_with("rust/drift: 1.0.0 ") && run.stdout.contains("\n\nold/drift: 1.1.0 "), "{run:?}");
 }
 
 #[tokio::test]
@@ -52,4 +57,133 @@ async fn escapes_from_upstream_reach_no_terminal() {
         let run = world.run(arguments).ended(0);
         assert!(run.stdout.contains("red") && !run.stdout.contains(['\u{1b}', '\u{7}']), "{arguments:?}: {run:?}");
     }
+}
+
+/// The one explanation of a run, if it keeps the schema.
+#[track_caller]
+fn explained(run: &Run) -> Value {
+    let validator = jsonschema::draft202012::new(&schema(Which::Explain)).unwrap();
+    let errors: Vec<String> = validator.iter_errors(&run.json()).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}: {run:?}");
+    run.json()["explanations"][0].clone()
+}
+
+#[tokio::test]
+async fn json_tells_the_whole_decision_by_its_schema() {
+    let world = small().await;
+    let run = world.run(&["explain", "rust/drift", "--json"]).ended(0);
+    insta::assert_snapshot!(world.plain(&run.stdout));
+    let explained = explained(&run);
+    let report = world.run(&["check", "--json", "rust/drift"]).ended(0);
+    assert_eq!(explained["finding"], report.json()["findings"][0]);
+    let pins: Value = serde_json::from_str(SMALL).unwrap();
+    for group in pins.as_object().unwrap().values() {
+        for package in group.as_object().unwrap().keys() {
+            self::explained(&world.run(&["explain", "--json", package]));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_told_with_its_cache_entry() {
+    let world = small_with(r#"{ "rust": { "moved": "1.0.0" } }"#).await;
+    let line = r#"{"name":"moved","vers":"1.0.0","deps":[],"cksum":"00","features":{},"yanked":false}"#;
+    let there = "/crates-io/there?signature=hunter2";
+    world
+        .respond(RegistryId::CratesIo, "mo/ve/moved", ResponseTemplate::new(302).insert_header("location", there))
+        .await;
+    let answer = ResponseTemplate::new(200).set_body_string(format!("{line}\n")).insert_header("etag", "\"a\"");
+    world.respond_when(RegistryId::CratesIo, "there", ("if-none-match", "\"a\""), ResponseTemplate::new(304)).await;
+    world.respond(RegistryId::CratesIo, "there", answer).await;
+    let requests = |arguments: &[&str]| {
+        let run = world.run(&[&["explain", "moved", "--json"], arguments].concat()).ended(0);
+        assert!(!run.stdout.contains("hunter2"), "{run:?}");
+        explained(&run)["requests"].clone()
+    };
+    let statuses = |requests: &Value| -> Vec<Value> {
+        requests[0]["answers"].as_array().unwrap().iter().map(|answer| answer["status"].clone()).collect()
+    };
+    let first = requests(&[]);
+    assert_eq!((&first[0]["origin"], &first[0]["age_seconds"]), (&json!("fetched"), &Value::Null));
+    assert_eq!(statuses(&first), [302, 200]);
+    let second = requests(&[]);
+    assert_eq!((&second[0]["origin"], statuses(&second)), (&json!("revalidated"), vec![json!(302), json!(304)]));
+    assert!(second[0]["age_seconds"].is_u64() && second[0]["confirmed_at"].is_string(), "{second}");
+    let offline = requests(&["--offline"]);
+    assert_eq!((&offline[0]["origin"], statuses(&offline)), (&json!("stale"), vec![]));
+}
+
+#[tokio::test]
+async fn what_went_wrong_on_the_wire_is_told() {
+    let world = small_with(r#"{ "rust": { "sick": "1.0.0" } }"#).await;
+    world.respond(RegistryId::CratesIo, "si/ck/sick", ResponseTemplate::new(500)).await;
+    let run = world.run(&["explain", "sick"]).ended(3);
+    assert!(run.stdout.contains("\n    answered 500 Internal Server Error\n    no facts: "), "{run:?}");
+    let explained = explained(&world.run(&["explain", "sick", "--json"]).ended(3));
+    assert_eq!(explained["requests"][0]["answers"].as_array().unwrap().len(), 3, "{explained}");
+    assert_eq!((&explained["lag"], &explained["requests"][0]["origin"]), (&Value::Null, &Value::Null));
+}
+
+/// Tags of one repository with several components, of one commit each.
+async fn monorepo() -> World {
+    let mut tags: Vec<String> = (0..12).map(|minor| format!("gopls/v0.{minor}.0")).collect();
+    tags.extend((0..9).map(|minor| format!("v0.{minor}.0")));
+    tags.extend(["gopls/v0.12.0-pre.1".to_owned(), "gopls/latest".to_owned()]);
+    let world = tagged(&tags.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let url = json!(world.path("repository"));
+    let pin = r#""version": "0.3.0", "tag": "gopls/v{version}""#;
+    world.write(PINS, &format!(r#"{{ "git": {{ "gopls": {{ {pin}, "url": {url} }} }} }}"#));
+    world
+}
+
+#[tokio::test]
+async fn the_tags_of_a_monorepo_are_folded_by_rule() {
+    let world = monorepo().await.with("UPMON_AS_OF", None);
+    let at = ["--as-of", "2100-01-01"];
+    let run = world.run(&[&["explain", "gopls"][..], &at].concat()).ended(0);
+    let place = world.path("repository").display().to_string();
+    let list = |run: &Run| -> Vec<String> {
+        let plain = run.stdout.replace(&place, "/repository");
+        let from = plain.lines().skip_while(|line| !line.starts_with("Releases")).skip(1);
+        let lines =
+            from.take_while(|line| !line.is_empty()).map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+        lines.collect()
+    };
+    let list_folded = list(&run);
+    assert!(
+        list_folded.iter().any(|line| line.starts_with("yes gopls/v0.10.0 .. gopls/v0.4.0 7 releases")),
+        "{list_folded:#?}"
+    );
+    assert!(run.stdout.contains("only those that are spelled `gopls/v{version}`"), "{run:?}");
+    assert!(run.stdout.contains("tags under gopls/v"), "{run:?}");
+    let all = list(&world.run(&[&["explain", "gopls", "--all"][..], &at].concat()).ended(0));
+    assert!(all.len() > list_folded.len() && all.iter().all(|line| !line.contains(" .. ")), "{all:#?}");
+    let json = explained(&world.run(&[&["explain", "gopls", "--json"][..], &at].concat()).ended(0));
+    assert_eq!(json["releases"].as_array().unwrap().len(), all.len());
+    assert_eq!(json["lag"]["minor"]["steps"][0], json!({ "parts": "0.4", "versions": ["gopls/v0.4.0"] }));
+}
+
+#[tokio::test]
+async fn the_policy_that_decided_is_told_with_its_row() {
+    let world = small().await;
+    world.write(
+        "upmon.toml",
+        "[policies.calm]\nmajor = \"notice\"\nby-age = [{ days = 30, severity = \"info\" }, { days = 400, severity = \"error\" }]\n\
+         [[rules]]\npins = \"python/*\"\npolicy = \"calm\"\n",
+    );
+    let policy = |package: &str| explained(&world.run(&["explain", package, "--json"]).ended(0))["policy"].clone();
+    let decided = |policy: &Value| -> Vec<Value> {
+        let rows = policy["rows"].as_array().unwrap().iter().chain(policy["raises"].as_array().unwrap());
+        rows.filter(|row| row["decided"] == true).map(|row| row["when"].clone()).collect()
+    };
+    let (serpent, pad, drift) = (policy("serpent"), policy("@acme/pad"), policy("drift"));
+    assert_eq!(
+        (&serpent["policy"], &serpent["chosen_by"], &serpent["glob"]),
+        (&json!("calm"), &json!("rule"), &json!("python/*"))
+    );
+    assert_eq!(decided(&serpent), ["400 days or more"]);
+    assert_eq!((&pad["policy"], &pad["chosen_by"]), (&json!("default"), &json!("default")));
+    assert_eq!((decided(&pad), decided(&drift)), (vec![json!("1 minor")], vec![json!("2 or more minors")]));
+    let text = world.run(&["explain", "drift"]).ended(0).stdout;
+    assert!(text.contains("\n    > 2 or more minors   error\n"), "{text}");
 }

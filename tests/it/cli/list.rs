@@ -85,6 +85,20 @@ async fn files_that_disagree_are_a_drift_with_both_places() {
     assert_eq!(run.stderr, "");
 }
 
+#[tokio::test]
+async fn explain_names_every_file_that_has_a_say() {
+    let world = world("{ \"from\": [\"Cargo.lock\"],\n  \"rust\": { \"steady\": \"0.6.0\" } }").await;
+    let explained = world.run(&["explain", "steady", "--json"]).ended(0).json()["explanations"][0].clone();
+    let required = json!([{ "requirement": "~0.5.0", "place": { "file": "Cargo.toml", "line": 6, "column": 10 } }]);
+    let elsewhere = json!([{ "version": "0.5.0", "place": { "file": "Cargo.lock", "line": 14, "column": 11 } }]);
+    assert_eq!((&explained["requirements"], &explained["elsewhere"]), (&required, &elsewhere));
+    assert_eq!(explained["moves"], false);
+    let text = world.run(&["explain", "steady"]).ended(0).stdout;
+    for row in ["also pinned  0.5.0 at Cargo.lock:14:11", "required     ~0.5.0 at Cargo.toml:6:10"] {
+        assert!(text.contains(&format!("\n  {row}\n")), "{text}");
+    }
+}
+
 /// Three ways to say the same: nothing above 0.5. The registries have 0.5.0, 0.5.3, 0.6.0 and 1.0.0.
 async fn constrained(version: &str) -> World {
     let pins = json!({

@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 use upmon::registry::RegistryId;
-use wiremock::matchers::{any, method, path};
+use wiremock::matchers::{any, header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 /// The instant that runs judge as of.
@@ -77,6 +77,19 @@ impl World {
     pub(crate) async fn respond(&self, registry: RegistryId, under: &str, response: ResponseTemplate) {
         let path = path(format!("/{registry}/{under}"));
         Mock::given(method("GET")).and(path).respond_with(response).mount(&self.server).await;
+    }
+
+    /// An answer to those questions alone that have a header, before any other.
+    pub(crate) async fn respond_when(
+        &self,
+        registry: RegistryId,
+        under: &str,
+        (name, value): (&str, &str),
+        response: ResponseTemplate,
+    ) {
+        let path = path(format!("/{registry}/{under}"));
+        let mock = Mock::given(method("GET")).and(path).and(header(name, value)).respond_with(response);
+        mock.with_priority(1).mount(&self.server).await;
     }
 
     /// How many questions the server has been asked.
