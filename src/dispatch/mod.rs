@@ -507,10 +507,13 @@ fn values(target: &Target, finding: &Finding, retry: u32) -> Result<Values, Stri
 }
 
 /// Whether a text is nothing but a name, a version or an address. Workflows are written by people, and many put such a text
-/// [into a script](https://docs.github.com/actions/concepts/security/script-injections).
+/// [into a script](https://docs.github.com/actions/concepts/security/script-injections), where one that begins with `-` is
+/// an option, or print it, and a line that begins with `::` is a [command of the
+/// runner](https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands).
 fn is_plain(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_+/@:~!=%,".contains(&byte);
-    !text.is_empty() && text.len() <= 2_000 && text.bytes().all(allowed)
+    let is_command = text.starts_with('-') || text.starts_with("::");
+    !text.is_empty() && !is_command && text.len() <= 2_000 && text.bytes().all(allowed)
 }
 
 /// The text by which a run is recognised: the same for the same target, package, version and attempt, so that a receiver can

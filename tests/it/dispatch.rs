@@ -479,7 +479,9 @@ async fn issues_that_cannot_be_listed_start_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_workflow_could_take_for_a_command_is_not_sent() {
-    for version in ["2.0.0\u{2069}$(curl evil)", "`id`", "1.0\n2", "a b", "2.0.0;id", "'x'"] {
+    for version in
+        ["2.0.0\u{2069}$(curl evil)", "`id`", "1.0\n2", "a b", "2.0.0;id", "'x'", "-rf", "::stop-commands::x"]
+    {
         let scene = Scene::new(SETTINGS, vec![changed("rust/tokio", &[("/newest/version", json!(version))])]).await;
         let run = scene.run(&[]).ended(4);
         assert!(run.stderr.contains("which a workflow could take for more than a text"), "{run:?}");

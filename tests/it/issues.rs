@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not know for such")]
 
-mod crash;
-mod scene;
+pub(crate) mod crash;
+pub(crate) mod scene;
 mod table;
 mod year;
 

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not know for such")]
 
+mod crash;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

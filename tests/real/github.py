@@ -20,6 +20,15 @@ TOKEN = "real-test-token"
 SHOP = "/repos/ana/shop"
 PACKAGES = 105
 """More than a page of issues."""
+ISSUES = ["GET {}/issues", "GET {}/issues/N", "POST {}/issues", "PATCH {}/issues/N", "POST {}/issues/N/comments", "POST {}/labels"]
+DISPATCHES = [
+    "POST {}/dispatches",
+    "POST {}/actions/workflows/rebuild.yml/dispatches",
+    "GET {}/actions/runs",
+    "GET {}/actions/workflows/rebuild.yml/runs",
+    "GET {}/actions/runs/N",
+]
+"""What has to be among the requests, or nothing is proved of it."""
 
 
 class Recorder(http.server.ThreadingHTTPServer):
@@ -220,27 +229,27 @@ def openapi(scenario):
     whole = scenario.home / "npm/node_modules/@octokit/openapi/generated/api.github.com.json"
     description = github_api.Description.read(whole)
     refused = github_api.self_test(description)
-    recorded = {"the emulator": drive(scenario), "`cargo test`": tested(scenario)}
-    for who, requests in recorded.items():
-        check(description, requests, who)
-    counts = ", ".join(f"{len(requests)} of {who}" for who, requests in recorded.items())
+    recorded = {"the emulator": (drive(scenario), ISSUES), "`cargo test`": (tested(scenario), ISSUES + DISPATCHES)}
+    for who, (requests, wanted) in recorded.items():
+        check(description, requests, who, wanted)
+    counts = ", ".join(f"{len(requests)} of {who}" for who, (requests, _) in recorded.items())
     print(f"     {counts}; {refused} wrong ones refused")
 
 
 def tested(scenario):
     """The requests of the tests that have a GitHub of their own."""
     records = scenario.directory / "records"
-    command = ["cargo", "test", "--quiet", "--locked", "--test", "it", "--", "issues::", "github::"]
+    command = ["cargo", "test", "--quiet", "--locked", "--test", "it", "--", "issues::", "github::", "dispatch::", "run::", "hostile::"]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, "UPMON_RECORD_GITHUB": str(records)}, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise Failed(f"cargo test ended with {done.returncode}: {done.stdout[-800:]}{done.stderr[-800:]}")
     return [json.loads(line) for file in sorted(records.glob("*.jsonl")) for line in file.read_text().splitlines()]
 
 
-def check(description, requests, who):
+def check(description, requests, who, wanted_kinds):
     """Fails with every request that does not fit; the same one is looked at once."""
     kinds = {re.sub(r"\d+", "N", f"{request['method']} {request['path']}") for request in requests}
-    for wanted in ("GET {}/issues", "POST {}/issues", "PATCH {}/issues/N", "POST {}/issues/N/comments", "POST {}/labels"):
+    for wanted in wanted_kinds:
         if not any(re.fullmatch(wanted.replace("{}", "/repos/[^/]+/[^/]+"), kind) for kind in kinds):
             raise Failed(f"no `{wanted}` among the requests of {who}")
     seen, wrong = set(), []

@@ -13,7 +13,7 @@ import subprocess
 from harness import Failed, expect
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-DOCUMENTS = ["README.md", "docs/badges.md", "docs/workflows.md"]
+DOCUMENTS = ["README.md", "docs/badges.md", "docs/dispatch.md", "docs/workflows.md"]
 
 KNOWN_TO_GITHUB = {
     r'label "ubuntu-24\.04" is unknown',
@@ -161,6 +161,7 @@ def the_nightly_acts_unless_asked_not_to(scenario):
     upmon = written(scenario, "target/release/upmon", '#!/bin/sh\necho "$@"\nexit 3\n')
     upmon.chmod(0o755)
     asked = "run --format github --write-report report.json"
+    scenario.run(scenario.upmon, *asked.split(), "--help")
     for dry_run, verbose, flags in [("", "", ""), ("true", "false", " --dry-run"), ("false", "true", " --verbose")]:
         script = ["bash", "-e", "-c", step["run"]]
         inputs = {**os.environ, "DRY_RUN": dry_run, "VERBOSE": verbose}

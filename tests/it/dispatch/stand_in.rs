@@ -1,13 +1,13 @@
 //! A GitHub of several repositories that remembers what was started, and the issues of one of them.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
-use crate::github::TOKEN;
+use crate::github::{Asked, TOKEN, record};
 
 /// The repository of the issues.
 pub(crate) const SHOP: &str = "acme/shop";
@@ -50,6 +50,8 @@ pub(crate) struct Memory {
     pub(crate) runs: Vec<Value>,
     /// Every request that changes something: method, and path below the repository's owner.
     pub(crate) writes: Vec<String>,
+    /// Every request, for the record that is held against GitHub's description.
+    pub(crate) asked: Vec<Asked>,
     /// The write, by its number from 0, of which nothing is heard, and whether it is done.
     pub(crate) held: Option<(usize, Side)>,
     /// Whether it does not know `return_run_details`.
@@ -102,6 +104,13 @@ impl Github {
     }
 }
 
+impl Drop for Github {
+    fn drop(&mut self) {
+        // a test that failed while it looked has more to say than the lock
+        record(&self.shared.0.lock().unwrap_or_else(PoisonError::into_inner).asked);
+    }
+}
+
 struct Answers(Arc<(Mutex<Memory>, Condvar)>);
 
 impl Respond for Answers {
@@ -113,6 +122,8 @@ impl Respond for Answers {
         if request.headers.get("authorization").is_none_or(|value| value != &format!("Bearer {TOKEN}")) {
             return ResponseTemplate::new(401).set_body_json(json!({ "message": "Bad credentials" }));
         }
+        let address = (request.url.path(), request.url.query());
+        memory.asked.push(Asked::new(&request.method, address, &request.headers, &request.body));
         let number = memory.writes.len();
         let is_write = request.method != "GET";
         let held = memory.held.filter(|(held, _)| is_write && *held == number).map(|(_, side)| side);
@@ -140,7 +151,9 @@ impl Memory {
         match (request.method.as_str(), &parts[2.min(parts.len())..]) {
             ("GET", ["issues"]) if repository == SHOP => self.list_issues(request),
             ("GET", ["labels"]) if repository == SHOP => ok(&json!(self.labels)),
-            ("GET", ["issues", number]) => ok(&self.issues[number.parse::<usize>().unwrap() - 1]),
+            ("GET", ["issues", number]) => {
+                self.issues.get(number.parse::<usize>().unwrap() - 1).map_or_else(not_found, ok)
+            }
             ("POST", ["labels"]) => {
                 self.labels.push(body.clone());
                 ResponseTemplate::new(201).set_body_json(body)
@@ -165,7 +178,7 @@ impl Memory {
                 self.look(id - 1);
                 ok(&self.runs[id - 1])
             }
-            _ => ResponseTemplate::new(404).set_body_json(json!({ "message": "Not Found" })),
+            _ => not_found(),
         }
     }
 
@@ -252,6 +265,10 @@ impl Memory {
             run["conclusion"] = failing.map_or("success", |(_, conclusion)| conclusion).into();
         }
     }
+}
+
+fn not_found() -> ResponseTemplate {
+    ResponseTemplate::new(404).set_body_json(json!({ "message": "Not Found" }))
 }
 
 fn ok(body: &Value) -> ResponseTemplate {

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -55,6 +55,19 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// A request to an address below the root of the API.
+    pub(crate) fn new(method: &Method, (path, query): (&str, Option<&str>), headers: &HeaderMap, body: &[u8]) -> Self {
+        let text = |value: &http::HeaderValue| value.to_str().expect("clients send plain headers").to_owned();
+        let headers = headers.iter().filter(|(name, _)| *name != "authorization");
+        Self {
+            method: method.to_string(),
+            path: path.to_owned(),
+            query: url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect(),
+            headers: headers.map(|(name, value)| (name.to_string(), text(value))).collect(),
+            body: (!body.is_empty()).then(|| String::from_utf8(body.to_vec()).expect("clients send UTF-8")),
+        }
+    }
+
     /// Whether it asks for a change.
     pub(crate) fn is_write(&self) -> bool {
         self.method != "GET"
@@ -152,19 +165,18 @@ impl GitHub {
 impl Drop for GitHub {
     fn drop(&mut self) {
         self.task.abort();
-        if let Some(directory) = std::env::var_os("UPMON_RECORD_GITHUB") {
-            write_record(Path::new(&directory), &self.shared.state.lock().unwrap().asked);
-        }
+        record(&self.shared.state.lock().unwrap().asked);
     }
 }
 
-/// One file a server: tests run side by side.
-fn write_record(directory: &Path, asked: &[Asked]) {
+/// Writes what a server was asked where `UPMON_RECORD_GITHUB` says, one file a server: tests run side by side.
+pub(crate) fn record(asked: &[Asked]) {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let Some(directory) = std::env::var_os("UPMON_RECORD_GITHUB") else { return };
     let name = format!("{}-{}.jsonl", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     let lines: String = asked.iter().map(|asked| serde_json::to_string(asked).unwrap() + "\n").collect();
-    std::fs::create_dir_all(directory).unwrap();
-    std::fs::write(directory.join(name), lines).unwrap();
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::write(Path::new(&directory).join(name), lines).unwrap();
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
@@ -209,16 +221,9 @@ struct Closed;
 async fn read(request: Request<Incoming>) -> (Asked, bool) {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    let text = |value: &http::HeaderValue| value.to_str().expect("clients send plain headers").to_owned();
     let is_authorized = head.headers.get("authorization").is_some_and(|value| value == &format!("Bearer {TOKEN}"));
-    let headers = head.headers.iter().filter(|(name, _)| *name != "authorization");
-    let asked = Asked {
-        method: head.method.to_string(),
-        path: head.uri.path().strip_prefix(ROOT).unwrap_or_default().to_owned(),
-        query: url::form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes()).into_owned().collect(),
-        headers: headers.map(|(name, value)| (name.to_string(), text(value))).collect(),
-        body: (!body.is_empty()).then(|| String::from_utf8(body.to_vec()).expect("clients send UTF-8")),
-    };
+    let path = head.uri.path().strip_prefix(ROOT).unwrap_or_default();
+    let asked = Asked::new(&head.method, (path, head.uri.query()), &head.headers, &body);
     (asked, is_authorized)
 }
 

@@ -11,7 +11,7 @@ use crate::github::faults::{Fault, Moment, What, Which};
 use crate::github::state::{Issue, Repository};
 
 /// What the run is to change.
-const ACTIONS: usize = 12;
+pub(crate) const ACTIONS: usize = 12;
 
 fn named(name: &str, mut findings: Vec<Finding>) -> Finding {
     let mut finding = findings.remove(0);
@@ -40,7 +40,7 @@ fn second() -> Vec<Finding> {
 }
 
 /// The repository before the run that is killed.
-async fn before() -> Repository {
+pub(crate) async fn before() -> Repository {
     let scene = Scene::new(first()).await;
     scene.run(&[]).ended(0);
     let mut shop = scene.github.shop();
@@ -57,7 +57,7 @@ async fn before() -> Repository {
 }
 
 /// A place where the run is about to happen. Lists lag behind by so many requests.
-async fn ready(before: &Repository, lag: usize) -> Scene {
+pub(crate) async fn ready(before: &Repository, lag: usize) -> Scene {
     let scene = Scene::new(second()).await;
     scene.github.change(|shop| *shop = before.clone());
     let mut state = scene.github.state();
@@ -71,7 +71,7 @@ async fn ready(before: &Repository, lag: usize) -> Scene {
 }
 
 /// In which everything is in lists.
-fn settled(mut shop: Repository) -> Repository {
+pub(crate) fn settled(mut shop: Repository) -> Repository {
     shop.issues.iter_mut().for_each(|issue| issue.listed_from = 0);
     shop.comments.iter_mut().for_each(|comment| comment.listed_from = 0);
     shop

@@ -54,9 +54,9 @@ pub(super) fn unknown() -> Vec<Finding> {
 }
 
 /// A place to run in, and the GitHub it is about.
-pub(super) struct Scene {
-    pub(super) world: World,
-    pub(super) github: GitHub,
+pub(crate) struct Scene {
+    pub(crate) world: World,
+    pub(crate) github: GitHub,
 }
 
 impl Scene {
@@ -73,7 +73,12 @@ impl Scene {
     }
 
     pub(super) fn command(&self, more: &[&str]) -> Command {
-        let mut command = self.world.command(&[&["issues", "--report", REPORT], more].concat());
+        self.command_of("issues", more)
+    }
+
+    /// Another command that works from the same report, with the same GitHub.
+    pub(crate) fn command_of(&self, command: &str, more: &[&str]) -> Command {
+        let mut command = self.world.command(&[&[command, "--report", REPORT], more].concat());
         command.env("UPMON_GITHUB_API_URL", self.github.url()).env("GITHUB_TOKEN", TOKEN);
         command.env("GITHUB_REPOSITORY", "acme/shop").env("UPMON_ISSUES_PACE", "0s");
         command
