@@ -170,10 +170,10 @@ async fn check(record: &str, count: usize) {
     assert_eq!(expected.starts.len(), STARTS);
     assert_eq!(writes.len(), count);
     assert!(expected.badges.len() > STARTS, "{:?}", expected.badges.keys());
-    for write in 0..writes.len() {
+    for (write, killed_at) in writes.iter().enumerate() {
         for moment in [Moment::BeforeTheEffect, Moment::AfterTheEffect] {
             let scene = killed(&before, record, write, moment).await;
-            let about = format!("killed {moment:?} of {}, number {write}, the record in `{record}`", writes[write]);
+            let about = format!("killed {moment:?} of {killed_at}, number {write}, the record in `{record}`");
             assert_eq!(everything(&scene), expected, "{about}");
             let noted = (record == "file").then(|| scene.world.read(RECORD));
             scene.github.writes();
