@@ -3,7 +3,7 @@
 use super::Failure;
 use super::setup::Setup;
 use crate::error::ExitCode;
-use crate::report::Report;
+use crate::report::{Report, escape};
 
 /// What came of an action.
 #[derive(Debug)]
@@ -18,7 +18,8 @@ impl Done {
     /// How a command ends that is this action alone.
     pub(super) fn ended(self, report: &Report, setup: &Setup) -> Result<ExitCode, Failure> {
         if !self.failures.is_empty() {
-            let lines: Vec<String> = self.failures.iter().map(|failure| format!("error: {failure}")).collect();
+            let lines: Vec<String> =
+                self.failures.iter().map(|failure| format!("error: {}", escape::terminal(failure))).collect();
             return Err(Failure::Action(lines.join("\n")));
         }
         let is_unknown = report.summary.unknown > 0 && !setup.settings.allow_unknown;

@@ -532,12 +532,8 @@ fn adoptions(unlabelled: &[Issue], ids: &HashSet<&str>) -> Vec<IssueChange> {
         let id = Section::find(&issue.body)?.id;
         let labels = issue.labels.iter().cloned().chain([LABEL.to_owned()]).collect();
         let fields = Fields { labels: Some(labels), ..Fields::default() };
-        ids.contains(id.as_str()).then_some(IssueChange::Adopt(Edit {
-            number: issue.number,
-            id,
-            comment: None,
-            fields,
-        }))
+        let is_asked = ids.contains(id.as_str());
+        is_asked.then_some(IssueChange::Adopt(Edit { number: issue.number, id, comment: None, fields }))
     };
     unlabelled.iter().filter_map(adopt).collect()
 }

@@ -6,6 +6,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not know for such")]
 
+mod actions;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -533,7 +535,7 @@ fn check_markdown(markdown: &str) {
             Event::Start(Tag::Heading { .. }) => is_heading = true,
             Event::End(TagEnd::Heading(_)) => {
                 is_heading = false;
-                let starts = ["upmon: ", "Unknown, which", "Notices"];
+                let starts = ["upmon: ", "Unknown, which", "Notices", "Actions"];
                 assert!(starts.iter().any(|start| run.starts_with(start)), "a heading: {run}");
                 run.clear();
             }
