@@ -205,7 +205,9 @@ async fn a_plan_of_dispatches_reads_back_and_is_plain_text() {
     check_plain(&run.stderr, "");
     let plan: Value = serde_json::from_str(&run.stdout).unwrap();
     let due = plan["layers"][0].as_array().unwrap();
-    due.iter().for_each(|due| check_sent(&due["body"]));
+    for due in due {
+        check_sent(&due["body"]);
+    }
     let held: Vec<&Value> = plan["held"].as_array().unwrap().iter().map(|held| &held["why"]).collect();
     assert!(due.len() >= 2 * HOSTILE.len() && held.len() > HOSTILE.len(), "{} and {}", due.len(), held.len());
     assert!(held.iter().all(|why| **why == "unsendable"), "{held:?}");
