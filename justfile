@@ -11,7 +11,7 @@ test *ARGS:
 # Formats all code, the files behind the list macros too.
 fmt:
     cargo fmt --all
-    rustfmt --edition 2024 src/version/*.rs src/registry/*.rs
+    rustfmt --edition 2024 src/version/*.rs src/registry/*.rs src/pin/project/*.rs
 
 # Lints, warnings as errors.
 lint:
