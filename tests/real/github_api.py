@@ -37,6 +37,7 @@ class Description:
         part["components"] = components(part["paths"], whole["components"])
         part = copy.deepcopy(part)
         mend_nullable(part)
+        mend_created(part["components"]["parameters"]["created"])
         for item in part["paths"].values():
             for operation in item.values():
                 for media in operation.get("requestBody", {}).get("content", {}).values():
@@ -157,6 +158,14 @@ def mend_nullable(part):
         mend_nullable(inner)
 
 
+def mend_created(parameter):
+    """The words ask for a range in the syntax of searches, the schema for an instant: the schema is put as the words."""
+    if "date-time range" not in parameter["description"] or parameter["schema"] != {"type": "string", "format": "date-time"}:
+        raise ValueError(f"`created` is described otherwise now: {parameter}")
+    instant = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+    parameter["schema"] = {"type": "string", "pattern": rf"^([<>]=?)?{instant}$|^({instant}|\*)\.\.({instant}|\*)$"}
+
+
 def forbid_more(schema):
     """No field that a body's description does not name, at any depth."""
     if isinstance(schema, list):
@@ -247,16 +256,19 @@ def self_test(description):
         ({"query": [["label", "upmon"]]}, "unknown parameter `label`"),
         ({"query": [["page", "1"], ["page", "2"]]}, "parameter `page` twice"),
     ]
-    for request in (right, listed, {**listed, "query": [["state", "all"], ["labels", "upmon"], ["per_page", "100"]]}):
+    runs = {**listed, "path": "/repos/acme/shop/actions/runs"}
+    since = {**runs, "query": [["event", "push"], ["created", ">=2026-11-20T06:00:00Z"]]}
+    for request in (right, listed, since, {**listed, "query": [["state", "all"], ["labels", "upmon"], ["per_page", "100"]]}):
         if found := description.problems(request):
             raise ValueError(f"a right request is refused: {found}: {request}")
-    for base, rows in ((right, wrong), (listed, wrong_lists)):
+    wrong_runs = [({"query": [["created", "yesterday"]]}, "yesterday"), ({"query": [["created", "=>2026-11-20T06:00:00Z"]]}, "does not match")]
+    for base, rows in ((right, wrong), (listed, wrong_lists), (runs, wrong_runs)):
         for change, reason in rows:
             found = description.problems({**base, **change})
             if not any(reason in problem for problem in found):
                 raise ValueError(f"not refused for `{reason}`, but for {found}: {change}")
     refuse_deprecated(description, right)
-    return len(wrong) + len(wrong_lists) + 1
+    return len(wrong) + len(wrong_lists) + len(wrong_runs) + 1
 
 
 def refuse_deprecated(description, request):
