@@ -120,7 +120,7 @@ impl Client {
         let asker = Asker { request, decoder, credential, session, notes };
         let outcome = self.answer(&asker).await;
         if let (Some(journal), Some(notes)) = (&self.shared.options.journal, &asker.notes) {
-            journal.note(&shown(&request.url), request.accept, notes.take(), outcome.as_ref());
+            journal.note(&shown(&request.url), request.accept, notes.take(credential), outcome.as_ref());
         }
         outcome
     }

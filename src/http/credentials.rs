@@ -287,6 +287,7 @@ pub fn take_userinfo(url: &mut Url, source: impl Into<String>) -> Option<Credent
 mod tests {
     use super::environment::tests::from;
     use super::*;
+    use crate::http::journal::Notes;
 
     fn url(text: &str) -> Url {
         Url::parse(text).unwrap()
@@ -348,5 +349,16 @@ mod tests {
             let scrubbed = credential.scrub(text);
             assert_eq!(scrubbed, "expected JSON, got `Basic [redacted] [redacted]`");
         }
+    }
+
+    #[test]
+    fn what_an_answer_echoes_is_taken_out_of_what_is_noted_of_it() {
+        let credentials = from(&[("UPMON_PYPI_TOKEN", "s3cr3t")]).unwrap();
+        let notes = Notes::default();
+        notes.answered("https://example.org/s3cr3t".to_owned(), 302);
+        notes.failed("https://example.org/", "answered 401 (`Basic realm=\"s3cr3t\"`)");
+        let shown = format!("{:?}", notes.take(credentials.iter().next()));
+        assert_eq!(shown.matches("[redacted]").count(), 2, "{shown}");
+        assert!(!shown.contains("s3cr3t"), "{shown}");
     }
 }

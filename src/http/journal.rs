@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::credentials::Credential;
 use super::{Fetched, Origin, clock};
 use crate::error::LookupError;
 
@@ -88,8 +89,16 @@ impl Notes {
         }
     }
 
-    pub(super) fn take(&self) -> Vec<Answered> {
-        std::mem::take(&mut *locked(&self.0))
+    /// Everything noted, without the credential that was sent, should an answer have echoed it.
+    pub(super) fn take(&self, sent: Option<&Credential>) -> Vec<Answered> {
+        let answers = std::mem::take(&mut *locked(&self.0));
+        let Some(sent) = sent else { return answers };
+        let scrubbed = |Answered { address, status, trouble }: Answered| Answered {
+            address: sent.scrub(address),
+            status,
+            trouble: trouble.map(|trouble| sent.scrub(trouble)),
+        };
+        answers.into_iter().map(scrubbed).collect()
     }
 }
 
