@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The steps of a release that need no GitHub; workflows/release.yml calls them, and tests/real/run tries them.
 #
-#   .github/release.sh check TAG             the tag, Cargo.toml, Cargo.lock and CHANGELOG.md name the same version
+#   .github/release.sh check TAG             the tag, Cargo.toml, Cargo.lock, the chart and CHANGELOG.md name the same version
 #   .github/release.sh notes VERSION         the section of CHANGELOG.md about a version
 #   .github/release.sh targets               the targets, one a line
 #   .github/release.sh package BINARIES OUT [TARGET...]
@@ -43,6 +43,8 @@ check() { # TAG
   version=$(version "$root/Cargo.toml")
   [ "$1" = "v$version" ] || fail "the tag is $1, and Cargo.toml says $version" "tag the commit that sets the version, as v$version"
   [ "$(version "$root/Cargo.lock")" = "$version" ] || fail "Cargo.lock has another version" "cargo check, and commit Cargo.lock"
+  grep -qxF "appVersion: \"$version\"" "$root/deploy/helm/upmon/Chart.yaml" ||
+    fail "the chart installs another version" "set appVersion in deploy/helm/upmon/Chart.yaml"
   notes "$version" >/dev/null
   printf '%s\n' "$version"
 }

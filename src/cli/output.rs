@@ -23,6 +23,8 @@ pub(super) fn start_tracing(verbose: u8, is_service: bool) {
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // a line that nobody reads is no error; to tell of it on standard error would end the task that wrote it
+        .log_internal_errors(false)
         .with_ansi(anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never)
         .without_time()
         .try_init();

@@ -28,8 +28,8 @@ use futures_util::future::BoxFuture;
 use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::config::ServerSettings;
 use crate::pin::Pin;
@@ -69,6 +69,9 @@ pub enum ServeError {
     /// The database cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A part of the service panicked, and a service without it would be a worse one than none.
+    #[error("a part of the service failed; what it had begun is done after the next start")]
+    Task,
 }
 
 /// How the service is run.
@@ -130,7 +133,7 @@ const UPKEEP: Duration = Duration::from_hours(6);
 /// Runs the service until SIGTERM or Ctrl-C. `announce` is told the address once requests are answered.
 ///
 /// # Errors
-/// When it cannot begin. What goes wrong later is logged, and told by its health.
+/// When it cannot begin, or a part of it panicked. What else goes wrong is logged, and told by its health.
 pub async fn serve(
     options: Options,
     checker: Arc<dyn Check>,
@@ -150,7 +153,7 @@ pub async fn serve(
     let service = Arc::new(service);
     let taking = Arc::clone(&service);
     let writer = tokio::spawn(async move { webhook::take::run(&taking, taken).await });
-    let tasks = TaskTracker::new();
+    let mut tasks = Tasks::new(stop.clone());
     tasks.spawn(signals(stop.clone()));
     for lane in Lane::BOTH {
         let service = Arc::clone(&service);
@@ -166,12 +169,39 @@ pub async fn serve(
     http::run(&service, listener).await;
     // only requests deliver, and the last of them is answered
     writer.abort();
-    tasks.close();
     // each task ends by itself within the time that it may take; this is for one that hangs
-    let _ = tokio::time::timeout(service.settings.drain + Duration::from_secs(2), tasks.wait()).await;
+    let ended = tokio::time::timeout(service.settings.drain + Duration::from_secs(2), tasks.ended()).await;
     service.store.close().await;
     tracing::info!("ended");
-    Ok(())
+    ended.unwrap_or(Ok(()))
+}
+
+/// The parts of the service that run beside its requests. When one of them ends, all do.
+struct Tasks {
+    set: JoinSet<()>,
+    stop: CancellationToken,
+}
+
+impl Tasks {
+    fn new(stop: CancellationToken) -> Self {
+        Self { set: JoinSet::new(), stop }
+    }
+
+    fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        let ends_all = self.stop.clone().drop_guard();
+        self.set.spawn(async move {
+            let _ends_all = ends_all;
+            task.await;
+        });
+    }
+
+    async fn ended(mut self) -> Result<(), ServeError> {
+        let mut outcome = Ok(());
+        while let Some(ended) = self.set.join_next().await {
+            outcome = if ended.is_ok() { outcome } else { Err(ServeError::Task) };
+        }
+        outcome
+    }
 }
 
 /// Ends the service at the first signal; all that follows has an end of its own.
@@ -180,8 +210,8 @@ async fn signals(stop: CancellationToken) {
         () = signal() => {}
         () = stop.cancelled() => return,
     }
-    tracing::info!("ending: no more requests are taken");
     stop.cancel();
+    tracing::info!("ending: no more requests are taken");
 }
 
 /// Waits for SIGTERM or Ctrl-C.
@@ -208,5 +238,30 @@ async fn upkeep(service: &Service) {
             Err(error) => tracing::error!("{}", escape::terminal(&error.to_string())),
         }
         let _ = tokio::time::timeout(UPKEEP, service.stop.cancelled()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_part_that_fails_ends_the_service() {
+        let stop = CancellationToken::new();
+        let mut tasks = Tasks::new(stop.clone());
+        let others = stop.clone();
+        tasks.spawn(async move { others.cancelled().await });
+        tasks.spawn(async { panic!("as a bug would") });
+        assert!(matches!(tasks.ended().await, Err(ServeError::Task)));
+    }
+
+    #[tokio::test]
+    async fn a_service_that_is_told_to_end_ends_well() {
+        let stop = CancellationToken::new();
+        let mut tasks = Tasks::new(stop.clone());
+        let others = stop.clone();
+        tasks.spawn(async move { others.cancelled().await });
+        stop.cancel();
+        assert!(tasks.ended().await.is_ok());
     }
 }

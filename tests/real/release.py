@@ -103,10 +103,10 @@ def unpacked(scenario, out):
 
 
 def the_tag_has_to_fit(scenario):
-    """A tag is refused unless Cargo.toml, Cargo.lock and CHANGELOG.md name the same version."""
+    """A tag is refused unless Cargo.toml, Cargo.lock, the chart and CHANGELOG.md name the same version."""
     copy = scenario.directory / "copy"
-    (copy / ".github").mkdir(parents=True)
-    for name in [".github/release.sh", "Cargo.toml", "Cargo.lock"]:
+    for name in [".github/release.sh", "Cargo.toml", "Cargo.lock", "deploy/helm/upmon/Chart.yaml"]:
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, copy / name)
     changes = copy / "CHANGELOG.md"
 
@@ -121,6 +121,11 @@ def the_tag_has_to_fit(scenario):
     expect(check("v99.0.0"), (1, f"error: the tag is v99.0.0, and Cargo.toml says {VERSION}"), "another tag")
     notes = scenario.run(copy / ".github/release.sh", "notes", VERSION)
     expect(notes, "### Added\n\n- much\n", "the notes of the release")
+    chart = copy / "deploy/helm/upmon/Chart.yaml"
+    right = chart.read_text()
+    chart.write_text(right.replace(f'appVersion: "{VERSION}"', 'appVersion: "0.0.9"'))
+    expect(check(TAG), (1, "error: the chart installs another version"), "a stale chart")
+    chart.write_text(right)
     lock = (copy / "Cargo.lock").read_text()
     (copy / "Cargo.lock").write_text(lock.replace(f'name = "upmon"\nversion = "{VERSION}"', 'name = "upmon"\nversion = "0.0.9"'))
     expect(check(TAG), (1, "error: Cargo.lock has another version"), "a stale lock file")

@@ -56,7 +56,7 @@ def workflows(scenario):
             raise Failed(f"{name}:\n" + "\n".join(found))
     scripts = [*ROOT.glob(".github/**/*.sh"), ROOT / ".ci/run", ROOT / "tests/real/run", *ROOT.glob("benches/*.sh")]
     expect(scenario.run("shellcheck", "--format=gcc", *scripts, check=False), "", "what shellcheck finds in the scripts")
-    for document in DOCUMENTS:
+    for document in [*DOCUMENTS, "docs/deploy.md"]:
         for block in blocks(document, "sh"):
             script = written(scenario, "block.sh", block)
             expect(scenario.run("shellcheck", "--shell=sh", "--format=gcc", script, check=False), "", f"what shellcheck finds in {document}")
@@ -176,7 +176,7 @@ def the_owner_stands_where_it_is_told():
     """OWNER/upmon is a placeholder until the repository has an address; one list says where."""
     listed = re.search(r"`OWNER/upmon` stands in (.*?)\.\n", (ROOT / "docs/workflows.md").read_text(), re.S)
     told = set(re.findall(r"`([^`]+)`", listed[1]))
-    holds = [path for pattern in ["*.*", ".github/**/*", "docs/*", "schema/*", "src/**/*.rs", "templates/*"] for path in ROOT.glob(pattern)]
+    holds = [path for pattern in ["*.*", ".github/**/*", "deploy/**/*", "docs/*", "schema/*", "src/**/*.rs", "templates/*"] for path in ROOT.glob(pattern)]
     found = {str(path.relative_to(ROOT)) for path in holds if path.is_file() and "OWNER/upmon" in path.read_text()}
     expect(found, told, "files with OWNER/upmon, as docs/workflows.md lists them")
 

@@ -38,6 +38,15 @@ async fn a_signal_ends_it_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn it_works_and_ends_where_nobody_reads_its_log() {
+    let world = small().await;
+    let service = Service::unheard(&world);
+    service.until("the first check", |service| !service.get("/readyz").json()["last_good_check"].is_null());
+    service.signal("TERM");
+    assert_eq!(service.ended().0, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_check_that_is_cut_off_is_begun_again_by_the_next_process() {
     let world = World::new(r#"{ "rust": { "slow": "1.0.0" } }"#).await;
     world.write("upmon.toml", "[server]\ndrain = \"10ms\"\n");
