@@ -50,9 +50,10 @@ impl Service {
     pub(super) fn unheard(world: &World) -> Self {
         let mut child = world.command(&["serve", "--listen", "127.0.0.1:0"]).spawn().expect("the binary starts");
         let mut lines = BufReader::new(child.stderr.take().expect("standard error is piped")).lines();
-        let told = lines.by_ref().map_while(Result::ok).find_map(|line| {
-            line.strip_prefix("listening on http://").and_then(|address| address.parse().ok())
-        });
+        let told = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| line.strip_prefix("listening on http://").and_then(|address| address.parse().ok()));
         Self { child, address: told.expect("it starts"), log: Arc::default(), reader: None }
     }
 
