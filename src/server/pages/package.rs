@@ -137,7 +137,8 @@ fn rows(changes: &[Change]) -> impl Iterator<Item = ChangeRow> {
         stale: change.finding.is_stale(),
         behind: match releases(&change.finding) {
             Some(count) => words::counted(count, "release"),
-            None => "unknown".to_owned(),
+            // the severity says so
+            None => String::new(),
         },
         days: words::since(&change.finding).unwrap_or_default(),
         changed: differences(changes.get(place + 1).map(|before| &before.finding), &change.finding),

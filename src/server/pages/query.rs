@@ -80,7 +80,7 @@ impl Query {
 
     /// The address that asks for it.
     pub(super) fn address(&self) -> String {
-        let mut pairs = Serializer::new(String::from("/?"));
+        let mut pairs = Serializer::for_suffix(String::from("/?"), 2);
         let words = [("group", self.group.as_deref()), ("show", self.show), ("q", self.text.as_deref())];
         for (name, value) in words.into_iter().filter_map(|(name, value)| Some((name, value?))) {
             pairs.append_pair(name, value);

@@ -1,20 +1,26 @@
 //! The pages for people: what they show, what can be chosen, and that nothing of it becomes markup.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
+use upmon::registry::RegistryId;
 use upmon::server::sign;
 
 use super::service::{Answer, Service};
 use crate::cli::world::{small, small_with};
-use crate::support::runner::PINS;
+use crate::support::runner::{PINS, World};
 
 const SECRET: &str = "s3cret-s3cret-s3cret";
 
 /// Tries to become markup wherever it is shown.
-const HOSTILE: &str = "</title></svg>\"'><script>alert(1)</script><img src=x onerror=alert(1)>";
+const HOSTILE: &str = "</title></svg>\"'><script>alert(1)</script><img/src=x/onerror=alert(1)>";
+
+/// The same as the name of a group, which has no slash.
+const HOSTILE_GROUP: &str = "\"'><svg><script>alert(1)";
 
 /// The ids of the packages that a page shows, in its order.
 fn shown(page: &str) -> Vec<&str> {
@@ -27,7 +33,7 @@ fn assert_harmless(answer: &Answer) {
     let page = &answer.body;
     assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
     assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"), "{page}");
-    for markup in ["<script", "<img src=x", " style=", "javascript:", "<b>"] {
+    for markup in ["<script", "<img/", " style=", "javascript:", "<b>"] {
         assert!(!page.contains(markup), "{markup}: {page}");
     }
     assert_eq!(
@@ -180,23 +186,34 @@ async fn what_is_not_pinned_is_not_found_and_leads_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn before_the_first_check_nothing_is_called_current() {
-    let world = small().await;
-    world.write(PINS, "{");
+    let world = World::new(r#"{ "ruby": { "slow": "1.0.0" } }"#).await;
+    let late = wiremock::ResponseTemplate::new(200).set_delay(Duration::from_mins(10));
+    world.respond(RegistryId::RubyGems, "info/slow", late).await;
     let service = Service::start(&world);
+    service.until("the check", |service| service.get("/").body.contains("<td>under way</td>"));
     let first = service.get("/");
     assert_eq!(first.status, 200);
     assert_harmless(&first);
-    assert!(
-        first.body.contains("<p class=\"headline\">not checked yet</p>") && first.body.contains("none yet"),
-        "{first:?}"
-    );
-    assert!(!first.body.contains("<dt>current</dt>"), "{first:?}");
-    let package = service.get("/packages/rust/steady");
+    let told =
+        ["<p class=\"headline\">not checked yet</p>", "Last good check of all pins: none yet.", "Not checked yet."];
+    assert!(told.iter().all(|told| first.body.contains(told)), "{first:?}");
+    assert!(!first.body.contains("<dt>current</dt>") && !first.body.contains("Every registry told"), "{first:?}");
+    let package = service.get("/packages/ruby/slow");
     assert_eq!(package.status, 503, "{package:?}");
     assert_harmless(&package);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_that_came_to_nothing_is_shown_and_its_reason_is_for_the_log() {
+    let world = small().await.with("UPMON_SERVER_TOKEN", "t0ken-t0ken-t0ken");
+    let service = Service::checked(&world);
+    world.write(PINS, "{ \"secret-name");
+    service.post("/api/v1/check", "Authorization: Bearer t0ken-t0ken-t0ken\r\n", "");
     let is_told = |service: &Service| service.get("/").body.contains("nothing could be checked: the log tells why");
     service.until("the failed check", is_told);
-    assert!(!service.get("/").body.contains("EOF"), "what is wrong with the file is for the log");
+    let page = service.get("/").body;
+    assert!(page.contains("came to nothing once, again at ") && !page.contains("secret-name"), "{page}");
+    assert_eq!(shown(&page).len(), 6);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -216,10 +233,10 @@ async fn who_has_a_page_is_not_sent_it_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_names_versions_and_deliveries_are_only_text() {
-    let pins = json!({ HOSTILE: { HOSTILE: { "version": HOSTILE, "registry": "npm", "package": "lost" } }, "rust": { "steady": "1.0.0" } });
+    let pins = json!({ HOSTILE_GROUP: { HOSTILE: { "version": HOSTILE, "registry": "npm", "package": "lost" } }, "rust": { "steady": "1.0.0" } });
     let world = small_with(&pins.to_string()).await.with("UPMON_SERVER_WEBHOOK_SECRET", SECRET);
     let service = Service::checked(&world);
-    let id = format!("{HOSTILE}/{HOSTILE}");
+    let id = format!("{HOSTILE_GROUP}/{HOSTILE}");
     let body = json!({ "action": "published", "client_payload": { "packages": [id] } }).to_string();
     let headers = format!(
         "Content-Type: application/json\r\nX-GitHub-Event: repository_dispatch\r\nX-GitHub-Delivery: {HOSTILE}\r\nX-Hub-Signature-256: {}\r\n",
