@@ -3,6 +3,7 @@
 //! Texts here may hold upstream's own words; whoever shows them escapes them.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
@@ -62,18 +63,20 @@ pub(crate) fn worst_first<'a>(findings: impl IntoIterator<Item = &'a Finding>) -
 
 /// Groups in the order in which they first appear, each with its findings worst first.
 pub(crate) fn by_group(report: &Report) -> Vec<(&str, Vec<&Finding>)> {
-    let mut names: Vec<&str> = Vec::new();
+    let mut groups: Vec<(&str, Vec<&Finding>)> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
     for finding in &report.findings {
-        if !names.contains(&finding.group.as_str()) {
-            names.push(&finding.group);
-        }
+        let place = *places.entry(&finding.group).or_insert_with(|| {
+            groups.push((&finding.group, Vec::new()));
+            groups.len() - 1
+        });
+        groups[place].1.push(finding);
     }
-    let of = |name: &str| worst_first(report.findings.iter().filter(|finding| finding.group == name));
-    names.into_iter().map(|name| (name, of(name))).collect()
+    groups.into_iter().map(|(name, findings)| (name, worst_first(findings))).collect()
 }
 
 /// The severity, or `unknown`.
-pub(super) const fn severity(finding: &Finding) -> &'static str {
+pub(crate) const fn severity(finding: &Finding) -> &'static str {
     match finding.severity {
         Some(severity) => severity.as_str(),
         None => "unknown",

@@ -12,6 +12,7 @@ mod health;
 mod http;
 mod metrics;
 mod openapi;
+mod pages;
 mod routes;
 mod schedule;
 mod secrets;

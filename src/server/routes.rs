@@ -17,7 +17,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 use url::form_urlencoded;
 
-use super::{Service, api, badges, fingerprint, health, metrics, openapi, webhook};
+use super::{Service, api, badges, fingerprint, health, metrics, openapi, pages, webhook};
 
 /// The largest body of a request that takes none, or a small one.
 const BODY: usize = 64 << 10;
@@ -31,6 +31,8 @@ pub(super) fn router(service: Arc<Service>) -> Router {
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(service.settings.max_body));
     Router::new()
+        .route("/", get(pages::home))
+        .route("/packages/{*path}", get(pages::package))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/badge.json", get(badges::whole_json))

@@ -36,6 +36,23 @@ pub(super) async fn run(service: &Service) {
     }
 }
 
+/// What a schedule is called in the store, and its instants around a moment, not scattered.
+pub(super) struct Plan {
+    pub(super) name: String,
+    /// The latest one that has come.
+    pub(super) latest: Option<DateTime<Utc>>,
+    /// The one after that.
+    pub(super) next: Option<DateTime<Utc>>,
+}
+
+impl Plan {
+    pub(super) fn of(settings: &ScheduleSettings, now: DateTime<Utc>) -> Self {
+        let settings = ScheduleSettings { jitter: Duration::ZERO, ..settings.clone() };
+        let schedule = Schedule::new(settings, 0);
+        Self { latest: schedule.previous(now, true), next: schedule.next(now), name: schedule.name }
+    }
+}
+
 /// A schedule and how far it is.
 struct Schedule {
     /// What it is, as text: one that is changed is another one.

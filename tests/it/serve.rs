@@ -6,6 +6,7 @@ mod api;
 mod badges;
 mod bounds;
 mod database;
+mod pages;
 mod running;
 mod service;
 mod webhooks;

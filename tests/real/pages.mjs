@@ -1,8 +1,15 @@
-// node pages.mjs PACKAGES CHROMIUM ADDRESS PAGE...: what a browser makes of pages, as one JSON document; PACKAGES is the
-// folder with the npm packages `playwright-core` and `axe-core`. Judging what was seen is the caller's.
+// node pages.mjs [--shots FOLDER] [--service PACKAGE] PACKAGES CHROMIUM ADDRESS PAGE...: what a browser makes of pages, as one
+// JSON document; PACKAGES is the folder with the npm packages `playwright-core` and `axe-core`. With --shots, pictures of the
+// pages are put into a folder; with --service, the pages are those of `upmon serve`, and the keyboard finds that package.
+// Judging what was seen is the caller's.
 import { createRequire } from "node:module";
+import { parseArgs } from "node:util";
 
-const [folder, executablePath, address, ...names] = process.argv.slice(2);
+const { values: { shots, service }, positionals } = parseArgs({
+  options: { shots: { type: "string" }, service: { type: "string" } },
+  allowPositionals: true,
+});
+const [folder, executablePath, address, ...names] = positionals;
 const require = createRequire(`${folder}/`);
 const { chromium } = require("playwright-core");
 const axe = require("axe-core").source;
@@ -34,15 +41,24 @@ async function look(name, viewport, colorScheme) {
   const page = await opened(name, { viewport, colorScheme });
   const background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const width = await page.evaluate(() => document.documentElement.scrollWidth);
+  if (shots) await picture(page, `${names.indexOf(name) + 1}-${name.replace(/[^a-z0-9]+/gi, "-")}-${viewport.width}-${colorScheme}`);
   await page.evaluate(() => document.querySelectorAll("details").forEach((details) => { details.open = true; }));
   const openWidth = await page.evaluate(() => document.documentElement.scrollWidth);
-  const names = await page.locator("tbody th").evaluateAll((cells) => cells.map((cell) => cell.getBoundingClientRect().width));
+  const cells = await page.locator(".findings tbody th").evaluateAll((found) => found.map((cell) => cell.getBoundingClientRect().width));
   await page.evaluate(axe);
   const { violations, passes } = await page.evaluate(() => window.axe.run());
   const found = violations.map(({ id, impact, nodes }) => ({ id, impact, nodes: nodes.slice(0, 3).map((node) => `${node.html.slice(0, 200)}: ${node.failureSummary}`) }));
   const passed = passes.map(({ id }) => id);
-  seen.looks.push({ name, width: viewport.width, scheme: colorScheme, background, scrollWidth: Math.max(width, openWidth), nameWidth: Math.min(...names, viewport.width), found, passed });
+  seen.looks.push({ name, width: viewport.width, scheme: colorScheme, background, scrollWidth: Math.max(width, openWidth), nameWidth: Math.min(...cells, viewport.width), found, passed });
   await page.context().close();
+}
+
+// What a person sees first, and the whole page as far as a picture of it can be looked at.
+async function picture(page, name) {
+  await page.screenshot({ path: `${shots}/${name}.png` });
+  const height = await page.evaluate(() => document.documentElement.scrollHeight);
+  const clip = { x: 0, y: Math.max(0, height - 2400), width: page.viewportSize().width, height: Math.min(height, 2400) };
+  await page.screenshot({ path: `${shots}/${name}-end.png`, fullPage: true, clip });
 }
 
 // What has the focus, in a few words.
@@ -88,11 +104,37 @@ async function keyboard(name) {
   await page.context().close();
 }
 
+// From the first page to a package and back by keyboard alone, where no script runs.
+async function through(name, wanted) {
+  const page = await opened(name, { viewport: SIZES[0], javaScriptEnabled: false });
+  const steps = {};
+  await page.keyboard.press("Tab");
+  steps.skip = await page.locator(".skip").boundingBox();
+  steps.first = (await focused(page)).text;
+  steps.outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+  await page.keyboard.press("Enter");
+  await reach(page, "Tab", ({ id }) => id === "text");
+  await page.keyboard.type(wanted);
+  await Promise.all([page.waitForURL(/q=/), page.keyboard.press("Enter")]);
+  steps.found = await page.locator(".findings tbody").evaluateAll((bodies) => bodies.map((body) => body.id));
+  await reach(page, "Tab", ({ tag, text }) => tag === "a" && text.startsWith("behind"));
+  await Promise.all([page.waitForURL(/show=behind/), page.keyboard.press("Enter")]);
+  steps.behind = await page.locator(".findings tbody").evaluateAll((bodies) => bodies.map((body) => body.id));
+  await reach(page, "Tab", ({ tag, text }) => tag === "a" && text === wanted);
+  await Promise.all([page.waitForURL(/packages[/]/), page.keyboard.press("Enter")]);
+  steps.heading = await page.locator("h1").textContent();
+  await reach(page, "Tab", ({ tag, text }) => tag === "a" && text === "All packages");
+  await Promise.all([page.waitForURL(/[/]$/), page.keyboard.press("Enter")]);
+  steps.back = page.url();
+  seen.keyboard[name] = steps;
+  await page.context().close();
+}
+
 for (const name of names) {
   for (const size of SIZES) {
     for (const scheme of SCHEMES) await look(name, size, scheme);
   }
 }
-await keyboard(names[0]);
+await (service ? through(names[0], service) : keyboard(names[0]));
 await browser.close();
 process.stdout.write(`${JSON.stringify(seen)}\n`);

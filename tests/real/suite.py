@@ -13,6 +13,7 @@ import textwrap
 import traceback
 
 import badges
+import dashboard
 import deploy
 import faults
 import github
@@ -335,7 +336,7 @@ def start_nginx(scenario, root, port):
     scenario.start("nginx", ["nginx", "-c", work / "nginx.conf"], f"http://127.0.0.1:{port}/garbage")
 
 
-MODULES = [faults, secrets_kept, ssh, github, release, badges, pages, workflows, deploy]
+MODULES = [faults, secrets_kept, ssh, github, release, badges, pages, dashboard, workflows, deploy]
 REGISTRIES = [npm, pypi, crates, rubygems, git]
 SCENARIOS = {scenario.__name__: scenario for scenario in REGISTRIES + [each for module in MODULES for each in module.SCENARIOS]}
 

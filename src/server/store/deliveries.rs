@@ -139,9 +139,9 @@ async fn insert(connection: &mut AnyConnection, delivery: &Delivery, now: DateTi
 }
 
 /// Id, event, when it came, when it was sorted, pins.
-type Row = (String, String, i64, Option<i64>, Option<String>);
+pub(super) type Row = (String, String, i64, Option<i64>, Option<String>);
 
-fn received((id, event, received_at, sorted_at, pins): Row) -> Result<Received, StoreError> {
+pub(super) fn received((id, event, received_at, sorted_at, pins): Row) -> Result<Received, StoreError> {
     let pins = pins.map_or(Ok(Vec::new()), |pins| serde_json::from_str(&pins)).map_err(|error| StoreError::Row {
         table: "deliveries",
         id: id.clone(),

@@ -35,7 +35,7 @@ impl Cause {
         !matches!(self, Self::Schedule)
     }
 
-    fn parse(word: &str) -> Option<Self> {
+    pub(super) fn parse(word: &str) -> Option<Self> {
         [Self::Schedule, Self::Api, Self::Webhook].into_iter().find(|cause| cause.as_str() == word)
     }
 }
@@ -259,7 +259,7 @@ pub(super) async fn put_off(
     Ok(())
 }
 
-fn job((id, cause, scope, attempts): (String, String, Option<String>, i64)) -> Result<Job, StoreError> {
+pub(super) fn job((id, cause, scope, attempts): (String, String, Option<String>, i64)) -> Result<Job, StoreError> {
     let wrong = |reason: String| StoreError::Row { table: "jobs", id: id.clone(), reason };
     let cause = Cause::parse(&cause).ok_or_else(|| wrong("its cause is none that this version knows".to_owned()))?;
     let scope = match scope {

@@ -7,6 +7,7 @@
 //! A change is one transaction. What a check learned is written together with the end of the jobs that asked for it, so a
 //! crash leaves either both or none.
 
+mod activity;
 mod deliveries;
 mod findings;
 mod jobs;
@@ -29,6 +30,7 @@ use url::Url;
 use crate::http::shown;
 use crate::report::escape;
 
+pub use activity::{Ended, Queued};
 pub use deliveries::{BATCH, Delivery, Received};
 pub use findings::{Change, Known, Learned, Outcome};
 pub use jobs::{Cause, Job, Lane, Scope};

@@ -295,6 +295,61 @@ async fn deliveries_are_sorted_once_and_together_lead_to_one_check() {
 }
 
 #[tokio::test]
+async fn deliveries_about_a_pin_are_found_by_its_exact_id() {
+    let ids = [r#"rust/"%_!\x"#, "Rust/Tokio", "rust/tokio", "rust/tokio-util"];
+    for Place { store, .. } in places().await {
+        for (seconds, id) in (0..).zip(["one", "two", "three"]) {
+            assert_eq!(store.receive(&[delivery(id, id)], at(seconds)).await.unwrap(), [true]);
+        }
+        let pins = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<String>>();
+        store.sort(&[("one".to_owned(), pins(&ids)), ("two".to_owned(), pins(&ids[1..3]))], at(5)).await.unwrap();
+        let about = async |id: &str, most| {
+            let told = store.deliveries_about(id, most).await.unwrap();
+            told.into_iter().map(|received| received.id).collect::<Vec<_>>()
+        };
+        assert_eq!(about(ids[0], 10).await, ["one"]);
+        assert_eq!(about("rust/tokio", 10).await, ["two", "one"]);
+        assert_eq!(about("rust/tokio", 1).await, ["two"]);
+        assert_eq!(about("rust/tokio-util", 10).await, ["one"]);
+        for other in ["rust/tok%", "rust/tokio_util", "RUST/tokio", "tokio", ""] {
+            assert_eq!(about(other, 10).await, [""; 0], "{other}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_goes_on_is_told() {
+    for place in places().await {
+        let store = &place.store;
+        assert!(store.queue(9).await.unwrap().is_empty() && store.ended(9).await.unwrap().is_empty());
+        assert!(store.served().await.unwrap().is_empty());
+        store.enqueue(Cause::Schedule, &Scope::All, at(0)).await.unwrap();
+        place.check(0, sample()).await;
+        store.enqueue(Cause::Api, &Scope::All, at(5)).await.unwrap();
+        store.enqueue(Cause::Webhook, &Scope::Some(vec!["rust/tokio".to_owned()]), at(6)).await.unwrap();
+        let jobs = place.lease_all("worker", 7).await;
+        let queue = store.queue(9).await.unwrap();
+        assert_eq!(queue.iter().map(|queued| queued.job.attempts).collect::<Vec<_>>(), [1, 0]);
+        assert_eq!((queue[0].created_at, queue[0].leased_until, queue[1].ready_at), (at(5), at(67), at(6)));
+        assert!(queue[1].leased_until < at(7));
+        assert_eq!(store.queue(1).await.unwrap(), queue[..1]);
+        store.record(&outcome(8, Scope::All, Err("no pins".to_owned())), &jobs, "worker").await.unwrap();
+        let ended = store.ended(9).await.unwrap();
+        assert_eq!(
+            ended.iter().map(|ended| (ended.cause, ended.has_failed)).collect::<Vec<_>>(),
+            [(Some(Cause::Api), true), (Some(Cause::Schedule), false)]
+        );
+        let unknown = sample().iter().filter(|finding| finding.severity.is_none()).count();
+        assert_eq!(
+            (ended[1].packages, ended[1].unknown, ended[1].is_of_all),
+            (i64::try_from(sample().len()).unwrap(), i64::try_from(unknown).unwrap(), true)
+        );
+        store.served_until("nightly").await.unwrap();
+        assert_eq!(store.served().await.unwrap().into_iter().collect::<Vec<_>>(), [("nightly".to_owned(), at(0))]);
+    }
+}
+
+#[tokio::test]
 async fn a_backup_is_whole_and_replaces_nothing() {
     let place = Place::file().await;
     place.check(0, sample()).await;

@@ -197,6 +197,8 @@ fn routes() -> BTreeSet<String> {
             .into_iter()
             .flat_map(|path| [format!("{path}.svg"), format!("{path}.json")])
             .collect(),
+        // pages for people are no part of the API
+        "/" | "/packages/{*path}" => Vec::new(),
         path => vec![path.replace("{*", "{")],
     };
     paths.flat_map(described).collect()

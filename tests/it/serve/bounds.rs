@@ -60,9 +60,15 @@ async fn more_connections_than_there_may_be_wait_for_their_turn() {
 #[tokio::test(flavor = "multi_thread")]
 async fn paths_lead_nowhere_else() {
     let service = hasty("").await;
-    for path in
-        ["/", "/../../etc/passwd", "/..%2f..%2fetc%2fpasswd", "//etc/passwd", "/healthz/", "/%00", "/.git/config"]
-    {
+    for path in [
+        "/index.html",
+        "/../../etc/passwd",
+        "/..%2f..%2fetc%2fpasswd",
+        "//etc/passwd",
+        "/healthz/",
+        "/%00",
+        "/.git/config",
+    ] {
         let answer = service.get(path);
         assert_eq!(answer.status, 404, "{path}: {answer:?}");
         assert!(answer.json()["error"].is_string());
