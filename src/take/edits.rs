@@ -10,7 +10,6 @@ use super::{Asked, Held, Refusal, Taking};
 use crate::document::{Edit, Source};
 use crate::pin::holdings::{Found, identity, obstacle};
 use crate::pin::project::Format;
-use crate::pin::project::files::Files as _;
 use crate::pin::{Pin, Place, Written};
 use crate::select::template_of;
 
@@ -83,9 +82,29 @@ fn other(held: &Held, asked: &mut Asked, taking: &Taking<'_>, found: &Found) -> 
         }
     }
     match &dependency.requirement {
+        Some(requirement) if is_copy(found, requirement) => is_met(pin, target, requirement),
         Some(requirement) => require(held, asked, pin, target, requirement),
         None => Ok(()),
     }
+}
+
+/// Whether a requirement stands in the lock file, which repeats it from a file that was not read.
+fn is_copy(found: &Found, requirement: &Written) -> bool {
+    found.dependency.version.as_ref().is_some_and(|version| version.place.file == found.file)
+        && requirement.place.file == found.file
+        && found.format != Format::Workflow
+}
+
+/// Refuses to go where the requirement would stay behind.
+fn is_met(pin: &Pin, target: &Target, requirement: &Written) -> Result<(), Refusal> {
+    let (Some(version), true) = (&target.parsed, target.moves_requirements) else { return Ok(()) };
+    let accepts = pin.scheme.requirement(&requirement.text).is_ok_and(|requirement| requirement.accepts(version));
+    if accepts {
+        return Ok(());
+    }
+    let (at, text) = (shown(&requirement.place), &requirement.text);
+    Err(Refusal::new(format!("{at}: the requirement `{text}` is a copy, and upmon does not write where it is from"))
+        .hint("change it there by hand and run its tool, then take the version again"))
 }
 
 /// A version in a file that upmon writes; of a commit with its tag behind it, both.
@@ -150,7 +169,7 @@ fn read(held: &Held, name: &std::path::Path) -> Result<Arc<Source>, Refusal> {
     if name == held.manifest.source().name() {
         return Ok(Arc::clone(held.manifest.source()));
     }
-    match held.disk.read(name) {
+    match held.files.read(name) {
         Ok(Some(source)) => Ok(source),
         Ok(None) => Err(Refusal::new(format!("`{}` has gone", name.display()))),
         Err(error) => Err(Refusal::new(error.to_string())),

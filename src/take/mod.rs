@@ -26,7 +26,7 @@ use crate::document::{Edit, FileError, Source};
 use crate::pin::Pin;
 use crate::pin::holdings::{Found, Holdings, found};
 use crate::pin::manifest::Manifest;
-use crate::pin::project::files::Disk;
+use crate::pin::project::files::{Disk, Files};
 
 /// Why something is not done, and what helps.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub(crate) struct Held {
     /// The pins of all files.
     pub(crate) pins: Vec<Pin>,
     found: Vec<Found>,
-    disk: Disk,
+    files: Box<dyn Files>,
 }
 
 impl Held {
@@ -64,11 +64,13 @@ impl Held {
     /// # Errors
     /// As [`Holdings::read`].
     pub(crate) fn read(path: &Path) -> Result<Self, FileError> {
-        let manifest = Manifest::read(path)?;
-        let disk = Disk::around(path);
-        let found = found(&manifest, &disk)?;
-        let pins = Holdings::with(manifest.clone(), &disk)?.manifest.pins;
-        Ok(Self { manifest, pins, found, disk })
+        Self::with(Manifest::read(path)?, Box::new(Disk::around(path)))
+    }
+
+    fn with(manifest: Manifest, files: Box<dyn Files>) -> Result<Self, FileError> {
+        let found = found(&manifest, &*files)?;
+        let pins = Holdings::with(manifest.clone(), &*files)?.manifest.pins;
+        Ok(Self { manifest, pins, found, files })
     }
 
     fn is_own(&self, pin: &Pin) -> bool {
@@ -166,3 +168,6 @@ impl Plan {
         carry::carry_out(&self.changes)
     }
 }
+
+#[cfg(test)]
+mod tests;

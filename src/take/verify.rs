@@ -13,7 +13,7 @@ use crate::pin::project::Dependency;
 use crate::pin::{Pin, Place, Strategy, Written};
 
 pub(super) fn verify(held: &Held, takings: &[Taking<'_>], plan: &Plan) -> Result<(), Refusal> {
-    let files = Overlay { below: &held.disk, changes: &plan.changes };
+    let files = Overlay { below: &*held.files, changes: &plan.changes };
     let own = plan.changes.iter().find(|change| change.before.name() == held.manifest.source().name());
     let source = own.map_or(held.manifest.source(), |change| &change.after);
     let manifest = Manifest::parse(Source::clone(source)).map_err(|wrong| unlike(&wrong.to_string()))?;
@@ -74,9 +74,8 @@ fn pin(takings: &[Taking<'_>], before: &Pin, after: &Pin) -> Result<(), Refusal>
 
 /// Whether upmon itself writes what was found.
 fn is_written(held: &Held, one: &Found) -> bool {
-    use crate::pin::project::files::Files as _;
     let file = one.dependency.version.as_ref().map_or(&one.file, |version| &version.place.file);
-    let source: Option<Arc<Source>> = held.disk.read(file).ok().flatten();
+    let source: Option<Arc<Source>> = held.files.read(file).ok().flatten();
     source.is_some_and(|source| writer(one.format, &source, &one.dependency, "0") == Writer::Text)
 }
 
