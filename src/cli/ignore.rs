@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::list::{columns, shown};
 use super::setup::{instant, now};
 use super::{Failure, Global, output};
-use crate::document::{Date, FromText as _, nearest};
+use crate::document::{Date, FromText as _, Text, nearest};
 use crate::error::ExitCode;
 use crate::pin::holdings::Holdings;
 use crate::pin::manifest::Manifest;
@@ -123,6 +123,9 @@ fn added(global: &Global, manifest: &Manifest, arguments: &AddArgs) -> Result<Ex
             format!("{until} has passed"),
             "name a day to come, or none to ignore the versions for ever",
         ));
+    }
+    if let Some(Err(refusal)) = arguments.reason.as_deref().map(Text::from_text) {
+        return Err(wrong(format!("`--reason` {}", refusal.reason), "say it in plain words, or leave it out"));
     }
     let new = Ignore { versions, reason: arguments.reason.clone(), until: arguments.until };
     let plan = add(manifest, pin, &new).map_err(refused)?;

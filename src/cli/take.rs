@@ -1,5 +1,6 @@
 //! `upmon take PACKAGE [VERSION]`: writes a new version into the pins file, and into the files that pin the same.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use clap::Args;
@@ -121,9 +122,10 @@ fn sorted<'a>(
     choices: Vec<Result<Choice, Left>>,
     arguments: &TakeArgs,
 ) -> Result<Outcome<'a>, Failure> {
+    let read: HashMap<String, &Pin> = held.pins.iter().map(|pin| (pin.id(), pin)).collect();
     let mut outcome = Outcome::default();
     for (pin, choice) in pins.iter().zip(choices) {
-        if !held.pins.contains(pin) {
+        if read.get(&pin.id()) != Some(&pin) {
             return Err(Failure::Action("error: the files were changed meanwhile\nhint: run it again".to_owned()));
         }
         let target = match choice {

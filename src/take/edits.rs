@@ -8,7 +8,7 @@ use super::requirement::follow;
 use super::target::Target;
 use super::{Asked, Held, Refusal, Taking};
 use crate::document::{Edit, Source};
-use crate::pin::holdings::{Found, identity, obstacle};
+use crate::pin::holdings::{Found, Identity, identity, obstacle};
 use crate::pin::project::Format;
 use crate::pin::{Pin, Place, Written};
 use crate::select::template_of;
@@ -40,14 +40,18 @@ pub(super) fn of(held: &Held, taking: &Taking<'_>, files: bool) -> Result<Asked,
 
 /// Whether what a file says is about this pin: the same package, and for a pin that stands in a file, of the same group.
 pub(super) fn is_meant(held: &Held, pin: &Pin, found: &Found) -> bool {
-    is_same_package(pin, found) && (held.is_own(pin) || found.group == pin.group)
+    named(found).is_some_and(|name| name == identity_of(pin)) && (held.is_own(pin) || found.group == pin.group)
 }
 
-pub(super) fn is_same_package(pin: &Pin, found: &Found) -> bool {
+/// What names the package that a file speaks of; `None` where no registry lists it.
+pub(super) fn named(found: &Found) -> Option<Identity> {
     let dependency = &found.dependency;
-    let Some(registry) = dependency.registry else { return false };
-    identity(registry, &dependency.upstream, dependency.url.as_deref())
-        == identity(pin.registry, &pin.upstream, pin.url.as_deref())
+    Some(identity(dependency.registry?, &dependency.upstream, dependency.url.as_deref()))
+}
+
+/// The same of a pin.
+pub(super) fn identity_of(pin: &Pin) -> Identity {
+    identity(pin.registry, &pin.upstream, pin.url.as_deref())
 }
 
 /// What a text that pins the old version has to be; `None` where it pins another one, which stays.

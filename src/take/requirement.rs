@@ -51,7 +51,9 @@ pub(super) fn lies_below(text: &str, scheme: SchemeId, version: &Version) -> boo
         return false;
     }
     parts.iter().any(|part| {
-        let Ok(bound) = scheme.parse(&text[part.operand.clone()]) else { return false };
+        // `<2` leaves out what a version of some schemes has to have
+        let spelled = ["", ".0", ".0.0"].map(|rest| format!("{}{rest}", &text[part.operand.clone()]));
+        let Some(bound) = spelled.iter().find_map(|text| scheme.parse(text).ok()) else { return false };
         let is_below = bound.precedence(version).is_lt();
         let is_upper = matches!(&text[part.operator.clone()], "<" | "<=") && bound.precedence(version).is_le();
         is_upper || is_below && accepts(text, scheme, &bound) == Some(true)
@@ -174,6 +176,9 @@ mod tests {
             (SchemeId::Semver, ">=2.0.0", "2.5.0", false),
             (SchemeId::Semver, ">=2.0.0", "1.5.0", false),
             (SchemeId::Semver, ">=1.0.0, <2.0.0", "2.0.0", true),
+            (SchemeId::Semver, "<2", "2.0.0", true),
+            (SchemeId::Semver, "<2", "1.9.0", false),
+            (SchemeId::Semver, "^1", "2.0.0", true),
             (SchemeId::Npm, "1.0.0 || 3.0.0", "2.0.0", false),
             (SchemeId::Pep440, ">=1.0,!=2.0", "2.0", false),
             (SchemeId::Pep440, "<2.0", "2.0", true),

@@ -1,13 +1,14 @@
 //! Whether changed files say what was meant, and nothing else: they are read again as a check reads them.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::edits::{is_meant, is_same_package, respelled};
+use super::edits::{identity_of, is_meant, named, respelled};
 use super::format::{Writer, writer};
 use super::overlay::Overlay;
 use super::{Held, Plan, Refusal, Taking};
 use crate::document::Source;
-use crate::pin::holdings::{Found, found, obstacle};
+use crate::pin::holdings::{Found, Identity, found, obstacle};
 use crate::pin::manifest::Manifest;
 use crate::pin::project::Dependency;
 use crate::pin::{Pin, Place, Strategy, Written};
@@ -24,7 +25,8 @@ pub(super) fn verify(held: &Held, takings: &[Taking<'_>], plan: &Plan) -> Result
         pin(takings, before, after)?;
     }
     let after = found(&manifest, &files).map_err(|error| unlike(&error.to_string()))?;
-    let is_taken = |one: &&Found| takings.iter().any(|taking| is_same_package(taking.pin, one));
+    let taken: HashSet<Identity> = takings.iter().map(|taking| identity_of(taking.pin)).collect();
+    let is_taken = |one: &&Found| named(one).is_some_and(|name| taken.contains(&name));
     let rest = |all: &[Found]| -> Vec<Found> { all.iter().filter(|one| !is_taken(one)).map(placeless).collect() };
     if rest(&held.found) != rest(&after) {
         return Err(unlike("a file would say something else of another package"));

@@ -71,7 +71,7 @@ async fn an_entry_that_would_be_wrong_is_refused() {
         (&["drift", "--until", "2026-01-01"], "error: 2026-01-01 has passed\n"),
         (&["drift", "--until", "soon"], "error: invalid value 'soon' for '--until <DATE>'"),
         (&["drfit"], "error: no pin is called `drfit`\nhint: did you mean `drift`?\n"),
-        (&["drift", "--reason", " "], "error: `reason` is empty"),
+        (&["drift", "--reason", " "], "error: `--reason` is empty\n"),
     ] {
         let run = world.run(&[&["ignore", "add"], arguments].concat()).ended(2);
         assert!(run.stderr.starts_with(message), "{arguments:?}: {}", run.stderr);
