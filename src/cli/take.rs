@@ -19,6 +19,7 @@ use crate::take::{Asked, Held, Plan, Refusal, Taking, ask, diff, document, plan}
 
 /// Arguments of `upmon take`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of the command line, which say nothing of each other")]
 pub(super) struct TakeArgs {
     /// The pin: `group/package`, or the package alone
     #[arg(value_name = "PACKAGE", required_unless_present = "all", conflicts_with = "all")]
@@ -90,9 +91,9 @@ pub(super) fn run(global: &Global, arguments: &TakeArgs) -> Result<ExitCode, Fai
         return Ok(code);
     }
     let Outcome { takings, asked, stays, left } = outcome;
-    let plan = plan(&held, &takings, asked).map_err(action)?;
+    let plan = plan(&held, &takings, asked).map_err(|refusal| action(&refusal))?;
     if !arguments.dry_run {
-        plan.carry_out().map_err(action)?;
+        plan.carry_out().map_err(|refusal| action(&refusal))?;
     }
     let outcome = Outcome { takings, stays, left, asked: Vec::new() };
     let text = if arguments.json { as_json(&outcome, &plan, arguments.dry_run) } else { as_text(&outcome, &plan) };
@@ -172,7 +173,7 @@ fn refused(pin: &Pin, left: &Left) -> String {
     }
 }
 
-fn action(refusal: Refusal) -> Failure {
+fn action(refusal: &Refusal) -> Failure {
     Failure::Action(message(&refusal.reason, refusal.hint.as_deref()))
 }
 

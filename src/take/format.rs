@@ -19,6 +19,7 @@ pub(super) enum Writer {
 
 /// A command that is left to be run.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[expect(clippy::struct_field_names, reason = "the name in the JSON")]
 pub(crate) struct Command {
     /// The file that it writes.
     pub(crate) file: PathBuf,

@@ -136,11 +136,11 @@ pub(crate) fn plan(held: &Held, takings: &[Taking<'_>], asked: Vec<Asked>) -> Re
                 None => known.push(edit),
             }
         }
-        left.into_iter().for_each(|command| {
+        for command in left {
             if !commands.contains(&command) {
                 commands.push(command);
             }
-        });
+        }
     }
     let change =
         |(source, edits): (Arc<Source>, Vec<Edit>)| Change { after: Arc::new(source.edited(&edits)), before: source };

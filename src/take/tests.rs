@@ -14,6 +14,7 @@ const NEW_COMMIT: &str = "99998888777766665555444433332222111100aa";
 
 /// How a file is written: what one person does and another does not.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "habits, which say nothing of each other")]
 struct Hand {
     newline: &'static str,
     quote: char,
