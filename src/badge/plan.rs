@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::svg::Style;
 use super::{Badge, path, shields, svg};
-use crate::replace::replace;
+use crate::replace::replace_cheaply;
 use crate::report::{Report, words};
 
 /// The file in the directory of badges that lists the others.
@@ -241,7 +241,7 @@ fn read_list(path: &Path) -> Result<BTreeSet<String>, Fault> {
 
 fn write(path: PathBuf, content: &str) -> Result<(), Fault> {
     let directory = path.parent().unwrap_or(Path::new("."));
-    let written = std::fs::create_dir_all(directory).and_then(|()| replace(&path, content.as_bytes()));
+    let written = std::fs::create_dir_all(directory).and_then(|()| replace_cheaply(&path, content.as_bytes()));
     written.map_err(|error| Fault::Write { path, error })
 }
 

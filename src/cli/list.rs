@@ -61,12 +61,12 @@ fn unpinned_row(unpinned: &Unpinned) -> Vec<String> {
     vec![terminal(&name), terminal(version), shown(&unpinned.place), terminal(&unpinned.reason)]
 }
 
-fn shown(place: &Place) -> String {
+pub(super) fn shown(place: &Place) -> String {
     terminal(&format!("{}:{}", place.file.display(), place.line))
 }
 
 /// Rows as columns; the last one is as wide as it likes.
-fn columns(rows: &[Vec<String>]) -> String {
+pub(super) fn columns(rows: &[Vec<String>]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].width()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..rows.first().map_or(0, Vec::len)).map(width).collect();
     let mut text = String::new();

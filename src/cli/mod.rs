@@ -14,6 +14,7 @@ mod doctor;
 mod explain;
 mod forge;
 mod github;
+mod ignore;
 mod issues;
 mod list;
 mod man;
@@ -24,6 +25,7 @@ mod run;
 mod schema;
 mod serve;
 mod setup;
+mod take;
 mod webhook;
 
 use std::ffi::OsString;
@@ -108,6 +110,10 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Show every pin and where it stands, and what files hold that is no pin, with the reason; asks nobody
     List(list::ListArgs),
+    /// Write a new version into the pins file, and into the files that pin the same
+    Take(take::TakeArgs),
+    /// Say which versions are not wanted, in the pins file
+    Ignore(ignore::IgnoreArgs),
     /// Keep badges in a directory true: the whole report, each group and each package, as Shields JSON and as SVG
     Badge(badge::BadgeArgs),
     /// Open, update and close issues on GitHub, so that they say what the report says
@@ -177,6 +183,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check(arguments) => check::run(&app.global, &arguments),
         Command::Explain(arguments) => explain::run(&app.global, &arguments),
         Command::List(arguments) => list::run(&app.global, &arguments),
+        Command::Take(arguments) => take::run(&app.global, &arguments),
+        Command::Ignore(arguments) => ignore::run(&app.global, &arguments),
         Command::Badge(arguments) => badge::run(&app.global, &arguments),
         Command::Issues(arguments) => issues::run(&app.global, &arguments),
         Command::Dispatch(arguments) => dispatch::run(&app.global, &arguments),

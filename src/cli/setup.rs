@@ -304,12 +304,12 @@ pub(super) fn runtime() -> Result<Runtime, Failure> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where `now` is read, once a run")]
-fn now() -> DateTime<Utc> {
+pub(super) fn now() -> DateTime<Utc> {
     Utc::now()
 }
 
 /// Reads `--as-of`.
-fn instant(text: &str) -> Result<DateTime<Utc>, String> {
+pub(super) fn instant(text: &str) -> Result<DateTime<Utc>, String> {
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         return Ok(at.to_utc());
     }

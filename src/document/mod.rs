@@ -4,6 +4,7 @@
 //! they stand. Tables are read from it field by field, so that every mistake of a file is told in one go, each with its
 //! place, a caret, what was expected and the nearest known word. What the fields mean is left to `pin` and `config`.
 
+mod edit;
 mod json;
 mod node;
 mod problem;
@@ -18,6 +19,7 @@ use std::io::{self, Read as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+pub(crate) use edit::{Edit, JsonEditor};
 pub(crate) use json::read_json;
 pub(crate) use node::{Entry, Node, Value};
 pub use problem::{Problem, Wrong};

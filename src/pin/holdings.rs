@@ -54,17 +54,48 @@ impl Holdings {
     /// Adds what the files say.
     pub(crate) fn with(mut manifest: Manifest, files: &dyn Files) -> Result<Self, FileError> {
         let mut gathering = Gathering::new(&manifest);
-        for entry in &manifest.from {
-            for (format, file) in chosen(&manifest, &entry.value, files)? {
-                let Some(source) = files.read(&file)? else { return Err(missing(&manifest, &entry.value)) };
-                let found = format.read(&source, files)?;
-                gathering.take(&entry.value, format, found);
-            }
+        for Found { group, dependency, .. } in found(&manifest, files)? {
+            gathering.add(&group, dependency);
         }
         let Gathering { pins, unpinned, .. } = gathering;
         manifest.pins = pins;
         Ok(Self { manifest, unpinned })
     }
+}
+
+/// What a file that the pins file names says of one package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// The format of the file that was named; the dependency may stand in one that belongs to it.
+    pub(crate) format: Format,
+    /// The file that was named.
+    pub(crate) file: PathBuf,
+    /// The group that a pin of it belongs to.
+    pub(crate) group: String,
+    /// What it says.
+    pub(crate) dependency: Dependency,
+}
+
+/// Everything that counts in the files that the pins file names, in their order.
+///
+/// # Errors
+/// When one of them cannot be read, or with everything that is wrong in the first that is wrong.
+pub(crate) fn found(manifest: &Manifest, files: &dyn Files) -> Result<Vec<Found>, FileError> {
+    let mut all = Vec::new();
+    for entry in &manifest.from {
+        for (format, file) in chosen(manifest, &entry.value, files)? {
+            let Some(source) = files.read(&file)? else { return Err(missing(manifest, &entry.value)) };
+            let group = entry.value.group.clone().unwrap_or_else(|| format.group().to_owned());
+            let counted = format.read(&source, files)?.into_iter().filter(|dependency| entry.value.takes(dependency));
+            all.extend(counted.map(|dependency| Found {
+                format,
+                file: file.clone(),
+                group: group.clone(),
+                dependency,
+            }));
+        }
+    }
+    Ok(all)
 }
 
 /// The files of an entry, each with its format.
@@ -100,7 +131,7 @@ fn told(manifest: &Manifest, problem: Problem) -> FileError {
 }
 
 /// What names a package, whoever spells it.
-type Identity = (RegistryId, String);
+pub(crate) type Identity = (RegistryId, String);
 
 struct Gathering {
     pins: Vec<Pin>,
@@ -131,13 +162,6 @@ impl Gathering {
             .or_default()
             .push(self.pins.len());
         self.pins.push(pin);
-    }
-
-    fn take(&mut self, entry: &FromEntry, format: Format, found: Vec<Dependency>) {
-        let group = entry.group.clone().unwrap_or_else(|| format.group().to_owned());
-        for dependency in found.into_iter().filter(|dependency| entry.takes(dependency)) {
-            self.add(&group, dependency);
-        }
     }
 
     fn add(&mut self, group: &str, dependency: Dependency) {
@@ -253,7 +277,7 @@ fn require(pin: &mut Pin, requirement: Option<Written>) {
 }
 
 /// Why it is no pin: what the format says, or a name that no registry could be asked for.
-fn obstacle(dependency: &Dependency) -> Option<String> {
+pub(crate) fn obstacle(dependency: &Dependency) -> Option<String> {
     if let Some(obstacle) = &dependency.obstacle {
         return Some(obstacle.clone());
     }
@@ -263,7 +287,7 @@ fn obstacle(dependency: &Dependency) -> Option<String> {
 }
 
 /// A package by the name under which its registry knows it, as far as spellings differ.
-fn identity(registry: RegistryId, upstream: &str, url: Option<&str>) -> Identity {
+pub(crate) fn identity(registry: RegistryId, upstream: &str, url: Option<&str>) -> Identity {
     let name = match registry {
         RegistryId::PyPi => crate::registry::pypi::fold(upstream),
         RegistryId::Git => url.unwrap_or(upstream).trim_end_matches('/').trim_end_matches(".git").to_lowercase(),

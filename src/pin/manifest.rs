@@ -77,7 +77,7 @@ impl Manifest {
     }
 
     /// The file, for what is wrong about it beyond its own text.
-    pub(super) const fn source(&self) -> &Arc<Source> {
+    pub(crate) const fn source(&self) -> &Arc<Source> {
         &self.source
     }
 

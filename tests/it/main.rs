@@ -35,3 +35,4 @@ mod sarif;
 mod schema;
 mod serve;
 mod support;
+mod take;

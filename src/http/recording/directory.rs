@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::exchange::{Exchange, FORMAT, Head};
-use crate::replace::replace;
+use crate::replace::replace_cheaply;
 
 const INDEX: &str = "index.json";
 
@@ -112,7 +112,7 @@ impl Recorder {
     /// Writes one file. What goes wrong is told at the end: the run is as right without.
     pub(super) fn keep(&self, exchange: &Exchange) {
         let (file, bytes) = (file_name(&exchange.head), exchange.to_file());
-        let written = replace(&self.directory.join(&file), &bytes);
+        let written = replace_cheaply(&self.directory.join(&file), &bytes);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match written {
             Ok(()) => state.listed.push(Listed { file, sha256: checksum(&bytes) }),
@@ -129,7 +129,7 @@ impl Recorder {
         exchanges.sort();
         let tool = concat!("upmon ", env!("CARGO_PKG_VERSION")).to_owned();
         let index = Index { format: FORMAT, tool, about: about.clone(), exchanges };
-        replace(&self.directory.join(INDEX), format!("{}\n", pretty(&index)).as_bytes())?;
+        replace_cheaply(&self.directory.join(INDEX), format!("{}\n", pretty(&index)).as_bytes())?;
         let is_new = |file: &String| index.exchanges.iter().any(|listed| listed.file == *file);
         self.older
             .iter()

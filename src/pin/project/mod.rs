@@ -24,6 +24,7 @@ use globset::Glob;
 use schemars::JsonSchema;
 
 use self::files::Files;
+pub(crate) use self::python::poetry_specifiers;
 use super::{Place, Written};
 use crate::document::{FileError, Source, Word};
 use crate::registry::RegistryId;

@@ -23,6 +23,7 @@ use crate::registry::pypi::fold;
 use crate::version::SchemeId;
 
 pub(super) use self::poetry::lock as poetry_lock;
+pub(crate) use self::poetry::specifiers as poetry_specifiers;
 pub(super) use self::requirements::read as requirements;
 pub(super) use self::uv::lock as uv_lock;
 

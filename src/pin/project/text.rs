@@ -57,6 +57,17 @@ impl Document {
         Written { text: text.to_owned(), place: Place::of(&self.source, &span) }
     }
 
+    /// A part of a string by its place in that string; of the whole string, where it was written with escapes.
+    pub(super) fn part_at(&self, node: &Node, range: Range<usize>) -> Written {
+        let whole = node.text().unwrap_or_default();
+        let raw = self.source.text().get(node.span.clone()).unwrap_or_default();
+        let span = match raw.find(whole).filter(|_| !range.is_empty()) {
+            Some(at) => node.span.start + at + range.start..node.span.start + at + range.end,
+            None => node.span.clone(),
+        };
+        Written { text: whole[range].to_owned(), place: Place::of(&self.source, &span) }
+    }
+
     /// What is wrong with a node.
     pub(super) fn wrong(&self, node: &Node, message: impl Into<String>) -> FileError {
         wrong(&self.source, node.span.clone(), message)

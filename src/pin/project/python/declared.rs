@@ -79,12 +79,15 @@ fn declared(document: &Document, node: &Node) -> Option<Declared> {
         let obstacle = Some("is required in a way that upmon does not know");
         return Some(Declared { name: text.to_owned(), requirement: None, exact: None, obstacle, place });
     };
-    let specifiers = &text[found.specifiers];
+    let specifiers = &text[found.specifiers.clone()];
+    // a marker behind them may hold the same text
+    let end = found.specifiers.end;
+    let at = |part: &str| document.part_at(node, end - part.len()..end);
     let obstacle = found.address.map(|address| if address.starts_with("git+") { FROM_GIT } else { FROM_ADDRESS });
     Some(Declared {
         name: found.name,
-        requirement: (!specifiers.is_empty()).then(|| document.part(node, specifiers)),
-        exact: exact(specifiers).map(|version| document.part(node, version)),
+        requirement: (!specifiers.is_empty()).then(|| at(specifiers)),
+        exact: exact(specifiers).map(at),
         obstacle,
         place,
     })

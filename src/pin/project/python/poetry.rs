@@ -110,7 +110,7 @@ fn one(document: &Document, name: &str, node: &Node) -> Declared {
 }
 
 /// Poetry's constraints in PEP 440's syntax; `None` for those that it cannot say (alternatives).
-fn specifiers(text: &str) -> Option<String> {
+pub(crate) fn specifiers(text: &str) -> Option<String> {
     if text.contains('|') {
         return None;
     }

@@ -1,0 +1,235 @@
+//! `upmon take PACKAGE [VERSION]`: writes a new version into the pins file, and into the files that pin the same.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use clap::Args;
+use futures_util::StreamExt as _;
+use serde_json::json;
+
+use super::setup::{Setup, SetupArgs};
+use super::{Failure, Global, output};
+use crate::config::Flags;
+use crate::error::ExitCode;
+use crate::lookup::Engine;
+use crate::pin::Pin;
+use crate::report::escape::{json as harmless, terminal};
+use crate::take::target::{Choice, Wish, choose};
+use crate::take::{Asked, Held, Plan, Refusal, Taking, ask, diff, document, plan};
+
+/// Arguments of `upmon take`.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of the command line, which say nothing of each other")]
+pub(super) struct TakeArgs {
+    /// The pin: `group/package`, or the package alone
+    #[arg(value_name = "PACKAGE", required_unless_present = "all", conflicts_with = "all")]
+    package: Option<String>,
+    /// The version to take, also one that is lower [default: what `check` proposes, within the requirement]
+    #[arg(value_name = "VERSION")]
+    version: Option<String>,
+    /// Take what is proposed for every pin; what cannot be taken is told and left
+    #[arg(long)]
+    all: bool,
+    /// Also change the files that `from` names: versions that are pinned there, and, for a VERSION, what is required
+    #[arg(long)]
+    files: bool,
+    /// Take VERSION although it is yanked, ignored, held back, or not what is required
+    #[arg(long, requires = "version")]
+    force: bool,
+    /// Show what would be changed, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Tell it as one JSON document
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    setup: SetupArgs,
+}
+
+/// How many packages are in hand at once; the wire has bounds of its own.
+const IN_HAND: usize = 16;
+
+/// Why a pin is not taken.
+#[derive(Debug)]
+enum Left {
+    /// Nothing is known of its package.
+    Unknown(String),
+    /// Something speaks against it.
+    Refused(Refusal),
+}
+
+/// What becomes of the pins.
+#[derive(Default)]
+struct Outcome<'a> {
+    takings: Vec<Taking<'a>>,
+    asked: Vec<Asked>,
+    stays: Vec<(&'a Pin, String)>,
+    left: Vec<(&'a Pin, Left)>,
+}
+
+pub(super) fn run(global: &Global, arguments: &TakeArgs) -> Result<ExitCode, Failure> {
+    let color = output::uses_color_on_stderr(global.color);
+    let mut setup = Setup::new(global, &arguments.setup, Flags::default())?;
+    let held = Held::read(&global.pins).map_err(|error| Failure::Usage(error.render(color)))?;
+    let pins = setup.take_chosen(arguments.package.as_slice())?;
+    let wish = Wish { version: arguments.version.as_deref(), force: arguments.force, files: arguments.files };
+    if pins.len() > 1 && wish.version.is_some() {
+        let ids: Vec<String> = pins.iter().map(|pin| terminal(&pin.id())).collect();
+        let message =
+            format!("error: several pins are called so: {}\nhint: name one as `group/package`", ids.join(", "));
+        return Err(Failure::Usage(message));
+    }
+    let engine = setup.engine()?;
+    let choices = setup.wait(choices(&engine, &pins, wish))?;
+    setup.finish_recording()?;
+    let outcome = sorted(&held, &pins, choices, arguments)?;
+    let code = exit_code(&outcome);
+    if !arguments.all
+        && let Some((pin, left)) = outcome.left.first()
+    {
+        output::complain(&refused(pin, left));
+        return Ok(code);
+    }
+    let Outcome { takings, asked, stays, left } = outcome;
+    let plan = plan(&held, &takings, asked).map_err(|refusal| action(&refusal))?;
+    if !arguments.dry_run {
+        plan.carry_out().map_err(|refusal| action(&refusal))?;
+    }
+    let outcome = Outcome { takings, stays, left, asked: Vec::new() };
+    let text = if arguments.json { as_json(&outcome, &plan, arguments.dry_run) } else { as_text(&outcome, &plan) };
+    output::print(text.as_bytes())?;
+    if arguments.dry_run && !plan.changes.is_empty() && !global.quiet {
+        output::complain("nothing was written (--dry-run)");
+    }
+    Ok(code)
+}
+
+/// The choice for each pin, in their order.
+async fn choices(engine: &Engine, pins: &[Pin], wish: Wish<'_>) -> Vec<Result<Choice, Left>> {
+    let one = |pin: &'_ Pin| {
+        let pin = pin.clone();
+        async move {
+            let learned = engine.learn(engine.registry(pin.registry), &engine.query(&pin), &[&pin]).await;
+            let learned = learned.map_err(|error| Left::Unknown(error.to_string()))?;
+            choose(engine, &pin, &learned, wish).map_err(Left::Refused)
+        }
+    };
+    futures_util::stream::iter(pins.iter().map(one)).buffered(IN_HAND).collect().await
+}
+
+fn sorted<'a>(
+    held: &Held,
+    pins: &'a [Pin],
+    choices: Vec<Result<Choice, Left>>,
+    arguments: &TakeArgs,
+) -> Result<Outcome<'a>, Failure> {
+    let read: HashMap<String, &Pin> = held.pins.iter().map(|pin| (pin.id(), pin)).collect();
+    let mut outcome = Outcome::default();
+    for (pin, choice) in pins.iter().zip(choices) {
+        if read.get(&pin.id()) != Some(&pin) {
+            return Err(Failure::Action("error: the files were changed meanwhile\nhint: run it again".to_owned()));
+        }
+        let target = match choice {
+            Ok(Choice::Take(target)) => target,
+            Ok(Choice::Stay(why)) => {
+                outcome.stays.push((pin, why));
+                continue;
+            }
+            Err(left) => {
+                outcome.left.push((pin, left));
+                continue;
+            }
+        };
+        let taking = Taking { pin, target };
+        match ask(held, &taking, arguments.files) {
+            Ok(asked) => {
+                outcome.asked.push(asked);
+                outcome.takings.push(taking);
+            }
+            Err(refusal) => outcome.left.push((pin, Left::Refused(refusal))),
+        }
+    }
+    Ok(outcome)
+}
+
+fn exit_code(outcome: &Outcome<'_>) -> ExitCode {
+    let is_unknown = |(_, left): &(&Pin, Left)| matches!(left, Left::Unknown(_));
+    match () {
+        () if outcome.left.iter().any(|left| !is_unknown(left)) => ExitCode::Action,
+        () if outcome.left.iter().any(is_unknown) => ExitCode::Unknown,
+        () => ExitCode::Success,
+    }
+}
+
+/// Why nothing is taken, as a message.
+fn refused(pin: &Pin, left: &Left) -> String {
+    let id = terminal(&pin.id());
+    match left {
+        Left::Unknown(reason) => {
+            let hint = "nothing was written; run it again when upstream answers";
+            message(&format!("cannot take a version of `{id}`: {}", terminal(reason)), Some(hint))
+        }
+        Left::Refused(Refusal { reason, hint }) => message(&format!("`{id}`: {reason}"), hint.as_deref()),
+    }
+}
+
+fn action(refusal: &Refusal) -> Failure {
+    Failure::Action(message(&refusal.reason, refusal.hint.as_deref()))
+}
+
+fn message(reason: &str, hint: Option<&str>) -> String {
+    let hint = hint.map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+    format!("error: {reason}{hint}")
+}
+
+/// Why a pin is left, for those of many.
+fn why(left: &Left) -> &str {
+    match left {
+        Left::Unknown(reason) | Left::Refused(Refusal { reason, .. }) => reason,
+    }
+}
+
+fn as_text(outcome: &Outcome<'_>, plan: &Plan) -> String {
+    let mut text = String::new();
+    let mut line = |line: String| writeln!(text, "{line}").expect("a string takes every text");
+    for Taking { pin, target } in &outcome.takings {
+        line(format!("{}: {} -> {}", terminal(&pin.id()), terminal(&pin.version), terminal(&target.version)));
+    }
+    for (pin, why) in &outcome.stays {
+        line(format!("{}: {} stays: {}", terminal(&pin.id()), terminal(&pin.version), terminal(why)));
+    }
+    for (pin, left) in &outcome.left {
+        line(format!("{}: {} is left: {}", terminal(&pin.id()), terminal(&pin.version), terminal(why(left))));
+    }
+    text.push_str(&diff(plan));
+    for command in &plan.commands {
+        let (file, directory) = (command.file.display().to_string(), command.directory.display().to_string());
+        let words = terminal(&command.command);
+        writeln!(text, "left to do for {}: in `{}`, run\n    {words}", terminal(&file), terminal(&directory))
+            .expect("a string takes every text");
+    }
+    text
+}
+
+fn as_json(outcome: &Outcome<'_>, plan: &Plan, is_dry: bool) -> String {
+    let taken = outcome
+        .takings
+        .iter()
+        .map(|Taking { pin, target }| json!({ "id": pin.id(), "from": pin.version, "to": target.version }));
+    let stays = outcome.stays.iter().map(|(pin, why)| json!({ "id": pin.id(), "version": pin.version, "reason": why }));
+    let left = outcome.left.iter().map(|(pin, left)| {
+        let is_unknown = matches!(left, Left::Unknown(_));
+        json!({ "id": pin.id(), "version": pin.version, "reason": why(left), "unknown": is_unknown })
+    });
+    let (changes, commands) = document(plan);
+    let document = json!({
+        "schema_version": 1,
+        "dry_run": is_dry,
+        "taken": taken.collect::<Vec<_>>(),
+        "stays": stays.collect::<Vec<_>>(),
+        "left": left.collect::<Vec<_>>(),
+        "changes": changes,
+        "commands": commands,
+    });
+    harmless(format!("{document:#}\n"))
+}

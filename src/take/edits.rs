@@ -1,0 +1,189 @@
+//! The edits that a pin asks for: its own place, the other places that pin the same, and what files require.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::format::{Command, Writer, writer};
+use super::requirement::follow;
+use super::target::Target;
+use super::{Asked, Held, Refusal, Taking};
+use crate::document::{Edit, Source};
+use crate::pin::holdings::{Found, Identity, identity, obstacle};
+use crate::pin::project::Format;
+use crate::pin::{Pin, Place, Written};
+use crate::select::template_of;
+
+pub(super) fn of(held: &Held, taking: &Taking<'_>, files: bool) -> Result<Asked, Refusal> {
+    let Taking { pin, target } = taking;
+    let mut asked = Asked::default();
+    if held.is_own(pin) {
+        let source = held.manifest.source();
+        let span = source.in_text(&pin.place.span);
+        if pin.version != target.version {
+            asked.edits.push((Arc::clone(source), Edit { span, text: json(&target.version) }));
+        }
+        let own = pin.requirements.iter().filter(|one| files && one.place.file == source.name());
+        for requirement in own {
+            require(held, &mut asked, pin, target, requirement)?;
+        }
+    } else if !files {
+        let refusal = Refusal::new(format!("it is pinned in `{}`, not in the pins file", shown(&pin.place)));
+        return Err(refusal.hint("--files changes it there"));
+    }
+    if files {
+        for found in held.found.iter().filter(|found| is_meant(held, pin, found)) {
+            other(held, &mut asked, taking, found)?;
+        }
+    }
+    Ok(asked)
+}
+
+/// Whether what a file says is about this pin: the same package, and for a pin that stands in a file, of the same group.
+pub(super) fn is_meant(held: &Held, pin: &Pin, found: &Found) -> bool {
+    named(found).is_some_and(|name| name == identity_of(pin)) && (held.is_own(pin) || found.group == pin.group)
+}
+
+/// What names the package that a file speaks of; `None` where no registry lists it.
+pub(super) fn named(found: &Found) -> Option<Identity> {
+    let dependency = &found.dependency;
+    Some(identity(dependency.registry?, &dependency.upstream, dependency.url.as_deref()))
+}
+
+/// The same of a pin.
+pub(super) fn identity_of(pin: &Pin) -> Identity {
+    identity(pin.registry, &pin.upstream, pin.url.as_deref())
+}
+
+/// What a text that pins the old version has to be; `None` where it pins another one, which stays.
+pub(super) fn respelled(pin: &Pin, target: &Target, text: &str) -> Option<String> {
+    if text == pin.version {
+        return Some(target.version.clone());
+    }
+    // the same version without what the tag template adds
+    let template = template_of(pin)?;
+    let bare = template.version_in(&pin.version)?;
+    (*bare == *text).then(|| target.parsed.as_ref().map(|parsed| parsed.as_str().to_owned())).flatten()
+}
+
+fn other(held: &Held, asked: &mut Asked, taking: &Taking<'_>, found: &Found) -> Result<(), Refusal> {
+    let Taking { pin, target } = taking;
+    let dependency = &found.dependency;
+    let version = dependency.version.as_ref().filter(|_| obstacle(dependency).is_none());
+    let Some(version) = version else {
+        let is_beside = held.is_own(pin) || dependency.place.file.parent() == pin.place.file.parent();
+        return match &dependency.requirement {
+            Some(requirement) if is_beside => require(held, asked, pin, target, requirement),
+            _ => Ok(()),
+        };
+    };
+    let Some(new) = respelled(pin, target, &version.text) else { return Ok(()) };
+    let source = read(held, &version.place.file)?;
+    match writer(found.format, &source, dependency, &new) {
+        Writer::Tool(words) if new != version.text => asked.commands.push(Command::new(&found.file, &words)),
+        Writer::Tool(_) => {}
+        Writer::Text => {
+            asked.edits.extend(write(&source, found.format, version, &new, target)?);
+        }
+    }
+    match &dependency.requirement {
+        Some(requirement) if is_copy(found, requirement) => is_met(pin, target, requirement),
+        Some(requirement) => require(held, asked, pin, target, requirement),
+        None => Ok(()),
+    }
+}
+
+/// Whether a requirement stands in the lock file, which repeats it from a file that was not read.
+fn is_copy(found: &Found, requirement: &Written) -> bool {
+    found.dependency.version.as_ref().is_some_and(|version| version.place.file == found.file)
+        && requirement.place.file == found.file
+        && found.format != Format::Workflow
+}
+
+/// Refuses to go where the requirement would stay behind.
+fn is_met(pin: &Pin, target: &Target, requirement: &Written) -> Result<(), Refusal> {
+    let (Some(version), true) = (&target.parsed, target.moves_requirements) else { return Ok(()) };
+    let accepts = pin.scheme.requirement(&requirement.text).is_ok_and(|requirement| requirement.accepts(version));
+    if accepts {
+        return Ok(());
+    }
+    let (at, text) = (shown(&requirement.place), &requirement.text);
+    Err(Refusal::new(format!("{at}: the requirement `{text}` is a copy, and upmon does not write where it is from"))
+        .hint("change it there by hand and run its tool, then take the version again"))
+}
+
+/// A version in a file that upmon writes; of a commit with its tag behind it, both.
+fn write(
+    source: &Arc<Source>,
+    format: Format,
+    version: &Written,
+    new: &str,
+    target: &Target,
+) -> Result<Vec<(Arc<Source>, Edit)>, Refusal> {
+    let span = source.in_text(&version.place.span);
+    let raw = &source.text()[span.clone()];
+    let mut places = raw.match_indices(version.text.as_str());
+    let (Some((at, _)), None) = (places.next(), places.next()) else {
+        let reason = format!("`{}` does not hold `{}` as it is", shown(&version.place), version.text);
+        return Err(Refusal::new(reason).hint("write it without escapes"));
+    };
+    let start = span.start + at;
+    let mut edits = vec![Edit { span: start..start + version.text.len(), text: new.to_owned() }];
+    if let Some(commit) = commit_before(source.text(), start).filter(|_| format == Format::Workflow) {
+        let Some(new) = &target.commit else {
+            return Err(Refusal::new(format!("the commit of `{}` is not known", target.version)));
+        };
+        edits.push(Edit { span: commit, text: new.clone() });
+    }
+    Ok(edits.into_iter().map(|edit| (Arc::clone(source), edit)).collect())
+}
+
+/// The commit id between an at sign and the comment that names its tag.
+fn commit_before(text: &str, tag: usize) -> Option<Range<usize>> {
+    let line = text[..tag].rfind('\n').map_or(0, |end| end + 1);
+    let comment = line + text[line..tag].rfind('#')?;
+    let start = line + text[line..comment].rfind('@')? + 1;
+    let length = text[start..].find(|character: char| !character.is_ascii_hexdigit())?;
+    matches!(length, 40 | 64).then_some(start..start + length)
+}
+
+/// Moves a requirement along, where it does not accept the new version.
+fn require(held: &Held, asked: &mut Asked, pin: &Pin, target: &Target, requirement: &Written) -> Result<(), Refusal> {
+    let (Some(version), true) = (&target.parsed, target.moves_requirements) else { return Ok(()) };
+    let source = read(held, &requirement.place.file)?;
+    let span = source.in_text(&requirement.place.span);
+    let raw = &source.text()[span.clone()];
+    let inner = ['"', '\''].iter().find_map(|quote| raw.strip_prefix(*quote)?.strip_suffix(*quote));
+    let offset = usize::from(inner.is_some());
+    let inner = inner.unwrap_or(raw);
+    let at =
+        |refusal: Refusal| Refusal { reason: format!("{}: {}", shown(&requirement.place), refusal.reason), ..refusal };
+    if inner.contains(['\\', '%']) {
+        return Err(at(Refusal::new(format!("the requirement `{}` is written with escapes", requirement.text))
+            .hint("write it plainly, then take the version again")));
+    }
+    let moved = follow(inner, pin.scheme, version).map_err(at)?;
+    if moved != inner {
+        let edit = Edit { span: span.start + offset..span.start + offset + inner.len(), text: moved };
+        asked.edits.push((source, edit));
+    }
+    Ok(())
+}
+
+fn read(held: &Held, name: &std::path::Path) -> Result<Arc<Source>, Refusal> {
+    if name == held.manifest.source().name() {
+        return Ok(Arc::clone(held.manifest.source()));
+    }
+    match held.files.read(name) {
+        Ok(Some(source)) => Ok(source),
+        Ok(None) => Err(Refusal::new(format!("`{}` has gone", name.display()))),
+        Err(error) => Err(Refusal::new(error.to_string())),
+    }
+}
+
+fn shown(place: &Place) -> String {
+    format!("{}:{}", place.file.display(), place.line)
+}
+
+fn json(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}

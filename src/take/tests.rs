@@ -1,0 +1,464 @@
+//! Every format that stands for a pin, written in many ways, takes a new version in one place or names its tool.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::pin::project::Format;
+use crate::pin::project::files::Memory;
+use crate::select::template_of;
+
+const COMMIT: &str = "1f2e3d4c5b6a79881f2e3d4c5b6a79881f2e3d4c";
+const NEW_COMMIT: &str = "99998888777766665555444433332222111100aa";
+
+/// How a file is written: what one person does and another does not.
+#[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "habits, which say nothing of each other")]
+struct Hand {
+    newline: &'static str,
+    quote: char,
+    /// Where blanks may stand.
+    gap: &'static str,
+    indent: &'static str,
+    /// Whether the package is named after its neighbours.
+    is_last: bool,
+    /// The second way of a format to say the same.
+    is_long: bool,
+    has_mark: bool,
+    has_end: bool,
+    comment: &'static str,
+}
+
+fn hand() -> impl Strategy<Value = Hand> {
+    let words = (
+        prop::sample::select(vec!["\n", "\r\n"]),
+        prop::sample::select(vec!['"', '\'']),
+        prop::sample::select(vec!["", " ", "  "]),
+        prop::sample::select(vec!["  ", "    "]),
+        prop::sample::select(vec!["", "why 1.2.3", "\u{e9}"]),
+    );
+    (words, any::<[bool; 4]>()).prop_map(
+        |((newline, quote, gap, indent, comment), [is_last, is_long, has_mark, has_end])| Hand {
+            newline,
+            quote,
+            gap,
+            indent,
+            is_last,
+            is_long,
+            has_mark,
+            has_end,
+            comment,
+        },
+    )
+}
+
+impl Hand {
+    /// Lines as a file.
+    fn file(&self, lines: &[String]) -> String {
+        let mark = if self.has_mark { "\u{feff}" } else { "" };
+        let end = if self.has_end { self.newline } else { "" };
+        format!("{mark}{}{end}", lines.join("\n").replace('\n', self.newline))
+    }
+
+    /// The package and its neighbours, which are at the same version.
+    fn ordered(&self, entry: &dyn Fn(&str) -> String) -> Vec<String> {
+        let names = if self.is_last { ["aaa", "bbb", "goal"] } else { ["goal", "hhh", "iii"] };
+        names.iter().map(|name| entry(name)).collect()
+    }
+
+    /// A comment behind something, where one is made.
+    fn noted(&self, text: &str) -> String {
+        if self.comment.is_empty() { text.to_owned() } else { format!("{text}  # {}", self.comment) }
+    }
+}
+
+/// What a test of a format needs.
+struct Sample {
+    /// The file that is named, then those that belong to it.
+    files: Vec<(&'static str, String)>,
+    /// The command that is left, without its end; none where upmon writes the file.
+    tool: Option<&'static str>,
+}
+
+/// The files of a project that pins `goal` and some neighbours. A new format needs an arm of its own.
+#[expect(clippy::too_many_lines, reason = "one arm a format")]
+fn sample(format: Format, hand: &Hand, old: &str) -> Sample {
+    let (gap, quote, indent) = (hand.gap, hand.quote, hand.indent);
+    let text = |name: &'static str, lines: Vec<String>| Sample { files: vec![(name, hand.file(&lines))], tool: None };
+    let locked = |tool: &'static str, name: &'static str, lines: &[String], manifest: (&'static str, String)| Sample {
+        files: vec![(name, hand.file(lines)), manifest],
+        tool: Some(tool),
+    };
+    let line = |line: &str| vec![line.to_owned()];
+    let package_json = || {
+        let entries = hand.ordered(&|name| format!("\"{name}\": \"^{old}\"")).join(", ");
+        ("package.json", format!("{{ \"name\": \"app\", \"dependencies\": {{ {entries} }} }}\n"))
+    };
+    let pyproject = || {
+        let entries = hand.ordered(&|name| format!("\"{name}>={old}\"")).join(", ");
+        ("pyproject.toml", format!("[project]\nname = \"app\"\ndependencies = [{entries}]\n"))
+    };
+    let toml_package = |name: &str| {
+        let source = match format {
+            Format::CargoLock => {
+                "source = \"registry+https://github.com/rust-lang/crates.io-index\"\nchecksum = \"00\"\n"
+            }
+            Format::UvLock => "source = { registry = \"https://pypi.org/simple\" }\n",
+            _ => "",
+        };
+        format!("[[package]]\nname = \"{name}\"\nversion = \"{old}\"\n{source}")
+    };
+    match format {
+        Format::CargoToml => {
+            let entry = |name: &str| {
+                let value = format!("{quote}={gap}{old}{quote}");
+                let long = format!("{{ version = {value}, features = [\"{old}\"] }}");
+                hand.noted(&format!("{name}{gap}={gap}{}", if hand.is_long { &long } else { &value }))
+            };
+            text("Cargo.toml", [line("[package]\nname = \"app\"\n\n[dependencies]"), hand.ordered(&entry)].concat())
+        }
+        Format::PackageJson => {
+            let entry = |name: &str| {
+                let alias = if hand.is_long { format!("npm:{name}@{old}") } else { old.to_owned() };
+                format!("{indent}{indent}\"{name}\"{gap}:{gap}\"{alias}\"")
+            };
+            let entries = hand.ordered(&entry).join(",\n");
+            text("package.json", vec![format!("{{\n{indent}\"dependencies\": {{\n{entries}\n{indent}}}\n}}")])
+        }
+        Format::Pyproject => {
+            let entry = |name: &str| {
+                let marker = if hand.is_long {
+                    format!("[x] =={gap}{old} ; python_version >= '{old}'")
+                } else {
+                    format!("=={gap}{old}")
+                };
+                hand.noted(&format!("{indent}\"{name}{gap}{marker}\","))
+            };
+            text(
+                "pyproject.toml",
+                [line("[project]\nname = \"app\"\ndependencies = ["), hand.ordered(&entry), line("]")].concat(),
+            )
+        }
+        Format::Requirements => {
+            let entry = |name: &str| {
+                let marker = if hand.is_long { format!(" ; python_version >= \"{old}\"") } else { String::new() };
+                hand.noted(&format!("{name}{gap}=={gap}{old}{marker}"))
+            };
+            text("requirements.txt", hand.ordered(&entry))
+        }
+        Format::Gemspec => {
+            let entry = |name: &str| {
+                let version =
+                    if hand.is_long { format!("%q<= {old}>.freeze") } else { format!("{quote}={gap}{old}{quote}") };
+                hand.noted(&format!("{indent}spec.add_dependency({quote}{name}{quote},{gap}{version})"))
+            };
+            text("app.gemspec", [line("Gem::Specification.new do |spec|"), hand.ordered(&entry), line("end")].concat())
+        }
+        Format::Workflow => {
+            let entry = |name: &str| {
+                let plain = if hand.gap == "  " { String::new() } else { quote.to_string() };
+                if hand.is_long {
+                    format!("{indent}{indent}{indent}- uses: owner/{name}@{COMMIT} # v{old} {}", hand.comment)
+                } else {
+                    hand.noted(&format!("{indent}{indent}{indent}- uses: {plain}owner/{name}@v{old}{plain}"))
+                }
+            };
+            let head = format!("jobs:\n{indent}one:\n{indent}{indent}steps:");
+            text(".github/workflows/ci.yml", [vec![head], hand.ordered(&entry)].concat())
+        }
+        Format::CargoLock => {
+            let own = format!(
+                "version = 4\n\n[[package]]\nname = \"app\"\nversion = \"0.1.0\"\ndependencies = [{}]\n",
+                hand.ordered(&|name| format!("\"{name}\"")).join(", ")
+            );
+            let entries = hand.ordered(&|name| format!("{name} = \"{old}\"")).join("\n");
+            let manifest = format!("[package]\nname = \"app\"\nversion = \"0.1.0\"\n\n[dependencies]\n{entries}\n");
+            locked(
+                "cargo update -p goal@",
+                "Cargo.lock",
+                &[vec![own], hand.ordered(&toml_package)].concat(),
+                ("Cargo.toml", manifest),
+            )
+        }
+        Format::UvLock => {
+            let edges = hand.ordered(&|name| format!("{{ name = \"{name}\" }}")).join(", ");
+            let own = format!(
+                "version = 1\n\n[[package]]\nname = \"app\"\nversion = \"0.1.0\"\nsource = {{ virtual = \".\" }}\ndependencies = [{edges}]\n"
+            );
+            locked(
+                "uv lock --upgrade-package goal==",
+                "uv.lock",
+                &[vec![own], hand.ordered(&toml_package)].concat(),
+                pyproject(),
+            )
+        }
+        Format::PoetryLock => locked("poetry update goal", "poetry.lock", &hand.ordered(&toml_package), pyproject()),
+        Format::PackageLock => {
+            let entries = hand.ordered(&|name| {
+                format!("\"node_modules/{name}\": {{ \"version\": \"{old}\", \"integrity\": \"sha512-{old}\" }}")
+            });
+            let own = "\"\": { \"name\": \"app\" }".to_owned();
+            let lines = format!(
+                "{{ \"lockfileVersion\": 3, \"packages\": {{\n{}\n}} }}",
+                [vec![own], entries].concat().join(",\n")
+            );
+            locked("npm install goal@", "package-lock.json", &[lines], package_json())
+        }
+        Format::PnpmLock => {
+            let entries =
+                hand.ordered(&|name| format!("      {name}:\n        specifier: ^{old}\n        version: {old}"));
+            let head = line("lockfileVersion: '9.0'\nimporters:\n  .:\n    dependencies:");
+            locked("pnpm update goal@", "pnpm-lock.yaml", &[head, entries].concat(), package_json())
+        }
+        Format::YarnLock => {
+            let entry = |name: &str| {
+                if hand.is_long {
+                    format!("\"{name}@npm:^{old}\":\n  version: {old}\n  resolution: \"{name}@npm:{old}\"\n")
+                } else {
+                    format!("{name}@^{old}:\n  version \"{old}\"\n")
+                }
+            };
+            let head =
+                if hand.is_long { "# made by hand\n\n__metadata:\n  version: 8\n" } else { "# yarn lockfile v1\n" };
+            let tool = if hand.is_long { "yarn up goal@" } else { "yarn upgrade goal@" };
+            locked(tool, "yarn.lock", &[line(head), hand.ordered(&entry)].concat(), package_json())
+        }
+        Format::GemfileLock => {
+            let specs = hand.ordered(&|name| format!("    {name} ({old})"));
+            let asked = hand.ordered(&|name| format!("  {name} (>= 0)"));
+            let lines =
+                [line("GEM\n  remote: https://rubygems.org/\n  specs:"), specs, line("\nDEPENDENCIES"), asked].concat();
+            Sample { files: vec![("Gemfile.lock", hand.file(&lines))], tool: Some("bundle update --conservative goal") }
+        }
+    }
+}
+
+fn held(pins: &str, files: &[(&'static str, String)]) -> Held {
+    let files: Vec<(&'static str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let manifest = Manifest::parse(Source::new("upstream-versions.json", pins)).unwrap();
+    Held::with(manifest, Box::new(Memory::of(&files))).unwrap_or_else(|error| panic!("{}", error.render(false)))
+}
+
+fn target(pin: &Pin, version: &str) -> Target {
+    let label = template_of(pin).and_then(|template| template.version_in(version).map(std::borrow::Cow::into_owned));
+    Target {
+        version: version.to_owned(),
+        parsed: Some(pin.scheme.parse(&label.unwrap_or_else(|| version.to_owned())).unwrap()),
+        commit: Some(NEW_COMMIT.to_owned()),
+        moves_requirements: true,
+    }
+}
+
+fn planned(held: &Held, pin: &Pin, version: &str) -> Result<Plan, Refusal> {
+    let taking = Taking { pin, target: target(pin, version) };
+    let asked = ask(held, &taking, true)?;
+    plan(held, &[taking], vec![asked])
+}
+
+/// The files of a sample after a plan.
+fn after(files: &[(&'static str, String)], plan: &Plan) -> Vec<(&'static str, String)> {
+    let text = |name: &str, old: &str| {
+        let change = plan.changes.iter().find(|change| change.before.name() == Path::new(name));
+        change.map_or(old.to_owned(), |change| change.after.whole())
+    };
+    files.iter().map(|(name, old)| (*name, text(name, old))).collect()
+}
+
+fn versions(held: &Held) -> Vec<(String, String)> {
+    held.pins.iter().map(|pin| (pin.package.clone(), pin.version.clone())).collect()
+}
+
+fn version() -> impl Strategy<Value = String> {
+    (0..30_u8, 0..30_u8, 0..30_u8).prop_map(|(major, minor, patch)| format!("{major}.{minor}.{patch}"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(260))]
+
+    #[test]
+    fn a_version_is_taken_in_one_place_and_nothing_else_changes(
+        at in any::<prop::sample::Index>(),
+        hand in hand(),
+        (old, new) in (version(), version()),
+        is_own in any::<bool>(),
+    ) {
+        prop_assume!(old != new);
+        let format = *at.get(Format::ALL);
+        let sample = sample(format, &hand, &old);
+        // with the format said, nobody has to compare names
+        let from = format!("\"from\": [{{ \"file\": \"{}\", \"format\": \"{}\" }}]", sample.files[0].0, format.as_str());
+        let own = match format {
+            Format::Workflow => format!(
+                "\"git\": {{ \"owner/goal\": {{ \"version\": \"v{old}\", \"url\": \"https://github.com/owner/goal\" }} }}"
+            ),
+            _ => format!("\"{}\": {{ \"goal\":\t\"{old}\" }}", format.group()),
+        };
+        let pins = if is_own { format!("{{ {own}, {from} }}") } else { format!("{{ {from} }}") };
+        let before = held(&pins, &sample.files);
+        let pin = before.pins.iter().find(|pin| pin.package.ends_with("goal"));
+        let pin = pin.unwrap_or_else(|| panic!("{format:?}: {:?}", sample.files));
+        let new = if format == Format::Workflow { format!("v{new}") } else { new };
+        let plan = planned(&before, pin, &new);
+        let plan = plan.unwrap_or_else(|refusal| panic!("{format:?} {pins}: {refusal:?} {:?}", sample.files));
+        let changed = after(&sample.files, &plan);
+        // the file that pins it: one line, and in it only the version, or commit and version
+        let lines = |text: &str| text.split('\n').map(str::to_owned).collect::<Vec<_>>();
+        let (was, is) = (lines(&sample.files[0].1), lines(&changed[0].1));
+        prop_assert_eq!(was.len(), is.len());
+        let differing: Vec<(&String, &String)> = was.iter().zip(&is).filter(|(was, is)| was != is).collect();
+        if let Some(tool) = sample.tool {
+            prop_assert!(differing.is_empty());
+            prop_assert_eq!(plan.commands.len(), 1);
+            prop_assert!(plan.commands[0].command.starts_with(tool), "{:?}", plan.commands);
+        } else {
+            prop_assert!(plan.commands.is_empty());
+            prop_assert_eq!(differing.len(), 1);
+            let (was, is) = differing[0];
+            let put_back = is.replacen(NEW_COMMIT, COMMIT, 1);
+            let places = put_back.match_indices(&new).filter(|(at, _)| {
+                *was == format!("{}{}{}", &put_back[..*at], pin.version, &put_back[at + new.len()..])
+            });
+            prop_assert!(places.count() >= 1, "{} is not {}", is, was);
+            prop_assert_eq!(is.contains(NEW_COMMIT), was.contains(COMMIT));
+        }
+        // what is read afterwards: the new pin, and the others as they were
+        let own = plan.changes.iter().find(|change| change.before.name() == Path::new("upstream-versions.json"));
+        prop_assert_eq!(own.is_some(), is_own);
+        let pins = own.map_or(pins.clone(), |change| change.after.whole());
+        let is_here = is_own || sample.tool.is_none();
+        let goal = pin.package.clone();
+        let expected: Vec<(String, String)> = versions(&before)
+            .into_iter()
+            .map(|(name, version)| if name == goal && is_here { (name, new.clone()) } else { (name, version) })
+            .collect();
+        let again = held(&pins, &changed);
+        // yarn finds a block by what is required, which its command has yet to write
+        if format != Format::YarnLock {
+            let sorted = |mut versions: Vec<(String, String)>| {
+                versions.sort();
+                versions
+            };
+            prop_assert_eq!(sorted(versions(&again)), sorted(expected));
+        }
+    }
+}
+
+#[test]
+fn every_format_is_tried_by_the_property() {
+    let hand = Hand {
+        newline: "\n",
+        quote: '"',
+        gap: " ",
+        indent: "  ",
+        is_last: false,
+        is_long: false,
+        has_mark: false,
+        has_end: true,
+        comment: "",
+    };
+    for format in Format::ALL {
+        let sample = sample(*format, &hand, "1.2.3");
+        assert_eq!(Format::of(sample.files[0].0), Some(*format));
+    }
+}
+
+#[test]
+fn requirements_move_along_in_the_files_that_hold_them() {
+    let manifest =
+        "[package]\nname = \"app\"\n\n[dependencies]\ngoal = { version = \"^1.2\" } # ^1.2\nother = \"^1.2\"\n";
+    let files = [("Cargo.toml", manifest.to_owned())];
+    let before = held(
+        r#"{ "rust": { "goal": { "version": "1.2.3", "requirement": "~1.2" } }, "from": ["Cargo.toml"] }"#,
+        &files,
+    );
+    let plan = planned(&before, &before.pins[0], "2.4.0").unwrap();
+    assert_eq!(after(&files, &plan)[0].1, manifest.replace("\"^1.2\" }", "\"^2.4\" }"));
+    let own = plan.changes.last().unwrap();
+    assert_eq!(
+        own.after.text(),
+        r#"{ "rust": { "goal": { "version": "2.4.0", "requirement": "~2.4" } }, "from": ["Cargo.toml"] }"#
+    );
+}
+
+#[test]
+fn what_cannot_be_written_as_text_is_refused_with_its_place() {
+    for (name, text, pins, reason) in [
+        (
+            "package.json",
+            r#"{ "dependencies": { "goal": "^1 || ^2" } }"#,
+            r#"{ "npm": { "goal": "1.0.0" }, "from": ["package.json"] }"#,
+            "package.json:1: the requirement `^1 || ^2` names alternatives",
+        ),
+        (
+            "package.json",
+            r#"{ "dependencies": { "goal": "1.0.\u0030" } }"#,
+            r#"{ "from": ["package.json"] }"#,
+            "`package.json:1` does not hold `1.0.0` as it is",
+        ),
+        (
+            "Gemfile.lock",
+            "GEM\n  remote: https://rubygems.org/\n  specs:\n    goal (1.0.0)\n\nDEPENDENCIES\n  goal (~> 1.0)\n",
+            r#"{ "from": ["Gemfile.lock"] }"#,
+            "Gemfile.lock:7: the requirement `~> 1.0` is a copy",
+        ),
+    ] {
+        let files = [(name, text.to_owned())];
+        let before = held(pins, &files);
+        let refusal = planned(&before, &before.pins[0], "3.0.0").unwrap_err();
+        assert!(refusal.reason.starts_with(reason), "{}", refusal.reason);
+    }
+}
+
+#[test]
+fn a_requirements_file_that_a_tool_wrote_is_left_to_it() {
+    for (text, command) in [
+        (
+            "# This file is autogenerated by pip-compile with Python 3.12\ngoal==1.0\n",
+            "pip-compile --upgrade-package goal==2.0 requirements.in",
+        ),
+        (
+            "#    uv pip compile requirements.in\ngoal==1.0\n",
+            "uv pip compile --upgrade-package goal==2.0 requirements.in",
+        ),
+        ("goal==1.0 \\\n    --hash=sha256:00\n", "pip-compile --upgrade-package goal==2.0 requirements.in"),
+    ] {
+        let before = held(r#"{ "from": ["requirements.txt"] }"#, &[("requirements.txt", text.to_owned())]);
+        let plan = planned(&before, &before.pins[0], "2.0").unwrap();
+        assert!(plan.changes.is_empty());
+        assert_eq!(plan.commands[0].command, command);
+    }
+}
+
+/// The files of real projects, as they are kept for the tests of what is read from them.
+#[test]
+fn real_projects_take_a_version_wherever_upmon_writes_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/projects");
+    let folders = |path: &Path| {
+        let entries = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
+        let mut folders: Vec<_> = entries.filter(|path| path.is_dir()).collect();
+        folders.sort();
+        folders
+    };
+    let mut written = 0;
+    let mut left = 0;
+    for project in folders(&root).iter().flat_map(|ecosystem| folders(ecosystem)) {
+        let before = Held::read(&project.join("upstream-versions.json")).unwrap();
+        for pin in before.pins.iter().step_by(9) {
+            let new = match template_of(pin).map(|template| template.prefix().to_owned()) {
+                Some(prefix) if pin.moves => format!("{prefix}99"),
+                prefix => format!("{}99.98.97", prefix.unwrap_or_default()),
+            };
+            let mut target = target(pin, &new);
+            target.moves_requirements = false;
+            let taking = Taking { pin, target };
+            let asked = ask(&before, &taking, true).unwrap_or_else(|refusal| panic!("{}: {refusal:?}", pin.place));
+            let plan =
+                plan(&before, &[taking], vec![asked]).unwrap_or_else(|refusal| panic!("{}: {refusal:?}", pin.place));
+            assert!(!plan.changes.is_empty() || !plan.commands.is_empty(), "{}", pin.place);
+            written += plan.changes.len();
+            left += plan.commands.len();
+        }
+    }
+    assert!(written > 3 && left > 20, "{written} files written, {left} left to tools");
+}

@@ -1,0 +1,129 @@
+//! Whether changed files say what was meant, and nothing else: they are read again as a check reads them.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::edits::{identity_of, is_meant, named, respelled};
+use super::format::{Writer, writer};
+use super::overlay::Overlay;
+use super::{Held, Plan, Refusal, Taking};
+use crate::document::Source;
+use crate::pin::holdings::{Found, Identity, found, obstacle};
+use crate::pin::manifest::Manifest;
+use crate::pin::project::Dependency;
+use crate::pin::{Pin, Place, Strategy, Written};
+
+pub(super) fn verify(held: &Held, takings: &[Taking<'_>], plan: &Plan) -> Result<(), Refusal> {
+    let files = Overlay { below: &*held.files, changes: &plan.changes };
+    let own = plan.changes.iter().find(|change| change.before.name() == held.manifest.source().name());
+    let source = own.map_or(held.manifest.source(), |change| &change.after);
+    let manifest = Manifest::parse(Source::clone(source)).map_err(|wrong| unlike(&wrong.to_string()))?;
+    if manifest.pins.len() != held.manifest.pins.len() {
+        return Err(unlike("the pins file would hold other pins"));
+    }
+    for (before, after) in held.manifest.pins.iter().zip(&manifest.pins) {
+        pin(takings, before, after)?;
+    }
+    let after = found(&manifest, &files).map_err(|error| unlike(&error.to_string()))?;
+    let taken: HashSet<Identity> = takings.iter().map(|taking| identity_of(taking.pin)).collect();
+    let is_taken = |one: &&Found| named(one).is_some_and(|name| taken.contains(&name));
+    let rest = |all: &[Found]| -> Vec<Found> { all.iter().filter(|one| !is_taken(one)).map(placeless).collect() };
+    if rest(&held.found) != rest(&after) {
+        return Err(unlike("a file would say something else of another package"));
+    }
+    let is_text = |one: &&Found| is_taken(one) && is_written(held, one);
+    let (was, is): (Vec<&Found>, Vec<&Found>) =
+        (held.found.iter().filter(is_text).collect(), after.iter().filter(is_text).collect());
+    if was.len() != is.len() {
+        return Err(unlike("a file would hold another number of pins"));
+    }
+    was.into_iter().zip(is).try_for_each(|(before, after)| dependency(held, takings, plan, before, after))
+}
+
+fn unlike(what: &str) -> Refusal {
+    Refusal::new(format!("the changed files would not say what was meant: {what}"))
+        .hint("nothing was written; make the change by hand, and please report this")
+}
+
+/// A pin of the pins file: a taken one has its new version, and everything else is as it was.
+fn pin(takings: &[Taking<'_>], before: &Pin, after: &Pin) -> Result<(), Refusal> {
+    let mut expected = before.clone();
+    if let Some(taking) = takings.iter().find(|taking| taking.pin.id() == before.id()) {
+        expected.version.clone_from(&taking.target.version);
+        if let Strategy::Commits { pin, .. } = &mut expected.strategy {
+            pin.clone_from(&taking.target.version);
+        }
+        let accepts = |text: &String| {
+            let requirement = before.scheme.requirement(text).ok();
+            taking.target.parsed.as_ref().zip(requirement).is_some_and(|(version, one)| one.accepts(version))
+        };
+        if before.requirement == after.requirement || after.requirement.as_ref().is_some_and(accepts) {
+            expected.requirement.clone_from(&after.requirement);
+            expected.requirements.clone_from(&after.requirements);
+        }
+    }
+    let bare = |pin: &Pin| Pin {
+        place: no_place(&pin.place),
+        requirements: pin.requirements.iter().map(bare_text).collect(),
+        ..pin.clone()
+    };
+    if bare(&expected) == bare(after) {
+        Ok(())
+    } else {
+        Err(unlike(&format!("`{}` would be another pin", before.id())))
+    }
+}
+
+/// Whether upmon itself writes what was found.
+fn is_written(held: &Held, one: &Found) -> bool {
+    let file = one.dependency.version.as_ref().map_or(&one.file, |version| &version.place.file);
+    let source: Option<Arc<Source>> = held.files.read(file).ok().flatten();
+    source.is_some_and(|source| writer(one.format, &source, &one.dependency, "0") == Writer::Text)
+}
+
+fn dependency(held: &Held, takings: &[Taking<'_>], plan: &Plan, before: &Found, after: &Found) -> Result<(), Refusal> {
+    let mut expected = before.dependency.clone();
+    let is_touched = |place: &Place| plan.changes.iter().any(|change| change.before.name() == place.file);
+    for Taking { pin, target } in takings.iter().filter(|taking| is_meant(held, taking.pin, before)) {
+        if let Some(version) = expected.version.as_mut().filter(|_| obstacle(&before.dependency).is_none())
+            && is_touched(&version.place)
+            && let Some(new) = respelled(pin, target, &version.text)
+        {
+            version.text = new;
+        }
+        let accepts = |text: &Written| {
+            let requirement = pin.scheme.requirement(&text.text).ok();
+            target.parsed.as_ref().zip(requirement).is_some_and(|(version, one)| one.accepts(version))
+        };
+        if after.dependency.requirement.as_ref().is_some_and(accepts) {
+            expected.requirement.clone_from(&after.dependency.requirement);
+        }
+        // a tag of an action that moves may give way to one that does not
+        expected.moves = after.dependency.moves;
+    }
+    let expected = placeless(&Found { dependency: expected, ..before.clone() });
+    let place = &before.dependency.place;
+    let what = || format!("`{}` of {}:{}", before.dependency.name, place.file.display(), place.line);
+    if expected == placeless(after) { Ok(()) } else { Err(unlike(&what())) }
+}
+
+/// The same, whatever its column: what stands before it in its line may have grown.
+fn placeless(found: &Found) -> Found {
+    let dependency = &found.dependency;
+    let dependency = Dependency {
+        version: dependency.version.as_ref().map(bare_text),
+        requirement: dependency.requirement.as_ref().map(bare_text),
+        place: no_place(&dependency.place),
+        ..dependency.clone()
+    };
+    Found { dependency, ..found.clone() }
+}
+
+fn bare_text(written: &Written) -> Written {
+    Written { text: written.text.clone(), place: no_place(&written.place) }
+}
+
+/// File and line, which no change of ours moves.
+fn no_place(place: &Place) -> Place {
+    Place { column: 0, span: 0..0, ..place.clone() }
+}
