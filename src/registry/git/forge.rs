@@ -47,6 +47,14 @@ pub fn place(address: &str) -> Option<String> {
     (!path.is_empty()).then(|| format!("{}/{path}", remote.host).to_lowercase())
 }
 
+/// Who owns the repository at an address: `github.com/acme`, in small letters. Groups within a group belong to the outermost.
+pub fn owner(address: &str) -> Option<Box<str>> {
+    let place = place(address)?;
+    let mut parts = place.split('/');
+    let (host, owner, _) = (parts.next()?, parts.next()?, parts.next()?);
+    Some(format!("{host}/{owner}").into())
+}
+
 /// The repository's page, from any spelling of its address.
 fn home(address: &str) -> Option<(&'static Forge, Url)> {
     let remote = Remote::parse(address).ok().filter(|remote| remote.way != Way::Local)?;
