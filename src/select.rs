@@ -386,7 +386,10 @@ fn channel_head(pin: &Pin, facts: &ReleaseSet) -> Result<Option<Version>, Select
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::holds::{Noted, Remembered, Shape};
 
     fn at(day: &str) -> DateTime<Utc> {
         format!("{day}T12:00:00Z").parse().unwrap()
@@ -487,9 +490,49 @@ mod tests {
         for (release, why) in [
             (released("1.1.0", "2026-11-18"), Some("younger than minimum-age, held until 2026-11-21T12:00:00Z")),
             (released("1.1.0", "2026-11-17"), None),
-            (Release::new("1.1.0"), None),
+            (
+                Release::new("1.1.0"),
+                Some(
+                    "younger than minimum-age, held until 2026-11-23T12:00:00Z; it has no date, and was first seen at \
+                     2026-11-20T12:00:00Z",
+                ),
+            ),
+            (Release::new("1.0.0"), None),
+            (Release::new("0.9.0"), None),
         ] {
             assert_eq!(rejection(&Pin::sample("1.0.0"), release.clone(), limits).as_deref(), why, "{release:?}");
+        }
+    }
+
+    #[test]
+    fn a_release_without_a_date_ages_from_its_first_sight() {
+        let noted = |seen: &str| Noted { content: BTreeSet::new(), held: None, seen: at(seen) };
+        for (seen, is_held) in [("2026-11-17", false), ("2026-11-18", true)] {
+            let releases = [("1.1.0".to_owned(), noted(seen))].into();
+            let known = Remembered { releases, ..Remembered::default() };
+            let memory = Some(Memory { known: &known, owner: None, major_jump: 0 });
+            let limits = Limits { minimum_age: Some(TimeDelta::days(3)), memory, ..limits() };
+            let why = rejection(&Pin::sample("1.0.0"), Release::new("1.1.0"), limits);
+            assert_eq!(why.is_some(), is_held, "{why:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_would_be_a_target_is_suspicious() {
+        let known = Remembered { major: 1, shapes: [Shape::Number].into(), ..Remembered::default() };
+        let memory = Some(Memory { known: &known, owner: None, major_jump: 20 });
+        let limits = Limits { minimum_age: Some(TimeDelta::days(3)), memory, ..limits() };
+        for (release, rule) in [
+            (released("99.0", "2026-11-01"), "suspicious"),
+            // told before its age, so that somebody can look at it meanwhile
+            (released("99.0", "2026-11-20"), "suspicious"),
+            (released("99.0-rc1", "2026-11-01"), "prerelease"),
+            (Release { yanked: Some("".into()), ..released("99.0", "2026-11-01") }, "yanked"),
+            (released("2.0", "2026-11-20"), "too-young"),
+        ] {
+            let facts = ReleaseSet { releases: vec![release], ..ReleaseSet::default() };
+            let selection = select(&Pin::sample("1.0.0"), &facts, limits).unwrap();
+            assert_eq!(selection.candidates[0].rejection.as_ref().map(Rejection::rule), Some(rule), "{facts:?}");
         }
     }
 

@@ -78,7 +78,10 @@ fn refusal(error: AckError, path: &Path) -> Failure {
                 held => format!("what is held: {}", held.join(", ")),
             };
             let path = terminal(&path.display().to_string());
-            Failure::Usage(format!("error: {}, says the state in `{path}`\nhint: {hint}", terminal(&what)))
+            Failure::Usage(format!(
+                "error: nothing suspicious is held of {}, says the state in `{path}`\nhint: {hint}",
+                terminal(&what)
+            ))
         }
     }
 }

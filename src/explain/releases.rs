@@ -37,7 +37,7 @@ pub struct Listed {
     #[schemars(with = "Option<DateTime<Utc>>")]
     pub first_seen: Option<DateTime<Utc>>,
     /// What somebody said is right about it; missing where nobody had to.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub acknowledged: Vec<Ack>,
 }
 

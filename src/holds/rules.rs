@@ -99,7 +99,12 @@ pub fn major_of(version: &Version) -> u64 {
 
 /// What a version looks like.
 pub fn shape_of(version: &Version) -> Shape {
-    let digits = version.segments().get(0).to_string();
+    let first = version.segments();
+    let first = first.get(0);
+    if first.as_u64().is_some_and(|first| first < 1990) {
+        return Shape::Number;
+    }
+    let digits = first.to_string();
     let number = |from: usize, to: usize| digits.get(from..to).and_then(|part| part.parse::<u32>().ok());
     let is_year = number(0, 4).is_some_and(|year| (1990..2100).contains(&year));
     let is_month = number(4, 6).is_some_and(|month| (1..=12).contains(&month));

@@ -38,12 +38,6 @@ impl Engine {
             Some(range) => self.commit_finding(pin, range),
             None => self.release_finding(pin, registry, query, learned),
         };
-        if learned.fetched.origin != Origin::Stale
-            && let Ok(selection) = self.selection(pin, &learned.fetched.facts)
-            && learned.fetched.facts.commits.is_none()
-        {
-            self.holds.note(pin, &selection, &learned.fetched.facts, self.now);
-        }
         if learned.fetched.origin == Origin::Stale {
             finding.notices.push(stale(learned.fetched.confirmed_at));
             finding.confirmed_at = learned.fetched.confirmed_at;
@@ -62,6 +56,9 @@ impl Engine {
                 return unknown(pin, ErrorKind::NoEligibleRelease, error.to_string());
             }
         };
+        if learned.fetched.origin != Origin::Stale {
+            self.holds.note(pin, &selection, facts, self.now);
+        }
         let mut notices = package_notices(&facts.status);
         let listed = selection.listed();
         let (trouble, pin_notices) = pin_trouble(pin, listed, registry);

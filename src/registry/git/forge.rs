@@ -72,6 +72,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_address_has_an_owner_where_it_names_one() {
+        for (address, expected) in [
+            ("https://GitHub.com/Acme/shop.git", Some("github.com/acme")),
+            ("git@github.com:acme/shop", Some("github.com/acme")),
+            ("https://gitlab.com/group/inner/shop", Some("gitlab.com/group")),
+            ("https://github.com/acme/shop/tree/main/packages/x", Some("github.com/acme")),
+            ("https://example.org/shop", None),
+            ("/srv/git/shop", None),
+        ] {
+            assert_eq!(owner(address).as_deref(), expected, "{address}");
+        }
+    }
+
+    #[test]
     fn one_place_has_many_spellings() {
         let spellings = [
             "https://github.com/Acme/Shop",
