@@ -1,7 +1,9 @@
 //! `upmon ack`: somebody says that what is held is right; nobody is asked.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use chrono::SubsecRound as _;
 use clap::Args;
 
 use super::network::variable;
@@ -14,7 +16,6 @@ use crate::holds::ack::{AckError, acknowledge, command, held};
 use crate::holds::{State, file};
 use crate::http::cache;
 use crate::report::escape::terminal;
-use chrono::SubsecRound as _;
 
 /// Arguments of `upmon ack`.
 #[derive(Debug, Args)]
@@ -88,28 +89,19 @@ fn refusal(error: AckError, path: &Path) -> Failure {
 
 /// What is held, each with the command that acknowledges it; then what was acknowledged.
 fn listed(state: &State, path: &Path) -> String {
+    const WRITES: &str = "a string takes every write";
     let mut text = format!("state: {}\n", terminal(&path.display().to_string()));
     for held in held(state) {
         let (_, version, suspicion) = held;
         let what = version.unwrap_or("the package");
-        text.push_str(&format!(
-            "held: {} {}: {}\n  {}\n",
-            terminal(held.0),
-            terminal(what),
-            terminal(&suspicion.to_string()),
-            terminal(&command(held))
-        ));
+        let (id, what, why) = (terminal(held.0), terminal(what), terminal(&suspicion.to_string()));
+        writeln!(text, "held: {id} {what}: {why}\n  {}", terminal(&command(held))).expect(WRITES);
     }
     for (id, ack) in state.pins.iter().flat_map(|(id, pin)| pin.acknowledged.iter().map(move |ack| (id, ack))) {
         let what = ack.version.as_deref().unwrap_or("the package");
         let reason = ack.reason.as_ref().map(|reason| format!(": {}", terminal(reason))).unwrap_or_default();
-        text.push_str(&format!(
-            "acknowledged: {} {} ({}) on {}{reason}\n",
-            terminal(id),
-            terminal(what),
-            ack.kind,
-            ack.at.format("%Y-%m-%d")
-        ));
+        let (id, what, day) = (terminal(id), terminal(what), ack.at.format("%Y-%m-%d"));
+        writeln!(text, "acknowledged: {id} {what} ({}) on {day}{reason}", ack.kind).expect(WRITES);
     }
     if state.pins.values().all(|pin| pin.held().next().is_none()) {
         text.push_str("nothing is held\n");

@@ -32,8 +32,8 @@ impl StateArgs {
 fn beside_cache(cache: &Path, pins: &Path) -> PathBuf {
     let pins = std::path::absolute(pins).unwrap_or_else(|_| pins.to_owned());
     let digest = Sha256::digest(pins.as_os_str().as_encoded_bytes());
-    let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    cache.join("state").join(format!("{name}.json"))
+    let name = digest.iter().take(8).fold(0_u64, |name, byte| name << 8 | u64::from(*byte));
+    cache.join("state").join(format!("{name:016x}.json"))
 }
 
 impl From<StateError> for Failure {
