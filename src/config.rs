@@ -16,7 +16,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::document::{Environment, FileError, Placed, Problem, Source, Table, Wrong, read_table, read_toml, table};
+use crate::document::{
+    Environment, FileError, FilePath, Placed, Problem, Source, Table, Wrong, read_table, read_toml, table,
+};
 use crate::pin::manifest::Manifest;
 use crate::policy::{Policies, Severity};
 use badges::BadgesTable;
@@ -60,6 +62,10 @@ table! {
         /// What is kept between runs.
         #[schemars(extend("default" = {}), extend("examples" = [{ "size": "1 GiB", "stale": true }]))]
         cache = "cache": CacheTable,
+        /// The file in which releases are remembered between runs; a relative path is meant from the settings file. Default:
+        /// one for each pins file, beside the cache.
+        #[schemars(example = &"upmon-state.json")]
+        state = "state": FilePath,
         /// How `upmon check` ends.
         #[schemars(extend("default" = {}), extend("examples" = [{ "fail-on": "error" }]))]
         check = "check": CheckTable,
@@ -136,6 +142,8 @@ pub struct Settings {
     pub network: NetworkSettings,
     /// What is kept between runs.
     pub cache: CacheSettings,
+    /// The file in which releases are remembered between runs.
+    pub state: Option<PathBuf>,
     /// The severity at which `check` fails.
     pub fail_on: Option<Severity>,
     /// Whether unknown findings leave the exit code at 0.
@@ -255,6 +263,7 @@ fn merge(
         registries,
         network,
         cache,
+        state: table.state.cloned().map(|path| path.beside(file).0),
         fail_on: check.fail_on.cloned(),
         allow_unknown: check.allow_unknown.cloned().unwrap_or_default(),
         issues,

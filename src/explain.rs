@@ -204,7 +204,10 @@ impl Explanation {
             moves: pin.moves,
             requirements: pin.requirements.iter().map(Required::from).collect(),
             elsewhere: pin.elsewhere.iter().map(Elsewhere::from).collect(),
-            releases: selection.as_ref().map(releases::listed).unwrap_or_default(),
+            releases: selection
+                .as_ref()
+                .map(|selection| releases::listed(selection, engine.holds.of(pin)))
+                .unwrap_or_default(),
             unreadable: unreadable
                 .iter()
                 .map(|(entry, reason)| Unreadable { entry: entry.to_string(), reason: reason.to_string() })

@@ -198,7 +198,7 @@ mod tests {
     }
 
     fn measured<'facts>(pin: &Pin, facts: &'facts ReleaseSet) -> Option<Lag<'facts>> {
-        lag(&select(pin, facts, Limits { now: now(), minimum_age: None }).unwrap(), now())
+        lag(&select(pin, facts, Limits::as_of(now())).unwrap(), now())
     }
 
     #[test]
@@ -284,7 +284,7 @@ mod tests {
     #[test]
     fn whole_days_are_counted() {
         let facts = dated(&[("1.0", None), ("1.1", Some("2026-11-19"))]);
-        let selection = select(&Pin::sample("1.0"), &facts, Limits { now: now(), minimum_age: None }).unwrap();
+        let selection = select(&Pin::sample("1.0"), &facts, Limits::as_of(now())).unwrap();
         assert_eq!(lag(&selection, now() - TimeDelta::seconds(1)).unwrap().days, Some(0));
         assert_eq!(lag(&selection, now()).unwrap().days, Some(1));
     }
@@ -340,7 +340,7 @@ mod tests {
             }
             let channel = (follows_latest && !facts.dist_tags.is_empty()).then(|| "latest".to_owned());
             let pin = Pin { prereleases, channel, ..Pin::sample(&pinned) };
-            let selection = select(&pin, &facts, Limits { now: now(), minimum_age: None }).unwrap();
+            let selection = select(&pin, &facts, Limits::as_of(now())).unwrap();
             let Some(lag) = lag(&selection, now()) else {
                 prop_assert_eq!(selection.eligible().count(), 0);
                 return Ok(());

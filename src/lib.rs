@@ -20,6 +20,7 @@ pub mod doctor;
 pub mod document;
 pub mod error;
 pub mod explain;
+pub mod holds;
 pub mod http;
 pub mod lag;
 pub mod lookup;

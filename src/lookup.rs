@@ -14,6 +14,8 @@ use chrono::{DateTime, Utc};
 use futures_util::stream::StreamExt;
 
 use crate::error::LookupError;
+use crate::holds::ledger::Ledger;
+use crate::holds::rules::Memory;
 use crate::http::{Fetch, Fetched};
 use crate::lag::{Lag, lag};
 use crate::pin::Pin;
@@ -39,6 +41,8 @@ pub struct Engine {
     /// Whether links for people are asked for where that costs a request of its own; those that came with an answer
     /// are told anyway.
     pub links: bool,
+    /// What is remembered of earlier runs, and what this one has to remember.
+    pub holds: Arc<Ledger>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -144,6 +148,9 @@ impl Engine {
                 Err(error) => tracing::debug!(%error, package = query.package, "no links"),
             }
         }
+        if learned.fetched.facts.owner.is_none() {
+            learned.fetched.facts.owner = learned.links.repository.as_deref().and_then(crate::registry::git::owner);
+        }
         Ok(learned)
     }
 
@@ -182,7 +189,10 @@ impl Engine {
     /// # Errors
     /// When the pin itself cannot be read.
     pub fn selection<'facts>(&self, pin: &Pin, facts: &'facts ReleaseSet) -> Result<Selection<'facts>, SelectError> {
-        select(pin, facts, Limits { now: self.now, minimum_age: self.policies.of(pin).minimum_age })
+        let policy = self.policies.of(pin);
+        let owner = facts.owner.as_deref();
+        let memory = self.holds.of(pin).map(|known| Memory { known, owner, major_jump: policy.major_jump });
+        select(pin, facts, Limits { now: self.now, minimum_age: policy.minimum_age, memory })
     }
 }
 

@@ -7,6 +7,7 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::holds::rules::MAJOR_JUMP;
 use crate::lag::Behind;
 use crate::version::{Number, Step, Version};
 
@@ -108,6 +109,11 @@ pub struct Policy {
     pub zero_minor_is_major: bool,
     /// Rows by age, ascending; when there are any, they decide instead of the segments (calendar versions).
     pub by_age: Vec<AgeRow>,
+    /// How far the first number of a release must be above that of every other to be held as an absurd jump; 0 for no
+    /// limit. It must be more than twice as high as well.
+    pub major_jump: u64,
+    /// The least for a pinned release of which the tag moved, or that was published again with other content.
+    pub pin_replaced: Severity,
     /// How old a release must be before it is a target.
     pub minimum_age: Option<TimeDelta>,
     /// At least this severe when the pinned release is yanked.
@@ -132,6 +138,8 @@ impl Default for Policy {
             due_after: TimeDelta::days(14),
             zero_minor_is_major: false,
             by_age: Vec::new(),
+            major_jump: MAJOR_JUMP,
+            pin_replaced: Severity::Error,
             minimum_age: None,
             pin_yanked: Severity::Error,
             pin_removed: Severity::Error,
@@ -153,6 +161,8 @@ pub struct PinTrouble {
     pub deprecated: bool,
     /// Hidden by the registry with its whole package, as possibly harmful.
     pub quarantined: bool,
+    /// Its tag moved, or it was published again with other content.
+    pub replaced: bool,
 }
 
 /// The facts that a policy looks at.
@@ -196,6 +206,7 @@ impl Policy {
             .map(|since| since + self.due_after);
         let trouble = [
             (facts.trouble.quarantined, self.pin_quarantined, QUARANTINED),
+            (facts.trouble.replaced, self.pin_replaced, REPLACED),
             (facts.trouble.yanked, self.pin_yanked, YANKED),
             (facts.trouble.removed, self.pin_removed, REMOVED),
             (facts.trouble.deprecated, self.pin_deprecated, DEPRECATED),
@@ -229,9 +240,10 @@ impl Policy {
     }
 
     /// What is wrong with the pin itself, in words, and the severity that it raises a finding to.
-    pub fn raises(&self) -> [(&'static str, Severity); 4] {
+    pub fn raises(&self) -> [(&'static str, Severity); 5] {
         [
             (QUARANTINED, self.pin_quarantined),
+            (REPLACED, self.pin_replaced),
             (YANKED, self.pin_yanked),
             (REMOVED, self.pin_removed),
             (DEPRECATED, self.pin_deprecated),
@@ -275,6 +287,7 @@ const MINORS: &str = "2 or more minors";
 const MAJORS: &str = "1 or more majors";
 const ZERO_MINOR: &str = "a minor of 0.x counts as a major";
 const QUARANTINED: &str = "the package is quarantined";
+const REPLACED: &str = "the pin was replaced upstream";
 const YANKED: &str = "the pin is yanked";
 const REMOVED: &str = "the pin is not listed upstream";
 const DEPRECATED: &str = "the pin is deprecated";
@@ -471,12 +484,14 @@ mod tests {
         let removed = PinTrouble { removed: true, ..PinTrouble::default() };
         let deprecated = PinTrouble { deprecated: true, ..PinTrouble::default() };
         let quarantined = PinTrouble { quarantined: true, ..PinTrouble::default() };
-        let all = PinTrouble { yanked: true, removed: true, deprecated: true, quarantined: false };
+        let replaced = PinTrouble { replaced: true, ..PinTrouble::default() };
+        let all = PinTrouble { yanked: true, removed: true, deprecated: true, ..PinTrouble::default() };
         for (behind, trouble, severity, rule) in [
             (CURRENT, yanked, Severity::Error, "default: the pin is yanked"),
             (CURRENT, removed, Severity::Error, "default: the pin is not listed upstream"),
             (CURRENT, deprecated, Severity::Warning, "default: the pin is deprecated"),
             (CURRENT, quarantined, Severity::Error, "default: the package is quarantined"),
+            (CURRENT, replaced, Severity::Error, "default: the pin was replaced upstream"),
             (CURRENT, all, Severity::Error, "default: the pin is yanked"),
             ((0, 2, 0, 2), deprecated, Severity::Error, "default: 2 or more minors"),
             ((1, 0, 0, 1), yanked, Severity::Critical, "default: 1 or more majors"),

@@ -3,15 +3,19 @@
 //! These are facts as published, with no opinion: nothing here is sorted, filtered or compared. They are also what the
 //! cache stores, so every type serialises, and [`FORMAT`] changes whenever one of them does.
 
+mod content;
+
 use std::collections::BTreeMap;
 
 use chrono::serde::ts_microseconds_option;
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use self::content::Content;
+
 /// The version of the serialised form of [`ReleaseSet`]. Raise it with every change of a type in this module: entries of
 /// another format are refetched.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// One published version.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +33,8 @@ pub struct Release {
     pub without_files: bool,
     /// The git object that the label points to: the commit, for a tag, as lower-case hex.
     pub commit: Option<Box<str>>,
+    /// What it consists of; `None` where the registry publishes no checksum, and for git, which has the commit.
+    pub content: Option<Content>,
 }
 
 impl Release {
@@ -97,6 +103,9 @@ pub struct ReleaseSet {
     pub unreadable: Vec<(Box<str>, Box<str>)>,
     /// How the branch moved, for `strategy: commits`; then there are no releases.
     pub commits: Option<CommitRange>,
+    /// Who owns the source repository, as host and first part of the path in small letters: `github.com/acme`. `None` where
+    /// nothing told.
+    pub owner: Option<Box<str>>,
 }
 
 impl Default for ReleaseSet {
@@ -108,6 +117,7 @@ impl Default for ReleaseSet {
             links: Links::default(),
             unreadable: Vec::new(),
             commits: None,
+            owner: None,
         }
     }
 }

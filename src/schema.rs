@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::{self, SettingsTable};
 use crate::explain::Document;
+use crate::holds::State;
 use crate::pin::manifest::{FROM_KEY, SCHEMA_KEY};
 use crate::pin::{EntryTable, FromEntry, is_remote};
 use crate::registry::RegistryId;
@@ -28,11 +29,13 @@ pub enum Which {
     Report,
     /// What `upmon explain --json` prints.
     Explain,
+    /// The state file, which `--state` names.
+    State,
 }
 
 impl Which {
     /// Every schema.
-    pub const ALL: [Self; 4] = [Self::Pins, Self::Settings, Self::Report, Self::Explain];
+    pub const ALL: [Self; 5] = [Self::Pins, Self::Settings, Self::Report, Self::Explain, Self::State];
 
     /// The schema's file under `schema/`.
     pub const fn file_name(self) -> &'static str {
@@ -41,6 +44,7 @@ impl Which {
             Self::Settings => "upmon.schema.json",
             Self::Report => "report.schema.json",
             Self::Explain => "explain.schema.json",
+            Self::State => "state.schema.json",
         }
     }
 }
@@ -52,6 +56,7 @@ impl fmt::Display for Which {
             Self::Settings => "settings",
             Self::Report => "report",
             Self::Explain => "explain",
+            Self::State => "state",
         })
     }
 }
@@ -63,6 +68,7 @@ pub fn schema(which: Which) -> Value {
         Which::Settings => settings(),
         Which::Report => of::<Report>(Which::Report),
         Which::Explain => of::<Document>(Which::Explain),
+        Which::State => of::<State>(Which::State),
     };
     unwrap_descriptions(&mut schema);
     schema

@@ -7,6 +7,8 @@ use std::fmt;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
+use crate::holds::Suspicion;
+use crate::holds::rules::Memory;
 use crate::pin::{Ignore, Pin, TagTemplate};
 use crate::registry::RegistryId;
 use crate::release::{Release, ReleaseSet};
@@ -29,12 +31,23 @@ pub enum Rejection {
     Ignored(Option<String>, Option<NaiveDate>),
     /// Published after the instant that the run judges as of.
     NotYetPublished(DateTime<Utc>),
-    /// Younger than the policy's `minimum-age`; held until then.
-    TooYoung(DateTime<Utc>),
     /// A prerelease, and the pin does not ask for those.
     Prerelease,
     /// Above the release that the pin's channel points to.
     AboveChannel(Box<str>),
+    /// Suspicious, and nobody has said yet that it is right.
+    Suspicious(Suspicion),
+    /// Younger than the policy's `minimum-age`; held until then.
+    TooYoung(Cooldown),
+}
+
+/// How long a release is held for its age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cooldown {
+    /// Until then.
+    pub until: DateTime<Utc>,
+    /// When upmon first saw it, for a release without a date: it counts as published then.
+    pub first_seen: Option<DateTime<Utc>>,
 }
 
 impl Rejection {
@@ -51,6 +64,7 @@ impl Rejection {
             Self::TooYoung(_) => "too-young",
             Self::Prerelease => "prerelease",
             Self::AboveChannel(_) => "above-channel",
+            Self::Suspicious(_) => "suspicious",
         }
     }
 }
@@ -70,11 +84,16 @@ impl fmt::Display for Rejection {
                 reason.as_ref().map_or(Ok(()), |reason| write!(formatter, ": {reason}"))
             }
             Self::NotYetPublished(at) => write!(formatter, "published later, at {}", at.format("%Y-%m-%dT%H:%M:%SZ")),
-            Self::TooYoung(until) => {
-                write!(formatter, "younger than minimum-age, held until {}", until.format("%Y-%m-%dT%H:%M:%SZ"))
+            Self::TooYoung(Cooldown { until, first_seen }) => {
+                write!(formatter, "younger than minimum-age, held until {}", until.format("%Y-%m-%dT%H:%M:%SZ"))?;
+                let Some(seen) = first_seen else { return Ok(()) };
+                write!(formatter, "; it has no date, and was first seen at {}", seen.format("%Y-%m-%dT%H:%M:%SZ"))
             }
             Self::Prerelease => formatter.write_str("a prerelease"),
             Self::AboveChannel(head) => write!(formatter, "above the channel, which is at {head}"),
+            Self::Suspicious(suspicion) => {
+                write!(formatter, "suspicious ({}), held until acknowledged: {suspicion}", suspicion.kind)
+            }
         }
     }
 }
@@ -99,6 +118,12 @@ pub struct Selection<'facts> {
     pub candidates: Vec<Candidate<'facts>>,
     /// The pin's requirement, parsed.
     pub requirement: Option<Requirement>,
+    /// Whether releases are held for their age.
+    pub minimum_age: bool,
+    /// That the whole package is suspicious: its source repository belongs to somebody else than before.
+    pub moved: Option<Suspicion>,
+    /// That the pinned release itself consists of something else than before.
+    pub replaced: Option<Suspicion>,
 }
 
 impl<'facts> Selection<'facts> {
@@ -123,22 +148,36 @@ impl<'facts> Selection<'facts> {
 
     /// The listed release that the pin names: the same label, else the same version in another spelling.
     pub fn listed(&self) -> Option<&'facts Release> {
+        self.listed_version().map(|(release, _)| release)
+    }
+
+    /// The same with its version.
+    pub fn listed_version(&self) -> Option<(&'facts Release, &Version)> {
         let by = |is_it: &dyn Fn(&Version) -> bool| {
             self.candidates.iter().find(|candidate| candidate.version.as_ref().is_some_and(is_it))
         };
         let exact = by(&|version| version.as_str() == self.pinned.as_str());
         let listed = exact.or_else(|| by(&|version| version.precedence(&self.pinned) == Ordering::Equal));
-        listed.map(|candidate| candidate.release)
+        listed.and_then(|candidate| Some((candidate.release, candidate.version.as_ref()?)))
     }
 }
 
 /// What is held against the releases, beside the pin itself.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct Limits<'known> {
     /// The instant that the run judges as of.
     pub now: DateTime<Utc>,
-    /// How old a release must be before it is a target; releases without a date pass.
+    /// How old a release must be before it is a target. One without a date is as old as upmon's knowledge of it.
     pub minimum_age: Option<TimeDelta>,
+    /// What is remembered of the package; `None` where nothing is, and so nothing is suspicious.
+    pub memory: Option<Memory<'known>>,
+}
+
+impl Limits<'_> {
+    /// Nothing but an instant.
+    pub const fn as_of(now: DateTime<Utc>) -> Self {
+        Self { now, minimum_age: None, memory: None }
+    }
 }
 
 /// Why no selection could be made.
@@ -159,10 +198,15 @@ pub enum SelectError {
 ///
 /// # Errors
 /// When the pin itself cannot be read; see [`SelectError`].
-pub fn select<'facts>(pin: &Pin, facts: &'facts ReleaseSet, limits: Limits) -> Result<Selection<'facts>, SelectError> {
+pub fn select<'facts>(
+    pin: &Pin,
+    facts: &'facts ReleaseSet,
+    limits: Limits<'_>,
+) -> Result<Selection<'facts>, SelectError> {
     let template = template_of(pin);
     let pinned = parse_pinned(pin, template.as_ref())?;
     let judge = Judge {
+        pin,
         limits,
         prereleases: Prereleases::of(pin, &pinned),
         ignore: active_ignores(pin, limits.now)?,
@@ -184,7 +228,19 @@ pub fn select<'facts>(pin: &Pin, facts: &'facts ReleaseSet, limits: Limits) -> R
         })
         .collect();
     let requirement = pin.requirement.as_deref().map(|text| pin.scheme.requirement(text)).transpose()?;
-    Ok(Selection { pinned, candidates, requirement })
+    let memory = limits.memory;
+    let mut selection = Selection {
+        pinned,
+        candidates,
+        requirement,
+        minimum_age: limits.minimum_age.is_some(),
+        moved: memory.and_then(|memory| memory.moved()),
+        replaced: None,
+    };
+    selection.replaced = memory
+        .zip(selection.listed_version())
+        .and_then(|(memory, (release, version))| memory.changed(pin, release, version, &selection.pinned));
+    Ok(selection)
 }
 
 /// The template that tags must match: the pin's own, else the one that the pin's own spelling implies.
@@ -249,7 +305,8 @@ impl Prereleases {
 }
 
 struct Judge<'pin> {
-    limits: Limits,
+    pin: &'pin Pin,
+    limits: Limits<'pin>,
     prereleases: Prereleases,
     ignore: Vec<(Requirement, &'pin Ignore)>,
     channel: Option<Version>,
@@ -258,7 +315,15 @@ struct Judge<'pin> {
 }
 
 impl Judge<'_> {
+    /// Only what nothing rejects for good is held, and what is suspicious before what is only young.
     fn rejection(&self, release: &Release, version: &Version, pinned: &Version) -> Option<Rejection> {
+        let suspicion = || self.limits.memory?.suspicion(self.pin, release, version, pinned);
+        self.ordinary(release, version, pinned)
+            .or_else(|| suspicion().map(Rejection::Suspicious))
+            .or_else(|| self.cooldown(release, version, pinned).map(Rejection::TooYoung))
+    }
+
+    fn ordinary(&self, release: &Release, version: &Version, pinned: &Version) -> Option<Rejection> {
         if self.numbers.is_some_and(|numbers| version.segments().numbers.len() != numbers) {
             return Some(Rejection::MoreExact);
         }
@@ -271,14 +336,8 @@ impl Judge<'_> {
         if let Some((_, ignore)) = self.ignore.iter().find(|(versions, _)| versions.accepts(version)) {
             return Some(Rejection::Ignored(ignore.reason.clone(), ignore.until));
         }
-        if let Some(at) = release.published_at {
-            if at > self.limits.now {
-                return Some(Rejection::NotYetPublished(at));
-            }
-            let until = self.limits.minimum_age.map(|age| at + age);
-            if let Some(until) = until.filter(|until| *until > self.limits.now) {
-                return Some(Rejection::TooYoung(until));
-            }
+        if let Some(at) = release.published_at.filter(|at| *at > self.limits.now) {
+            return Some(Rejection::NotYetPublished(at));
         }
         if let Some(head) = &self.channel {
             // the channel decides alone: a prerelease that it has moved past is as good as any other
@@ -286,6 +345,21 @@ impl Judge<'_> {
                 .then(|| Rejection::AboveChannel(head.as_str().into()));
         }
         (!self.prereleases.admit(version, pinned)).then_some(Rejection::Prerelease)
+    }
+
+    /// How long its age holds a release; without a date, as if published when upmon first saw it, which is now unless it
+    /// is remembered. What is not above the pin is in use already, whatever its age, where no date is known.
+    fn cooldown(&self, release: &Release, version: &Version, pinned: &Version) -> Option<Cooldown> {
+        let age = self.limits.minimum_age?;
+        let known = || self.limits.memory?.known.releases.get(&*release.version).map(|noted| noted.seen);
+        let is_above = || version.precedence(pinned) == Ordering::Greater;
+        let first_seen = || is_above().then(|| known().unwrap_or(self.limits.now));
+        let (at, first_seen) = match release.published_at {
+            Some(at) => (at, None),
+            None => first_seen().map(|seen| (seen, Some(seen)))?,
+        };
+        let until = at + age;
+        (until > self.limits.now).then_some(Cooldown { until, first_seen })
     }
 }
 
@@ -312,14 +386,17 @@ fn channel_head(pin: &Pin, facts: &ReleaseSet) -> Result<Option<Version>, Select
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::holds::{Noted, Remembered, Shape};
 
     fn at(day: &str) -> DateTime<Utc> {
         format!("{day}T12:00:00Z").parse().unwrap()
     }
 
-    fn limits() -> Limits {
-        Limits { now: at("2026-11-20"), minimum_age: None }
+    fn limits() -> Limits<'static> {
+        Limits::as_of(at("2026-11-20"))
     }
 
     fn released(version: &str, day: &str) -> Release {
@@ -413,9 +490,49 @@ mod tests {
         for (release, why) in [
             (released("1.1.0", "2026-11-18"), Some("younger than minimum-age, held until 2026-11-21T12:00:00Z")),
             (released("1.1.0", "2026-11-17"), None),
-            (Release::new("1.1.0"), None),
+            (
+                Release::new("1.1.0"),
+                Some(
+                    "younger than minimum-age, held until 2026-11-23T12:00:00Z; it has no date, and was first seen at \
+                     2026-11-20T12:00:00Z",
+                ),
+            ),
+            (Release::new("1.0.0"), None),
+            (Release::new("0.9.0"), None),
         ] {
             assert_eq!(rejection(&Pin::sample("1.0.0"), release.clone(), limits).as_deref(), why, "{release:?}");
+        }
+    }
+
+    #[test]
+    fn a_release_without_a_date_ages_from_its_first_sight() {
+        let noted = |seen: &str| Noted { content: BTreeSet::new(), held: None, seen: at(seen) };
+        for (seen, is_held) in [("2026-11-17", false), ("2026-11-18", true)] {
+            let releases = [("1.1.0".to_owned(), noted(seen))].into();
+            let known = Remembered { releases, ..Remembered::default() };
+            let memory = Some(Memory { known: &known, owner: None, major_jump: 0 });
+            let limits = Limits { minimum_age: Some(TimeDelta::days(3)), memory, ..limits() };
+            let why = rejection(&Pin::sample("1.0.0"), Release::new("1.1.0"), limits);
+            assert_eq!(why.is_some(), is_held, "{why:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_would_be_a_target_is_suspicious() {
+        let known = Remembered { major: 1, shapes: [Shape::Number].into(), ..Remembered::default() };
+        let memory = Some(Memory { known: &known, owner: None, major_jump: 20 });
+        let limits = Limits { minimum_age: Some(TimeDelta::days(3)), memory, ..limits() };
+        for (release, rule) in [
+            (released("99.0", "2026-11-01"), "suspicious"),
+            // told before its age, so that somebody can look at it meanwhile
+            (released("99.0", "2026-11-20"), "suspicious"),
+            (released("99.0-rc1", "2026-11-01"), "prerelease"),
+            (Release { yanked: Some("".into()), ..released("99.0", "2026-11-01") }, "yanked"),
+            (released("2.0", "2026-11-20"), "too-young"),
+        ] {
+            let facts = ReleaseSet { releases: vec![release], ..ReleaseSet::default() };
+            let selection = select(&Pin::sample("1.0.0"), &facts, limits).unwrap();
+            assert_eq!(selection.candidates[0].rejection.as_ref().map(Rejection::rule), Some(rule), "{facts:?}");
         }
     }
 

@@ -38,6 +38,7 @@ pub(super) fn run(global: &Global, arguments: &ExplainArgs) -> Result<ExitCode, 
     for pin in &pins {
         explanations.push(setup.wait(explain(&engine, pin, &journal))?);
     }
+    engine.holds.save()?;
     setup.finish_recording()?;
     let is_unknown = explanations.iter().any(|explanation| explanation.finding.error.is_some());
     output::print(shown(arguments, &Document::new(explanations, engine.now)).as_bytes())?;

@@ -4,6 +4,7 @@
 //! [`Failure`] with exit code 2 and a message that names the place and the remedy; what can be wrong with the world is
 //! part of the report.
 
+mod ack;
 mod action;
 mod badge;
 mod check;
@@ -25,6 +26,7 @@ mod run;
 mod schema;
 mod serve;
 mod setup;
+mod state;
 mod take;
 mod webhook;
 
@@ -118,6 +120,8 @@ enum Command {
     Badge(badge::BadgeArgs),
     /// Open, update and close issues on GitHub, so that they say what the report says
     Issues(issues::IssuesArgs),
+    /// Say that a release which is held as suspicious is right, or list what is held
+    Ack(ack::AckArgs),
     /// Check every pin once, then do everything that the settings ask for: issues, badges, rebuilds
     Run(run::RunArgs),
     /// Start rebuilds on GitHub for packages that are behind, each version once
@@ -182,6 +186,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome = match app.command {
         Command::Check(arguments) => check::run(&app.global, &arguments),
         Command::Explain(arguments) => explain::run(&app.global, &arguments),
+        Command::Ack(arguments) => ack::run(&app.global, &arguments),
         Command::List(arguments) => list::run(&app.global, &arguments),
         Command::Take(arguments) => take::run(&app.global, &arguments),
         Command::Ignore(arguments) => ignore::run(&app.global, &arguments),
@@ -206,8 +211,18 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Flags that say how registries are asked, beside a report that was made before. Their variables are for every command
 /// of a job, so they may stand.
 fn useless(matches: &clap::ArgMatches) -> Result<(), clap::Error> {
-    const ASKING: [&str; 9] =
-        ["as_of", "offline", "stale", "links", "record", "replay", "cache_dir", "no_cache", "use_client_config"];
+    const ASKING: [&str; 10] = [
+        "state",
+        "as_of",
+        "offline",
+        "stale",
+        "links",
+        "record",
+        "replay",
+        "cache_dir",
+        "no_cache",
+        "use_client_config",
+    ];
     let Some((name, matches)) = matches.subcommand() else { return Ok(()) };
     let is_said = |id: &str| {
         matches.try_contains_id(id).is_ok() && matches.value_source(id) == Some(clap::parser::ValueSource::CommandLine)

@@ -133,7 +133,9 @@ impl Checks {
             pins.retain(|pin| wanted.contains(&pin.id()));
         }
         let engine = self.engines.engine(&self.settings, is_urgent)?;
-        Ok(Learned { pins: ids, findings: engine.check(&pins, &|_| ()).await.findings })
+        let findings = engine.check(&pins, &|_| ()).await.findings;
+        engine.holds.save().map_err(|error| format!("error: {error}\nhint: {}", error.hint()))?;
+        Ok(Learned { pins: ids, findings })
     }
 }
 

@@ -1,6 +1,6 @@
 //! From arguments to everything a run needs: pins, settings, engine, runtime.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +10,13 @@ use clap::builder::FalseyValueParser;
 
 use super::network::{Network, NetworkArgs, variable};
 use super::recording::{Recording, RecordingArgs};
+use super::state::StateArgs;
 use super::{Failure, Global, output};
 use crate::config::{Flags, Settings};
 use crate::document::nearest;
+use crate::holds::State;
+use crate::holds::file::StateError;
+use crate::holds::ledger::Ledger;
 use crate::http::Fetch;
 use crate::http::client::{Client, install_crypto};
 use crate::http::journal::Journal;
@@ -51,6 +55,8 @@ pub(super) struct LookupArgs {
     #[arg(long, conflicts_with = "no_cache")]
     stale: bool,
     #[command(flatten)]
+    state: StateArgs,
+    #[command(flatten)]
     network: NetworkArgs,
 }
 
@@ -71,6 +77,10 @@ pub(super) struct Setup {
     began: DateTime<Utc>,
     as_of: bool,
     links: bool,
+    /// What is remembered of earlier runs.
+    holds: Arc<Ledger>,
+    /// Where, whether or not this run may write to it.
+    state: Option<PathBuf>,
     network: Network,
     recording: Recording,
     runtime: Runtime,
@@ -99,6 +109,8 @@ impl Setup {
     }
 
     fn with(global: &Global, arguments: &SetupArgs, flags: Flags, manifest: Option<Manifest>) -> Result<Self, Failure> {
+        // who works from a report asks nobody, and remembers nothing
+        let report_only = manifest.is_none();
         let color = output::uses_color_on_stderr(global.color);
         let settings = Settings::load(global.config.as_deref(), &global.pins, &variable, flags)
             .map_err(|error| Failure::Usage(error.render(color)))?;
@@ -122,7 +134,12 @@ impl Setup {
             network.end_deadline();
         }
         let began = now();
+        let state = lookup.state.file(&settings, global, network.options.cache.as_deref());
+        let recorded_state = recorded.map(|about| about.state.clone().unwrap_or_default());
+        let holds = ledger(state.clone(), recorded_state, lookup.as_of.is_some(), report_only)?;
         Ok(Self {
+            holds: Arc::new(holds),
+            state,
             settings,
             began,
             pins: manifest.map(|manifest| manifest.pins).unwrap_or_default(),
@@ -161,16 +178,18 @@ impl Setup {
 
     /// Everything that lookups need. Nothing is sent yet; the run's deadline starts here.
     pub(super) fn engine(&self) -> Result<Engine, Failure> {
-        engine(&self.network, &self.settings, self.now, self.as_of, self.links).map_err(Failure::Usage)
+        let engine = engine(&self.network, &self.settings, self.now, self.as_of, self.links);
+        let engine = engine.map_err(Failure::Usage)?;
+        Ok(Engine { holds: Arc::clone(&self.holds), ..engine })
     }
 
     /// What makes engines, for who runs more than once.
     pub(super) fn into_engines(self) -> (Settings, Engines) {
-        let Self { settings, network, links, .. } = self;
+        let Self { settings, network, links, state, .. } = self;
         let mut asking_anew = network.clone();
         asking_anew.ask_anew();
         let as_of = self.as_of.then_some(self.now);
-        (settings, Engines { network, asking_anew, as_of, links })
+        (settings, Engines { network, asking_anew, as_of, links, state })
     }
 
     /// The report over these pins, with progress on a terminal.
@@ -180,13 +199,19 @@ impl Setup {
         let report = self.wait(engine.check(pins, &|done| bar.set_position(done as u64)));
         bar.finish_and_clear();
         let report = report?;
+        self.holds.save()?;
         self.finish_recording()?;
         Ok(report)
     }
 
     /// Ends the recording, if one is made: everything was asked.
     pub(super) fn finish_recording(&self) -> Result<(), Failure> {
-        self.recording.finish(&About { now: self.now, as_of: self.as_of, links: self.links })
+        self.recording.finish(&About {
+            now: self.now,
+            as_of: self.as_of,
+            links: self.links,
+            state: Some(self.holds.known().clone()).filter(|state| !state.pins.is_empty()),
+        })
     }
 
     /// Has lookups noted, for who wants to know what was asked.
@@ -233,6 +258,8 @@ pub(super) struct Engines {
     /// The instant that was set by hand.
     as_of: Option<DateTime<Utc>>,
     links: bool,
+    /// Where releases are remembered.
+    state: Option<PathBuf>,
 }
 
 impl Engines {
@@ -244,7 +271,11 @@ impl Engines {
     pub(super) fn engine(&self, settings: &Settings, is_urgent: bool) -> Result<Engine, String> {
         let network = if is_urgent { &self.asking_anew } else { &self.network };
         let now = self.as_of.unwrap_or_else(now);
-        engine(network, settings, now, self.as_of.is_some(), self.links)
+        let engine = engine(network, settings, now, self.as_of.is_some(), self.links)?;
+        // read anew each time: somebody may have acknowledged something
+        let holds = ledger(self.state.clone(), None, self.as_of.is_some(), false);
+        let holds = holds.map_err(|error| format!("error: {error}\nhint: {}", error.hint()))?;
+        Ok(Engine { holds: Arc::new(holds), ..engine })
     }
 }
 
@@ -265,7 +296,25 @@ fn engine(
         now,
         as_of,
         links,
+        holds: Arc::default(),
     })
+}
+
+/// What is remembered. A run with another clock than the world's reads it and leaves it alone; one that is made again has
+/// what was remembered then.
+fn ledger(
+    file: Option<PathBuf>,
+    recorded: Option<State>,
+    has_own_clock: bool,
+    is_idle: bool,
+) -> Result<Ledger, StateError> {
+    match (file, recorded) {
+        _ if is_idle => Ok(Ledger::default()),
+        (_, Some(recorded)) => Ok(Ledger::reading(recorded)),
+        (Some(file), None) if has_own_clock => Ok(Ledger::reading(crate::holds::file::read(&file)?)),
+        (Some(file), None) => Ledger::open(file),
+        (None, None) => Ok(Ledger::default()),
+    }
 }
 
 /// Runs something to its end, or to Ctrl-C.

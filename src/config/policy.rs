@@ -37,7 +37,7 @@ table! {
         /// Whether a new minor of a 0.x version counts as a major, as Cargo and npm treat it.
         #[schemars(extend("default" = false), example = true)]
         zero_minor_is_major = "zero-minor-is-major": bool,
-        /// How old a release must be before it is a target. Releases without a date pass.
+        /// How old a release must be before it is a target. One without a date is as old as upmon's knowledge of it.
         #[schemars(extend("default" = "0d"), example = &"3d")]
         minimum_age = "minimum-age": Term,
         /// Severities by age instead of by segment, for calendar versions: from so many days after the first newer
@@ -53,6 +53,13 @@ table! {
         /// At least this severe when the pinned release is deprecated.
         #[schemars(extend("default" = "warning"), example = &"notice")]
         pin_deprecated = "pin-deprecated": Severity,
+        /// At least this severe when the tag of the pinned release moved, or it was published again with other content.
+        #[schemars(extend("default" = "error"), example = &"critical")]
+        pin_replaced = "pin-replaced": Severity,
+        /// How far the first number of a release must be above that of every other, and more than twice as high, to be held
+        /// as an absurd jump until it is acknowledged; 0 for no limit.
+        #[schemars(extend("default" = 20), example = 100)]
+        major_jump = "major-jump": Whole,
         /// At least this severe when the registry has quarantined the package as possibly harmful.
         #[schemars(extend("default" = "error"), example = &"critical")]
         pin_quarantined = "pin-quarantined": Severity,
@@ -246,6 +253,8 @@ fn policy(base: Policy, table: &PolicyTable, problems: &mut Vec<Problem>) -> Pol
         zero_minor_is_major: table.zero_minor_is_major.cloned().unwrap_or(base.zero_minor_is_major),
         // no age at all must not cost a question for dates
         minimum_age: minimum_age.filter(|age| *age > TimeDelta::zero()),
+        major_jump: table.major_jump.get().map_or(base.major_jump, |jump| jump.0.unsigned_abs()),
+        pin_replaced: row(&table.pin_replaced, base.pin_replaced),
         by_age: table.by_age.get().map_or(base.by_age, |rows| by_age(rows, problems)),
         pin_yanked: row(&table.pin_yanked, base.pin_yanked),
         pin_removed: row(&table.pin_removed, base.pin_removed),

@@ -181,7 +181,7 @@ mod tests {
     fn taken_apart(pinned: &str, releases: Vec<Release>) -> Option<(Arithmetic, crate::lag::Behind)> {
         let facts = ReleaseSet { releases, ..ReleaseSet::default() };
         let pin = Pin::sample(pinned);
-        let selection = select(&pin, &facts, Limits { now: now(), minimum_age: None }).unwrap();
+        let selection = select(&pin, &facts, Limits::as_of(now())).unwrap();
         Some((Arithmetic::of(&selection, now())?, lag(&selection, now())?.behind))
     }
 

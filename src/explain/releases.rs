@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::holds::{Ack, Remembered};
 use crate::select::{Candidate, Selection};
 use crate::version::Version;
 
@@ -22,7 +23,8 @@ pub struct Listed {
     /// Where it stands against the pin; `null` where it did not parse.
     pub position: Option<Position>,
     /// The one rule that decided: `eligible`, or what rejected it, the first that applies of `other-tag`, `unparsable`,
-    /// `more-exact`, `yanked`, `without-files`, `ignored`, `not-yet-published`, `too-young`, `prerelease`, `above-channel`.
+    /// `more-exact`, `yanked`, `without-files`, `ignored`, `not-yet-published`, `prerelease`, `above-channel`, `suspicious`,
+    /// `too-young`.
     pub rule: String,
     /// The rule in words, with upstream's own words where it has some: hostile text. `null` for what is eligible.
     pub reason: Option<String>,
@@ -30,6 +32,13 @@ pub struct Listed {
     pub in_requirement: Option<bool>,
     /// The maintainers' words against it; `null` where they have none. It is no reason to reject it.
     pub deprecated: Option<String>,
+    /// When upmon first saw it, for the few releases that it remembers; missing for others.
+    #[serde(default, with = "crate::report::optional_seconds", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<DateTime<Utc>>")]
+    pub first_seen: Option<DateTime<Utc>>,
+    /// What somebody said is right about it; missing where nobody had to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acknowledged: Vec<Ack>,
 }
 
 /// How a label parsed.
@@ -60,16 +69,16 @@ pub enum Position {
 }
 
 /// Every release, highest first; those that do not parse last, in the registry's order.
-pub(super) fn listed(selection: &Selection<'_>) -> Vec<Listed> {
+pub(super) fn listed(selection: &Selection<'_>, known: Option<&Remembered>) -> Vec<Listed> {
     let mut candidates: Vec<&Candidate<'_>> = selection.candidates.iter().collect();
     candidates.sort_by(|a, b| match (&a.version, &b.version) {
         (Some(a), Some(b)) => b.total_order(a),
         (a, b) => b.is_some().cmp(&a.is_some()),
     });
-    candidates.into_iter().map(|candidate| release(selection, candidate)).collect()
+    candidates.into_iter().map(|candidate| release(selection, candidate, known)).collect()
 }
 
-fn release(selection: &Selection<'_>, candidate: &Candidate<'_>) -> Listed {
+fn release(selection: &Selection<'_>, candidate: &Candidate<'_>, known: Option<&Remembered>) -> Listed {
     let Candidate { release, version, rejection } = candidate;
     let is_pinned = selection.listed().is_some_and(|listed| std::ptr::eq(listed, *release));
     let eligible = version.as_ref().filter(|_| rejection.is_none());
@@ -88,6 +97,8 @@ fn release(selection: &Selection<'_>, candidate: &Candidate<'_>) -> Listed {
         reason: rejection.as_ref().map(ToString::to_string),
         in_requirement: requirement.zip(eligible).map(|(requirement, version)| requirement.accepts(version)),
         deprecated: release.deprecated.as_deref().map(str::to_owned),
+        first_seen: known.and_then(|known| Some(known.releases.get(&*release.version)?.seen)),
+        acknowledged: known.map(|known| known.acks(&release.version).cloned().collect()).unwrap_or_default(),
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
     Answer, Arithmetic, ChosenBy, Counted, Elsewhere, Explanation, Judged, Listed, Position, Request, Required, Row,
     Source,
 };
+use crate::holds::Ack;
 use crate::lag::Status;
 use crate::report::escape::terminal;
 use crate::report::words::{behind, counted};
@@ -256,7 +257,8 @@ fn folded(finding: &Finding, releases: &[Listed]) -> Vec<Entry> {
 /// requirement.
 fn is_alike(a: &Listed, b: &Listed) -> bool {
     let told = |release: &Listed| release.in_requirement.filter(|_| release.position == Some(Position::Above));
-    (&a.rule, told(a), a.deprecated.is_some()) == (&b.rule, told(b), b.deprecated.is_some())
+    let marks = |release: &Listed| (release.deprecated.is_some(), !release.acknowledged.is_empty());
+    (&a.rule, told(a), marks(a)) == (&b.rule, told(b), marks(b))
 }
 
 /// What a release is to the decision, if it has a name there.
@@ -290,6 +292,7 @@ fn single(finding: &Finding, release: &Listed) -> Entry {
     if let Some(words) = &release.deprecated {
         why.push(format!("deprecated{}", because(words)));
     }
+    why.extend(release.acknowledged.iter().map(acknowledged));
     Entry {
         mark: mark(release),
         versions: terminal(&release.version),
@@ -297,6 +300,11 @@ fn single(finding: &Finding, release: &Listed) -> Entry {
         why: why.join("; "),
         is_range: false,
     }
+}
+
+fn acknowledged(ack: &Ack) -> String {
+    let reason = ack.reason.as_deref().map(because).unwrap_or_default();
+    format!("acknowledged on {} ({}){reason}", day(ack.at), ack.kind)
 }
 
 fn because(words: &str) -> String {
@@ -463,6 +471,8 @@ mod tests {
             reason: reason.map(str::to_owned),
             in_requirement: None,
             deprecated: None,
+            first_seen: None,
+            acknowledged: Vec::new(),
         }
     }
 

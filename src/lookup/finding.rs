@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::other_tags::other_tags;
 use super::{Engine, Learned};
 use crate::error::{ErrorKind, LookupError};
+use crate::holds::{Kind, Suspicion, ack};
 use crate::http::Origin;
 use crate::lag::{Lag, Status, commit_lag, lag};
 use crate::pin::{Pin, drift};
@@ -14,9 +15,10 @@ use crate::policy::{Facts, PinTrouble, Verdict};
 use crate::registry::{Query, Registry, RegistryId};
 use crate::release::{CommitRange, Links, PackageStatus, Release};
 use crate::report::{
-    Finding, FindingError, FindingLinks, FindingPlace, Notice, NoticeKind, Pinned, Target, to_hundredths,
+    Finding, FindingError, FindingLinks, FindingPlace, Held, HeldKind, Notice, NoticeKind, Pinned, Target,
+    to_hundredths,
 };
-use crate::select::{Rejection, SelectError, Selection, has_expired};
+use crate::select::{Cooldown, Rejection, SelectError, Selection, has_expired};
 use crate::version::Step;
 
 impl Engine {
@@ -54,16 +56,26 @@ impl Engine {
                 return unknown(pin, ErrorKind::NoEligibleRelease, error.to_string());
             }
         };
+        if learned.fetched.origin != Origin::Stale {
+            self.holds.note(pin, &selection, facts, self.now);
+        }
         let mut notices = package_notices(&facts.status);
         let listed = selection.listed();
         let (trouble, pin_notices) = pin_trouble(pin, listed, registry);
-        let trouble = PinTrouble { quarantined: matches!(facts.status, PackageStatus::Quarantined(_)), ..trouble };
+        let trouble = PinTrouble {
+            quarantined: matches!(facts.status, PackageStatus::Quarantined(_)),
+            replaced: selection.replaced.is_some(),
+            ..trouble
+        };
         notices.extend(pin_notices);
         notices.extend(expired_ignores(pin, self.now));
         notices.extend(drifts(pin));
+        notices.extend(suspicions(pin, &selection));
+        let held = held(&selection);
         notices.extend(other_tags(pin, &selection, self.now));
         let Some(lag) = lag(&selection, self.now) else {
-            return Finding { notices, ..unknown(pin, ErrorKind::NoEligibleRelease, nothing_eligible(&selection)) };
+            let nothing = nothing_eligible(&selection);
+            return Finding { notices, held, ..unknown(pin, ErrorKind::NoEligibleRelease, nothing) };
         };
         notices.extend(lag_notices(&selection, &lag, learned.dates_error.as_ref()));
         let judged = Facts {
@@ -96,6 +108,7 @@ impl Engine {
             days: lag.days,
             libyears: lag.libyears.map(to_hundredths),
             notices,
+            held,
             links: links(pin, &learned.links, listed, &lag),
             ..bare(pin)
         };
@@ -187,6 +200,7 @@ fn bare(pin: &Pin) -> Finding {
         due: None,
         overdue: false,
         notices: drifts(pin).collect(),
+        held: Vec::new(),
         links: FindingLinks {
             changelog: pin.changelog.clone(),
             migration_guide: pin.migration_guide.clone(),
@@ -288,7 +302,7 @@ fn lag_notices(selection: &Selection<'_>, lag: &Lag<'_>, dates_error: Option<&Lo
             message: format!("`{}` is deprecated{}", lag.newest.version, because(Some(reason))),
         });
     }
-    notices.extend(held(selection));
+    notices.extend(young(selection));
     if let Some(requirement) = &selection.requirement {
         let empty = lag
             .wanted
@@ -317,21 +331,95 @@ fn why_ahead(selection: &Selection<'_>, lag: &Lag<'_>) -> String {
     format!("the pin is above `{}`, the newest eligible release{reason}", lag.newest.version)
 }
 
+/// Upstream's words go into a report whole, but not by the thousand: so many releases of each kind are told.
+const FEW: usize = 10;
+
+/// What is held, as the report lists it: releases that would be targets but for their age, or for being suspicious.
+fn held(selection: &Selection<'_>) -> Vec<Held> {
+    let told = highest_held(selection).into_iter().take(FEW);
+    let held = |(release, rejection): (&Release, &Rejection)| {
+        let held = Held {
+            version: release.version.to_string(),
+            published_at: release.published_at,
+            kind: HeldKind::Cooldown,
+            until: None,
+            first_seen: None,
+            expected: None,
+            found: None,
+        };
+        match rejection {
+            Rejection::TooYoung(Cooldown { until, first_seen }) => {
+                Held { until: Some(*until), first_seen: *first_seen, ..held }
+            }
+            Rejection::Suspicious(Suspicion { expected, kind, found }) => {
+                Held { kind: (*kind).into(), expected: Some(expected.clone()), found: Some(found.clone()), ..held }
+            }
+            _ => held,
+        }
+    };
+    told.map(held).collect()
+}
+
+/// Releases that are held, highest first: those above the pin, and of others those whose scheme hides that they are new.
+fn highest_held<'a>(selection: &'a Selection<'_>) -> Vec<(&'a Release, &'a Rejection)> {
+    let mut held: Vec<_> = selection
+        .candidates
+        .iter()
+        .filter_map(|candidate| {
+            let (version, rejection) = (candidate.version.as_ref()?, candidate.rejection.as_ref()?);
+            let is_held = match rejection {
+                Rejection::Suspicious(_) => true,
+                Rejection::TooYoung(_) => version.precedence(&selection.pinned).is_gt(),
+                _ => false,
+            };
+            is_held.then_some((version, candidate.release, rejection))
+        })
+        .collect();
+    held.sort_by(|(a, ..), (b, ..)| b.total_order(a));
+    held.into_iter().map(|(_, release, rejection)| (release, rejection)).collect()
+}
+
 /// The highest newer release that only its age keeps from being a target.
-fn held(selection: &Selection<'_>) -> Option<Notice> {
-    let young = selection.candidates.iter().filter_map(|candidate| match (&candidate.version, &candidate.rejection) {
-        (Some(version), Some(Rejection::TooYoung(until))) if version.precedence(&selection.pinned).is_gt() => {
-            Some((version, candidate.release, until))
+fn young(selection: &Selection<'_>) -> Option<Notice> {
+    let (release, cooldown) = highest_held(selection).into_iter().find_map(|(release, rejection)| match rejection {
+        Rejection::TooYoung(cooldown) => Some((release, cooldown)),
+        _ => None,
+    })?;
+    let instant = |at: DateTime<Utc>| at.format("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let seen = cooldown.first_seen.map(|seen| format!("; it has no date, and was first seen at {}", instant(seen)));
+    let message = format!(
+        "`{}` is younger than the policy's minimum-age, held until {}{}",
+        release.version,
+        instant(cooldown.until),
+        seen.unwrap_or_default()
+    );
+    Some(Notice { kind: NoticeKind::HeldByAge, message })
+}
+
+/// What is suspicious, each with the command that says it is right: the package as a whole, the pinned release, then those
+/// that are held.
+fn suspicions(pin: &Pin, selection: &Selection<'_>) -> Vec<Notice> {
+    let id = pin.id();
+    let moved = selection.moved.as_ref().map(|suspicion| {
+        let command = ack::command((&id, None, suspicion));
+        let message = format!("the package: {suspicion}; releases that are new are held until `{command}`");
+        Notice { kind: suspicion.kind.into(), message }
+    });
+    let replaced = selection.replaced.as_ref().zip(selection.listed()).map(|(suspicion, release)| {
+        let command = ack::command((&id, Some(&release.version), suspicion));
+        let message = format!("the pinned release `{}`: {suspicion}; if that is right: `{command}`", release.version);
+        Notice { kind: suspicion.kind.into(), message }
+    });
+    let held = highest_held(selection).into_iter().filter_map(|(release, rejection)| match rejection {
+        // told of the package as a whole
+        Rejection::Suspicious(suspicion) if suspicion.kind != Kind::OwnerMoved => {
+            let command = ack::command((&id, Some(&release.version), suspicion));
+            let message = format!("`{}` is held: {suspicion}; if that is right: `{command}`", release.version);
+            Some(Notice { kind: suspicion.kind.into(), message })
         }
         _ => None,
     });
-    let (_, release, until) = young.max_by(|(a, ..), (b, ..)| a.total_order(b))?;
-    let message = format!(
-        "`{}` is younger than the policy's minimum-age, held until {}",
-        release.version,
-        until.format("%Y-%m-%dT%H:%M:%SZ")
-    );
-    Some(Notice { kind: NoticeKind::HeldByAge, message })
+    moved.into_iter().chain(replaced).chain(held.take(FEW)).collect()
 }
 
 /// Why no release is eligible: the one reason, or how many releases each reason rejected.
@@ -371,6 +459,7 @@ const fn in_few_words(rejection: &Rejection, count: usize) -> &'static str {
         Rejection::Ignored(..) => "ignored",
         Rejection::NotYetPublished(_) => "published later",
         Rejection::TooYoung(_) => "too young",
+        Rejection::Suspicious(_) => "suspicious",
         Rejection::Prerelease if count == 1 => "prerelease",
         Rejection::Prerelease => "prereleases",
         Rejection::AboveChannel(_) => "above the channel",
@@ -414,7 +503,7 @@ mod tests {
     }
 
     fn selection<'facts>(pin: &Pin, facts: &'facts ReleaseSet) -> Selection<'facts> {
-        select(pin, facts, Limits { now: now(), minimum_age: None }).unwrap()
+        select(pin, facts, Limits::as_of(now())).unwrap()
     }
 
     #[test]

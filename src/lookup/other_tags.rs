@@ -93,7 +93,7 @@ mod tests {
     fn told(pin: &Pin, tags: &[&str]) -> Option<String> {
         let releases = tags.iter().copied().map(Release::new).collect();
         let facts = ReleaseSet { releases, ..ReleaseSet::default() };
-        let selection = select(pin, &facts, Limits { now: now(), minimum_age: None }).unwrap();
+        let selection = select(pin, &facts, Limits::as_of(now())).unwrap();
         other_tags(pin, &selection, now()).map(|notice| notice.message)
     }
 
@@ -137,7 +137,7 @@ mod tests {
         let later = Release { published_at: Some(now() + chrono::TimeDelta::days(1)), ..Release::new("v2.0.0") };
         let facts = ReleaseSet { releases: vec![Release::new("1.2.3"), later], ..ReleaseSet::default() };
         let pin = Pin::sample("1.2.3");
-        let selection = select(&pin, &facts, Limits { now: now(), minimum_age: None }).unwrap();
+        let selection = select(&pin, &facts, Limits::as_of(now())).unwrap();
         assert_eq!(other_tags(&pin, &selection, now()), None);
     }
 

@@ -41,7 +41,7 @@ use self::address::{Remote, Way};
 use self::bounds::Bounds;
 use self::conversation::Conversation;
 use self::failure::{Cause, Failure, quote};
-pub use self::forge::{compare, place};
+pub use self::forge::{compare, owner, place};
 pub use self::login::{Login, Logins};
 use self::memory::{Memory, Remembered};
 use self::tap::{Heard, Tap};
@@ -390,7 +390,11 @@ impl Git {
     async fn converse(&self, remote: &Remote, talk: Talk, scale: Scale, tap: &Tap) -> Result<ReleaseSet, Failure> {
         let (bounds, _interest) = Bounds::new(self.tools.options.silence, self.tools.options.total, scale);
         let (remote, tools, tap) = (remote.clone(), self.tools.clone(), tap.clone());
-        let conversation = move || talk(&mut Conversation::open(&remote, &tools, bounds, &tap)?);
+        let conversation = move || {
+            let mut conversation = Conversation::open(&remote, &tools, bounds, &tap)?;
+            let facts = talk(&mut conversation)?;
+            Ok(ReleaseSet { owner: owner(&conversation.address()), ..facts })
+        };
         tokio::task::spawn_blocking(conversation).await.unwrap_or_else(|error| {
             // gix is strict with itself: some of what a hostile server could say ends in an assertion
             let reason = format!("the answer could not be read: {}", quote(&error.to_string()));

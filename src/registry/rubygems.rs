@@ -16,7 +16,7 @@ use self::info::InfoFile;
 use super::{Query, Registry, RegistryId, base_or_default, dated, under};
 use crate::error::LookupError;
 use crate::http::{Decode, Fetch, Fetched, Request};
-use crate::release::{Links, Release, ReleaseSet};
+use crate::release::{Content, Links, Release, ReleaseSet};
 
 /// The public gem server.
 pub const DEFAULT_URL: Option<&str> = Some(RUBYGEMS);
@@ -142,6 +142,12 @@ fn is_gem_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
 }
 
+/// What a gem consists of: the one for any platform goes before those of single ones.
+fn content(platform: &str, checksum: &str) -> Option<Content> {
+    let is_main = matches!(platform, "" | "ruby");
+    Content::of_hex(if is_main { "ruby" } else { platform }, is_main, checksum)
+}
+
 /// Releases by number: a gem built for several platforms is listed once for each of them, and is one release. It was
 /// published when the first of them was.
 #[derive(Default)]
@@ -157,13 +163,14 @@ impl Folded {
         self.releases.iter().map(|release| 2 * (size_of::<Release>() + text(release))).sum()
     }
 
-    fn add(&mut self, number: &str, published_at: Option<DateTime<Utc>>) {
+    fn add(&mut self, number: &str, published_at: Option<DateTime<Utc>>, content: Option<Content>) {
         if let Some(&place) = self.places.get(number) {
-            let known = &mut self.releases[place].published_at;
-            *known = known.iter().copied().chain(published_at).min();
+            let known = &mut self.releases[place];
+            known.published_at = known.published_at.into_iter().chain(published_at).min();
+            known.content = Content::least(known.content, content);
         } else {
             self.places.insert(number.into(), self.releases.len());
-            self.releases.push(Release { published_at, ..Release::new(number) });
+            self.releases.push(Release { published_at, content, ..Release::new(number) });
         }
     }
 }

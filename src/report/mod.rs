@@ -24,6 +24,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ErrorKind;
+use crate::holds::Kind;
 use crate::lag::{Behind, Status};
 use crate::pin::Place;
 use crate::policy::Severity;
@@ -244,6 +245,10 @@ pub struct Finding {
     pub overdue: bool,
     /// What else a person should know.
     pub notices: Vec<Notice>,
+    /// Releases that would be targets but for their age, or for being suspicious; the highest ten, highest first. Missing
+    /// where nothing is held.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<Held>,
     /// Addresses that help to decide.
     pub links: FindingLinks,
     /// Why nothing is known; `null` otherwise.
@@ -299,6 +304,63 @@ pub struct Target {
     pub url: Option<String>,
 }
 
+/// A release that is held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Held {
+    /// The version as upstream spells it.
+    pub version: String,
+    /// When it was published; `null` where unknown.
+    #[serde(with = "optional_seconds")]
+    #[schemars(with = "Option<DateTime<Utc>>")]
+    pub published_at: Option<DateTime<Utc>>,
+    /// Why.
+    pub kind: HeldKind,
+    /// Until when, for `cooldown`; everything else is held until somebody acknowledges it.
+    #[serde(default, with = "optional_seconds", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<DateTime<Utc>>")]
+    pub until: Option<DateTime<Utc>>,
+    /// When upmon first saw it, for `cooldown` of a release without a date.
+    #[serde(default, with = "optional_seconds", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<DateTime<Utc>>")]
+    pub first_seen: Option<DateTime<Utc>>,
+    /// What was expected, for what is suspicious.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
+    /// What was there instead. Upstream's own words may be part of it: hostile text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<String>,
+}
+
+/// Why a release is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeldKind {
+    /// It is younger than the policy's minimum age.
+    Cooldown,
+    /// Its first number is absurdly far above that of every other release.
+    MajorJump,
+    /// Its version looks like that of no other release.
+    SchemeChange,
+    /// Its tag points to another commit than before.
+    TagMoved,
+    /// It was published again with other content.
+    Republished,
+    /// The source repository belongs to somebody else than before.
+    OwnerMoved,
+}
+
+impl From<Kind> for HeldKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::MajorJump => Self::MajorJump,
+            Kind::SchemeChange => Self::SchemeChange,
+            Kind::TagMoved => Self::TagMoved,
+            Kind::Republished => Self::Republished,
+            Kind::OwnerMoved => Self::OwnerMoved,
+        }
+    }
+}
+
 /// Something a person should know of a pin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Notice {
@@ -342,6 +404,28 @@ pub enum NoticeKind {
     DatesUnknown,
     /// Higher tags exist that are spelled otherwise than a git pin, and so do not count.
     OtherTags,
+    /// A release is held: its first number is absurdly far above that of every other.
+    MajorJump,
+    /// A release is held: its version looks like that of no other.
+    SchemeChange,
+    /// The tag of the pinned release, or of one that is held, points to another commit than before.
+    TagMoved,
+    /// The pinned release, or one that is held, was published again with other content.
+    Republished,
+    /// The source repository belongs to somebody else than before.
+    OwnerMoved,
+}
+
+impl From<Kind> for NoticeKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::MajorJump => Self::MajorJump,
+            Kind::SchemeChange => Self::SchemeChange,
+            Kind::TagMoved => Self::TagMoved,
+            Kind::Republished => Self::Republished,
+            Kind::OwnerMoved => Self::OwnerMoved,
+        }
+    }
 }
 
 impl NoticeKind {
@@ -363,6 +447,11 @@ impl NoticeKind {
             Self::Stale => "stale",
             Self::DatesUnknown => "dates-unknown",
             Self::OtherTags => "other-tags",
+            Self::MajorJump => Kind::MajorJump.as_str(),
+            Self::SchemeChange => Kind::SchemeChange.as_str(),
+            Self::TagMoved => Kind::TagMoved.as_str(),
+            Self::Republished => Kind::Republished.as_str(),
+            Self::OwnerMoved => Kind::OwnerMoved.as_str(),
         }
     }
 }

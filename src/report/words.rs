@@ -176,6 +176,7 @@ fn step(finding: &Finding, now: DateTime<Utc>) -> String {
         Status::Current | Status::Ahead if finding.severity > Some(Severity::Info) => {
             "no newer release to move to".to_owned()
         }
+        Status::Current if !finding.held.is_empty() => format!("current, {} held", finding.held.len()),
         Status::Current => "current".to_owned(),
         Status::Ahead => format!("ahead of {}", newest(finding)),
         Status::Behind => format!("{}{}", update_step(finding), term(finding, now)),

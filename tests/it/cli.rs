@@ -7,6 +7,7 @@ mod ending;
 mod explain;
 mod git;
 mod help;
+mod holds;
 mod input;
 mod list;
 mod recording;

@@ -39,6 +39,7 @@ fn engine(bases: &HashMap<RegistryId, Url>) -> Engine {
         now: "2026-11-20T06:00:00Z".parse().expect("a time"),
         as_of: false,
         links: true,
+        holds: std::sync::Arc::default(),
     }
 }
 

@@ -200,7 +200,7 @@ fn instant(value: &Value) -> Option<DateTime<Utc>> {
 }
 
 fn judge_functions(case: &Case, disagreements: &mut Disagreements) {
-    let selection = select(&case.pin, &case.facts, Limits { now: case.now, minimum_age: None });
+    let selection = select(&case.pin, &case.facts, Limits::as_of(case.now));
     disagreements.expect("whether the pin parses", &selection.is_ok(), &case.is_readable());
     let Some(selection) = selection.ok().filter(|_| case.is_readable()) else { return };
     disagreements.expect(
@@ -297,6 +297,7 @@ fn report(case: &Case) -> Finding {
         now: case.now,
         as_of: true,
         links: false,
+        holds: std::sync::Arc::default(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime without a network");
     let report = runtime.block_on(engine.check(std::slice::from_ref(&case.pin), &|_| {}));

@@ -188,9 +188,9 @@ fn is_spelled_by(template: &TagTemplate, tag: &str) -> bool {
     tag.strip_prefix(template.prefix()).is_some_and(|version| version.starts_with(|c: char| c.is_ascii_digit()))
 }
 
-fn limits() -> Limits {
+fn limits() -> Limits<'static> {
     let now = "2026-11-20T00:00:00Z".parse().expect("a fixed instant");
-    Limits { now, minimum_age: None }
+    Limits::as_of(now)
 }
 
 fn array(value: &Value) -> &[Value] {

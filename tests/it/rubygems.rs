@@ -51,6 +51,11 @@ fn undated() -> Vec<Release> {
     expected().into_iter().map(|release| Release { published_at: None, ..release }).collect()
 }
 
+/// The releases without what they consist of, which every line of an index tells.
+fn plain(facts: ReleaseSet) -> Vec<Release> {
+    facts.releases.into_iter().map(|release| Release { content: None, ..release }).collect()
+}
+
 fn sorted(mut facts: ReleaseSet) -> Vec<Release> {
     facts.releases.sort_by_key(|release| release.published_at);
     facts.releases
@@ -59,16 +64,18 @@ fn sorted(mut facts: ReleaseSet) -> Vec<Release> {
 #[test]
 fn the_compact_index_gives_versions_and_times_in_one_answer() {
     let canned = Canned::default().answer(INFO, "text/plain", INFO_V2);
-    assert_eq!(ask(&dated("tiny-up"), &canned).unwrap().releases, expected());
+    let facts = ask(&dated("tiny-up"), &canned).unwrap();
+    assert!(facts.releases.iter().all(|release| release.content.is_some()), "{facts:?}");
+    assert_eq!(plain(facts), expected());
     assert_eq!(canned.asked(), [INFO]);
 }
 
 #[test]
 fn an_index_without_times_asks_the_api_only_when_they_are_wanted() {
     let canned = Canned::default().answer(INFO, "text/plain", INFO_V1).answer(VERSIONS_URL, "", VERSIONS);
-    assert_eq!(ask(&query("tiny-up"), &canned).unwrap().releases, undated());
+    assert_eq!(plain(ask(&query("tiny-up"), &canned).unwrap()), undated());
     assert_eq!(canned.asked(), [INFO]);
-    assert_eq!(ask(&dated("tiny-up"), &canned).unwrap().releases, expected());
+    assert_eq!(plain(ask(&dated("tiny-up"), &canned).unwrap()), expected());
     assert_eq!(canned.asked(), [INFO, INFO, VERSIONS_URL]);
 }
 
@@ -76,7 +83,7 @@ fn an_index_without_times_asks_the_api_only_when_they_are_wanted() {
 fn releases_stand_when_their_times_cannot_be_had() {
     let broken = LookupError::Unreachable { message: "gone".into(), trouble: Trouble::Other };
     let canned = Canned::default().answer(INFO, "text/plain", INFO_V1).fail(VERSIONS_URL, broken.clone());
-    assert_eq!(ask(&dated("tiny-up"), &canned).unwrap().releases, undated());
+    assert_eq!(plain(ask(&dated("tiny-up"), &canned).unwrap()), undated());
     let times = rubygems().dates(&query("tiny-up"), &["1.1.0"], &canned).now_or_never().unwrap();
     assert_eq!(times, Err(broken));
 }
@@ -149,7 +156,7 @@ fn names_keep_their_case_and_cannot_leave_their_place() {
 fn another_server_keeps_its_prefix() {
     let registry = RubyGems::new(Some(Url::parse("https://host/api/gems/team").unwrap()));
     let canned = Canned::default().answer("https://host/api/gems/team/info/tiny-up", "", INFO_V2);
-    assert_eq!(releases(&registry, &query("tiny-up"), &canned).unwrap().releases, expected());
+    assert_eq!(plain(releases(&registry, &query("tiny-up"), &canned).unwrap()), expected());
     assert_eq!(registry.page(&query("tiny-up"), Some("1.0.0")), None);
 }
 

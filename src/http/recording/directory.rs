@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::exchange::{Exchange, FORMAT, Head};
+use crate::holds::State;
 use crate::replace::replace_cheaply;
 
 const INDEX: &str = "index.json";
@@ -28,6 +29,9 @@ pub struct About {
     pub as_of: bool,
     /// Whether links were asked for.
     pub links: bool,
+    /// What was remembered of earlier runs; `None` where nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -300,7 +304,7 @@ mod tests {
     use super::*;
 
     fn about() -> About {
-        About { now: "2026-11-20T06:00:00.123456789Z".parse().unwrap(), as_of: false, links: true }
+        About { now: "2026-11-20T06:00:00.123456789Z".parse().unwrap(), as_of: false, links: true, state: None }
     }
 
     fn question(package: &str) -> Vec<String> {

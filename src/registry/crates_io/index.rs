@@ -10,7 +10,7 @@ use crate::http::{Decode, Malformed};
 use crate::registry::instant::Instant;
 use crate::registry::loose::Loose;
 use crate::registry::members::once;
-use crate::release::{Release, ReleaseSet};
+use crate::release::{Content, Release, ReleaseSet};
 
 /// The newest format of a line that Cargo, and so upmon, understands; lines of a later one are not releases yet.
 const NEWEST_FORMAT: u64 = 2;
@@ -25,6 +25,7 @@ enum Field {
     Yanked,
     Time,
     Format,
+    Checksum,
 }
 
 /// `rust_version`, dependencies and features are left out: facts of a release that nothing asks for.
@@ -34,6 +35,7 @@ const WANTED: &[Wanted<Field>] = &[
     Wanted::value(Field::Yanked, &["yanked"]),
     Wanted::value(Field::Time, &["pubtime"]),
     Wanted::value(Field::Format, &["v"]),
+    Wanted::value(Field::Checksum, &["cksum"]),
 ];
 
 /// What a line has told so far.
@@ -46,6 +48,8 @@ struct Entry {
     /// Missing in most registries but crates.io.
     published: Option<Instant>,
     format: Option<u64>,
+    /// Missing, or none, in some registries.
+    content: Option<Content>,
     /// The first member that could not be read.
     wrong: Option<Malformed>,
 }
@@ -71,6 +75,10 @@ impl Entry {
             Field::Version => once(&mut self.version, part, part.text()?.into()),
             Field::Yanked => once(&mut self.yanked, part, flag(part)?),
             Field::Time => once(&mut self.published, part, Instant::of(part)?),
+            Field::Checksum => {
+                self.content = part.text().ok().and_then(|checksum| Content::of_hex("crate", true, &checksum));
+                Ok(())
+            }
             Field::Format => once(&mut self.format, part, part.read::<Option<u64>>()?.unwrap_or_default()),
         }
     }
@@ -91,6 +99,7 @@ impl Entry {
         Ok(Release {
             published_at: self.published.and_then(|published| published.0),
             yanked: self.yanked.unwrap_or_default().then(Box::default),
+            content: self.content,
             ..Release::new(self.version.ok_or_else(|| lacks("vers"))?)
         })
     }

@@ -93,6 +93,11 @@ impl Conversation {
         }
     }
 
+    /// The address that answers: another than was asked where that one redirected.
+    pub(super) fn address(&self) -> String {
+        self.wire.to_url().to_string()
+    }
+
     /// Takes over how the remote names its objects: by SHA-1 unless it says otherwise
     /// ([`object-format`](https://git-scm.com/docs/protocol-v2#_object_format)).
     fn named(mut self) -> Result<Self, Failure> {

@@ -47,6 +47,14 @@ pub fn place(address: &str) -> Option<String> {
     (!path.is_empty()).then(|| format!("{}/{path}", remote.host).to_lowercase())
 }
 
+/// Who owns the repository at an address: `github.com/acme`, in small letters. Groups within a group belong to the outermost.
+pub fn owner(address: &str) -> Option<Box<str>> {
+    let place = place(address)?;
+    let mut parts = place.split('/');
+    let (host, owner, _) = (parts.next()?, parts.next()?, parts.next()?);
+    Some(format!("{host}/{owner}").into())
+}
+
 /// The repository's page, from any spelling of its address.
 fn home(address: &str) -> Option<(&'static Forge, Url)> {
     let remote = Remote::parse(address).ok().filter(|remote| remote.way != Way::Local)?;
@@ -62,6 +70,20 @@ fn home(address: &str) -> Option<(&'static Forge, Url)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_has_an_owner_where_it_names_one() {
+        for (address, expected) in [
+            ("https://GitHub.com/Acme/shop.git", Some("github.com/acme")),
+            ("git@github.com:acme/shop", Some("github.com/acme")),
+            ("https://gitlab.com/group/inner/shop", Some("gitlab.com/group")),
+            ("https://github.com/acme/shop/tree/main/packages/x", Some("github.com/acme")),
+            ("https://example.org/shop", None),
+            ("/srv/git/shop", None),
+        ] {
+            assert_eq!(owner(address).as_deref(), expected, "{address}");
+        }
+    }
 
     #[test]
     fn one_place_has_many_spellings() {

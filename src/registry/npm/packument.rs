@@ -10,7 +10,7 @@ use crate::http::splitter::{Part, Wanted};
 use crate::registry::instant::Instant;
 use crate::registry::loose::Loose;
 use crate::registry::members::{Document, Learn};
-use crate::release::{PackageStatus, Release, ReleaseSet};
+use crate::release::{Content, PackageStatus, Release, ReleaseSet};
 
 /// The members that are read.
 #[derive(Debug, Clone, Copy)]
@@ -21,12 +21,14 @@ pub(super) enum Field {
     Versions,
     Version,
     Deprecated,
+    Integrity,
+    Shasum,
     Time,
     Homepage,
     Repository,
 }
 
-/// Of a version only its label and its deprecation are kept: the rest of it is what makes packuments large.
+/// Of a version only its label, its deprecation and the start of a checksum are kept: the rest of it is what makes packuments large.
 const WANTED: &[Wanted<Field>] = &[
     Wanted::value(Field::Name, &["name"]),
     Wanted::value(Field::Error, &["error"]),
@@ -34,6 +36,8 @@ const WANTED: &[Wanted<Field>] = &[
     Wanted::start(Field::Versions, &["versions"]),
     Wanted::start(Field::Version, &["versions", "*"]),
     Wanted::value(Field::Deprecated, &["versions", "*", "deprecated"]),
+    Wanted::value(Field::Integrity, &["versions", "*", "dist", "integrity"]),
+    Wanted::value(Field::Shasum, &["versions", "*", "dist", "shasum"]),
     Wanted::value(Field::Time, &["time", "*"]),
     Wanted::value(Field::Homepage, &["homepage"]),
     Wanted::value(Field::Repository, &["repository"]),
@@ -79,6 +83,10 @@ impl Learn for Packument {
             Field::Version if part.is_object() => self.facts.releases.push(Release::new(part.key)),
             Field::Version => self.unreadable(part.key, "is not an object"),
             Field::Deprecated => self.deprecated(&Loose::of(&part)?),
+            Field::Integrity => self.content(part.text().ok().and_then(|checksum| integrity(&checksum))),
+            Field::Shasum => {
+                self.content(part.text().ok().and_then(|checksum| Content::of_hex("shasum", false, &checksum)));
+            }
             Field::Time => self.time(part)?,
             Field::Homepage => self.facts.links.homepage = part.read::<Box<str>>().ok(),
             Field::Repository => {
@@ -134,6 +142,13 @@ impl Packument {
         };
     }
 
+    /// `integrity` where there is one, which is the stronger checksum; old versions have `shasum` alone.
+    fn content(&mut self, content: Option<Content>) {
+        if let Some(release) = self.facts.releases.last_mut() {
+            release.content = Content::least(release.content, content);
+        }
+    }
+
     /// `created` and `modified` are the package's; some managers write `unpublished` as null, which says nothing.
     fn time(&mut self, part: Part<'_, Field>) -> Result<(), Malformed> {
         match part.key {
@@ -147,6 +162,12 @@ impl Packument {
     fn unreadable(&mut self, label: &str, reason: &str) {
         self.facts.unreadable.push((label.into(), reason.into()));
     }
+}
+
+/// `sha512-BASE64`; of several, the first. <https://www.w3.org/TR/SRI/>
+fn integrity(text: &str) -> Option<Content> {
+    let (algorithm, checksum) = text.split_whitespace().next()?.split_once('-')?;
+    Content::of_base64(algorithm, true, checksum)
 }
 
 fn not_a_packument(error: Option<String>) -> Malformed {

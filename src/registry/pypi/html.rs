@@ -12,7 +12,7 @@ use percent_encoding::percent_decode;
 
 use super::file_name::is_distribution;
 use super::json::{check_api_version, status};
-use super::listing::{File, Listing};
+use super::listing::{File, Listing, content};
 use crate::http::{Decode, Malformed};
 use crate::release::{ReleaseSet, parse_time};
 
@@ -89,13 +89,17 @@ impl Learned {
     /// The file's name is the last part of the address, as pip reads it; the text between the tags may be cut for show.
     fn anchor(&mut self, attributes: &Attributes<'_>) {
         self.is_complete = false;
-        let Some(name) = attributes.get(b"href").map(|address| last_segment(&address)) else { return };
+        let Some(address) = attributes.get(b"href") else { return };
+        let name = last_segment(&address);
         if !is_distribution(&name) {
             return;
         }
         self.is_list = true;
         let uploaded = attributes.get(b"data-upload-time").and_then(|time| parse_time(&time));
-        self.listing.add_file(&name, File { yanked: attributes.get(b"data-yanked").map(Into::into), uploaded });
+        let digest = address.split_once('#').and_then(|(_, fragment)| fragment.strip_prefix("sha256="));
+        let content = digest.and_then(|digest| content(&name, digest));
+        self.listing
+            .add_file(&name, File { yanked: attributes.get(b"data-yanked").map(Into::into), uploaded, content });
     }
 
     /// `pypi:repository-version`, `pypi:project-status` and its reason.

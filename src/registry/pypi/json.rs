@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::listing::{File, Listing};
+use super::listing::{File, Listing, content};
 use crate::http::Malformed;
 use crate::http::splitter::{Part, Wanted};
 use crate::registry::instant::Instant;
@@ -25,6 +25,7 @@ pub(super) enum Field {
     FileName,
     FileYanked,
     FileTime,
+    FileDigest,
     Info,
     ProjectUrls,
     HomePage,
@@ -48,6 +49,7 @@ const WANTED: &[Wanted<Field>] = &[
     Wanted::value(Field::FileName, &["files", "*", "filename"]),
     Wanted::value(Field::FileYanked, &["files", "*", "yanked"]),
     Wanted::value(Field::FileTime, &["files", "*", "upload-time"]),
+    Wanted::value(Field::FileDigest, &["files", "*", "hashes", "sha256"]),
     // the project document: https://docs.pypi.org/api/json/
     Wanted::start(Field::Info, &["info"]),
     Wanted::value(Field::Name, &["info", "name"]),
@@ -56,6 +58,8 @@ const WANTED: &[Wanted<Field>] = &[
     Wanted::start(Field::Releases, &["releases"]),
     Wanted::start(Field::Release, &["releases", "*"]),
     Wanted::start(Field::ReleaseFile, &["releases", "*", "*"]),
+    Wanted::value(Field::FileName, &["releases", "*", "*", "filename"]),
+    Wanted::value(Field::FileDigest, &["releases", "*", "*", "digests", "sha256"]),
     Wanted::value(Field::ReleaseYanked, &["releases", "*", "*", "yanked"]),
     Wanted::value(Field::ReleaseReason, &["releases", "*", "*", "yanked_reason"]),
     Wanted::value(Field::FileTime, &["releases", "*", "*", "upload_time_iso_8601"]),
@@ -81,11 +85,12 @@ pub(super) struct Json {
 struct Told {
     /// In the project document the version above a file says to which release it belongs.
     is_of_version: bool,
-    /// Read in the simple API alone.
     name: Option<Box<str>>,
     yanked: Option<Yanked>,
     reason: Option<Box<str>>,
     uploaded: Option<Instant>,
+    /// The file's SHA-256 in hexadecimal.
+    digest: Option<Box<str>>,
     /// The same in the older member of the project document, without an offset.
     uploaded_in_utc: Option<Instant>,
 }
@@ -132,6 +137,7 @@ impl Learn for Json {
             Field::FileName => once(&mut self.told().name, &part, part.text()?.into())?,
             Field::FileYanked => once(&mut self.told().yanked, &part, yanked(&Loose::of(&part)?)?)?,
             Field::FileTime => once(&mut self.told().uploaded, &part, Instant::of(&part)?)?,
+            Field::FileDigest => self.told().digest = part.text().ok().map(|digest| (&*digest).into()),
             Field::ReleaseYanked => once(&mut self.told().yanked, &part, flagged(part.read()?))?,
             Field::ReleaseReason => once(&mut self.told().reason, &part, text_or_null(&part)?)?,
             Field::ReleaseTime => once(&mut self.told().uploaded_in_utc, &part, Instant::of(&part)?)?,
@@ -189,10 +195,11 @@ impl Json {
         let Some(told) = self.file.take() else { return Ok(()) };
         let uploaded = told.uploaded.unwrap_or_default().0.or(told.uploaded_in_utc.unwrap_or_default().0);
         let yanked = told.yanked.flatten().map(|reason| told.reason.unwrap_or(reason));
-        let file = File { yanked, uploaded };
+        let digest = told.name.as_deref().zip(told.digest.as_deref());
+        let file = File { yanked, uploaded, content: digest.and_then(|(name, digest)| content(name, digest)) };
         match told.name {
+            _ if told.is_of_version => self.listing.add_file_of(&self.version, file),
             Some(name) => self.listing.add_file(&name, file),
-            None if told.is_of_version => self.listing.add_file_of(&self.version, file),
             None => return Err(Malformed::new("a file has no `filename`")),
         }
         Ok(())

@@ -13,7 +13,7 @@ use foldhash::HashMap;
 
 use super::file_name;
 use crate::http::Malformed;
-use crate::release::{Links, PackageStatus, Release, ReleaseSet};
+use crate::release::{Content, Links, PackageStatus, Release, ReleaseSet};
 use crate::version::{SchemeId, Version};
 
 /// What an index tells of one file.
@@ -22,6 +22,8 @@ pub(super) struct File {
     /// The reason, empty where none was given; `None` when the file is not yanked.
     pub(super) yanked: Option<Box<str>>,
     pub(super) uploaded: Option<DateTime<Utc>>,
+    /// Its checksum, where the index has one.
+    pub(super) content: Option<Content>,
 }
 
 /// The files of one version so far: yanked when all of them are, as old as the oldest.
@@ -29,11 +31,12 @@ pub(super) struct File {
 struct Files {
     yanked: Option<Box<str>>,
     published: Option<DateTime<Utc>>,
+    content: Option<Content>,
 }
 
 impl From<File> for Files {
     fn from(file: File) -> Self {
-        Self { yanked: file.yanked, published: file.uploaded }
+        Self { yanked: file.yanked, published: file.uploaded, content: file.content }
     }
 }
 
@@ -44,6 +47,7 @@ impl Files {
             _ => None,
         };
         self.published = self.published.into_iter().chain(other.published).min();
+        self.content = Content::least(self.content, other.content);
     }
 }
 
@@ -160,14 +164,23 @@ impl Listing {
     }
 }
 
+/// What a file consists of, by its SHA-256: a source archive goes before the builds for single platforms, of which more may
+/// be added at any time.
+pub(super) fn content(name: &str, sha256: &str) -> Option<Content> {
+    let is_source = [".tar.gz", ".zip", ".tar.bz2", ".tgz"].iter().any(|ending| name.ends_with(ending));
+    Content::of_hex(name, is_source, sha256)
+}
+
 fn length(text: Option<&str>) -> usize {
     text.map_or(0, str::len)
 }
 
 fn release(version: Box<str>, files: Option<Files>) -> Release {
     let without_files = files.is_none();
-    let (published_at, yanked) = files.map_or((None, None), |files| (files.published, files.yanked));
-    Release { published_at, yanked, without_files, ..Release::new(version) }
+    let Some(Files { yanked, published, content }) = files else {
+        return Release { without_files, ..Release::new(version) };
+    };
+    Release { published_at: published, yanked, content, ..Release::new(version) }
 }
 
 /// Labels that are found again in another spelling of the same version.

@@ -31,7 +31,8 @@ impl Decode for Versions {
         let mut links = Links::default();
         // newest first: what it does not say of itself, an older one may
         for version in versions {
-            folded.add(&version.number, version.created_at.0);
+            let content = version.sha.as_deref().and_then(|sha| super::content(&version.platform, sha));
+            folded.add(&version.number, version.created_at.0, content);
             version.metadata.unwrap_or_default().fill(&mut links);
         }
         Ok(ReleaseSet { releases: folded.releases, links, ..ReleaseSet::default() })
@@ -70,6 +71,11 @@ struct Version {
     number: String,
     #[serde(default)]
     created_at: Instant,
+    /// `ruby` for a gem of any platform.
+    #[serde(default)]
+    platform: String,
+    /// The SHA-256 of the gem, in hexadecimal.
+    sha: Option<String>,
     metadata: Option<Addresses>,
 }
 

@@ -73,7 +73,8 @@ impl Versions {
         let version = version.ok_or_else(|| {
             Malformed::new(format!("line {} is not a version of a compact index, {}", self.line, preview(line)))
         })?;
-        self.folded.add(version.number, version.created_at.and_then(parse_time));
+        let content = version.checksum.and_then(|checksum| super::content(version.platform, checksum));
+        self.folded.add(version.number, version.created_at.and_then(parse_time), content);
         Ok(())
     }
 
@@ -91,7 +92,10 @@ impl Versions {
 #[derive(Debug, PartialEq, Eq)]
 struct Version<'a> {
     number: &'a str,
+    /// Empty for a gem of any platform.
+    platform: &'a str,
     created_at: Option<&'a str>,
+    checksum: Option<&'a str>,
 }
 
 impl<'a> Version<'a> {
@@ -99,15 +103,20 @@ impl<'a> Version<'a> {
         let (label, rest) = split_at_byte(line, b' ')?;
         let (_dependencies, requirements) = split_at_byte(rest, b'|')?;
         // a platform may hold dashes of its own, a number never does
-        let number = split_at_byte(label, b'-').map_or(label, |(number, _)| number);
+        let (number, platform) = split_at_byte(label, b'-').unwrap_or((label, ""));
         if number.is_empty() {
             return None;
         }
         // only the first colon ends the key: a time holds more of them
-        let created_at = split_all(requirements, b',')
-            .filter_map(|requirement| split_at_byte(requirement, b':'))
-            .find_map(|(key, value)| (key == "created_at").then_some(value));
-        Some(Self { number, created_at })
+        let (mut created_at, mut checksum) = (None, None);
+        for (key, value) in split_all(requirements, b',').filter_map(|requirement| split_at_byte(requirement, b':')) {
+            match key {
+                "created_at" if created_at.is_none() => created_at = Some(value),
+                "checksum" if checksum.is_none() => checksum = Some(value),
+                _ => {}
+            }
+        }
+        Some(Self { number, platform, created_at, checksum })
     }
 }
 
@@ -158,8 +167,9 @@ mod tests {
             (" |checksum:00", None),
         ];
         for (line, expected) in rows {
-            let expected = expected.map(|(number, created_at)| Version { number, created_at });
-            assert_eq!(Version::parse(line), expected, "{line}");
+            let read = Version::parse(line);
+            assert_eq!(read.as_ref().map(|version| (version.number, version.created_at)), expected, "{line}");
+            assert!(read.is_none_or(|version| version.checksum.is_none_or(|checksum| checksum == "00")), "{line}");
         }
     }
 

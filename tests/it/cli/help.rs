@@ -37,9 +37,13 @@ fn the_version_is_that_of_the_package() {
 
 #[test]
 fn schemas_are_the_published_files() {
-    for (which, file) in
-        [("pins", "upstream-versions"), ("settings", "upmon"), ("report", "report"), ("explain", "explain")]
-    {
+    for (which, file) in [
+        ("pins", "upstream-versions"),
+        ("settings", "upmon"),
+        ("report", "report"),
+        ("explain", "explain"),
+        ("state", "state"),
+    ] {
         let kept = std::fs::read_to_string(manifest::root().join(format!("schema/{file}.schema.json"))).unwrap();
         assert!(upmon(&["schema", which]).ended(0).stdout == kept, "{which} differs from its file");
     }

@@ -25,7 +25,7 @@ async fn converse(tape: &Arc<Tape>, options: GitOptions, queries: &[Query]) -> V
 async fn recorded(directory: &Path, options: GitOptions, queries: &[Query]) -> Vec<Outcome> {
     let tape = Arc::new(Tape::record(directory).unwrap());
     let answers = converse(&tape, options, queries).await;
-    tape.finish(&About { now: DateTime::UNIX_EPOCH, as_of: false, links: false }).unwrap();
+    tape.finish(&About { now: DateTime::UNIX_EPOCH, as_of: false, links: false, state: None }).unwrap();
     answers
 }
 

@@ -35,7 +35,7 @@ async fn recorded(directory: &Path, options: Options, urls: &[&str]) -> Vec<Outc
         outcomes.push(ask(&client, url).await);
     }
     let now = "2026-11-20T06:00:00Z".parse().unwrap();
-    tape.finish(&About { now, as_of: true, links: false }).unwrap();
+    tape.finish(&About { now, as_of: true, links: false, state: None }).unwrap();
     outcomes
 }
 

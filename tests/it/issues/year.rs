@@ -160,7 +160,15 @@ impl World {
     async fn report(&self, now: DateTime<Utc>) -> Report {
         let open = self.shelves.iter().map(|shelf| (shelf.id, Box::new(shelf.clone()) as Box<dyn Registry>));
         let (registries, policies) = (Arc::new(open.collect()), Arc::new(Policies::default()));
-        let engine = Engine { registries, fetch: Arc::new(NoNetwork), policies, now, as_of: true, links: false };
+        let engine = Engine {
+            registries,
+            fetch: Arc::new(NoNetwork),
+            policies,
+            now,
+            as_of: true,
+            links: false,
+            holds: Arc::default(),
+        };
         engine.check(&self.pins, &|_| {}).await
     }
 
