@@ -19,6 +19,7 @@ import pages
 import release
 import secrets_kept
 import ssh
+import webhooks
 import workflows
 from harness import Failed, Scenario, expect, expect_behind, expect_status, expect_unknown, free_port, notices
 from repositories import dated_tag, make_repository
@@ -334,7 +335,7 @@ def start_nginx(scenario, root, port):
     scenario.start("nginx", ["nginx", "-c", work / "nginx.conf"], f"http://127.0.0.1:{port}/garbage")
 
 
-MODULES = [faults, secrets_kept, ssh, github, release, badges, pages, workflows]
+MODULES = [faults, secrets_kept, ssh, github, release, badges, pages, workflows, webhooks]
 REGISTRIES = [npm, pypi, crates, rubygems, git]
 SCENARIOS = {scenario.__name__: scenario for scenario in REGISTRIES + [each for module in MODULES for each in module.SCENARIOS]}
 
