@@ -12,9 +12,11 @@ import sys
 import textwrap
 import traceback
 
+import abuse
 import badges
 import faults
 import github
+import load
 import pages
 import release
 import secrets_kept
@@ -335,7 +337,7 @@ def start_nginx(scenario, root, port):
     scenario.start("nginx", ["nginx", "-c", work / "nginx.conf"], f"http://127.0.0.1:{port}/garbage")
 
 
-MODULES = [faults, secrets_kept, ssh, github, release, badges, pages, workflows, webhooks]
+MODULES = [faults, secrets_kept, ssh, github, release, badges, pages, workflows, webhooks, load, abuse]
 REGISTRIES = [npm, pypi, crates, rubygems, git]
 SCENARIOS = {scenario.__name__: scenario for scenario in REGISTRIES + [each for module in MODULES for each in module.SCENARIOS]}
 
