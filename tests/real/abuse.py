@@ -228,7 +228,7 @@ def markup(service):
         _, head, _ = service.ask("GET", place)
         if "html" in head["Content-Type"]:
             raise Failed(f"{place} is {head['Content-Type']}")
-    yield "`<script>`, quotes and a right-to-left mark in a pinned name, a path, `label`, `style`, `color`", "text in well-formed SVG, JSON and metrics, none of it HTML"
+    yield "`<script>`, quotes in a pinned name, and with a right-to-left mark in a path, `label`, `style`, `color`", "text in well-formed SVG, JSON and metrics, none of it HTML"
 
 
 def well_formed(text):
@@ -264,7 +264,7 @@ def smuggling(service):
     inner = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
     for what, head, body in [
         ("both lengths, CL.TE", b"Content-Length: 6\r\nTransfer-Encoding: chunked\r\n", b"0\r\n\r\n" + inner),
-        ("both lengths, TE.CL", b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n", b"5c\r\n" + inner + b"0\r\n\r\n"),
+        ("both lengths, TE.CL", b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n", b"%x\r\n" % len(inner) + inner + b"\r\n0\r\n\r\n"),
         ("`Transfer-Encoding: xchunked`", b"Transfer-Encoding: xchunked\r\n", b"0\r\n\r\n" + inner),
         ("`Transfer-Encoding : chunked`", b"Transfer-Encoding : chunked\r\n", b"0\r\n\r\n" + inner),
         ("`chunked, identity`", b"Transfer-Encoding: chunked, identity\r\n", b"0\r\n\r\n" + inner),

@@ -6,6 +6,7 @@ import pathlib
 import shutil
 
 from harness import Failed, free_port
+from served import until
 
 
 class Cluster:
@@ -41,7 +42,15 @@ class Cluster:
         """Starts it and waits until it takes connections."""
         command = [*self.user, self.programs / "postgres", "-D", self.home / "data"]
         self.child = self.scenario.start("postgres", command, self.port, cwd=self.home)
-        self.run("pg_isready", "--host=127.0.0.1", f"--port={self.port}", "--timeout=30")
+        # it listens before it has recovered
+        until("PostgreSQL", self.is_ready)
+
+    def is_ready(self):
+        """Whether it takes a statement."""
+        try:
+            return self.rows("SELECT 1 AS one") == [(1,)]
+        except Failed:
+            return False
 
     def restart(self, mode):
         """What `pg_ctl restart -m MODE` does; `immediate` is a crash from which it recovers."""
