@@ -5,7 +5,7 @@ use axum::http::header::AUTHORIZATION;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq as _;
+use subtle::{Choice, ConstantTimeEq as _};
 
 /// The secrets of a service; none of them is ever shown.
 #[derive(Debug, Clone, Default)]
@@ -32,12 +32,17 @@ impl Secrets {
     /// of the secrets: HMAC-SHA256, in hexadecimal digits. Every secret is tried, whichever is right.
     pub(super) fn signed(&self, text: &[u8], signature: &str) -> bool {
         let Some(signature) = hexadecimal(signature) else { return false };
-        let is_of = |secret: &SecretString| {
-            let mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes());
-            mac.expect("HMAC takes keys of any length").chain_update(text).verify_slice(&signature).is_ok()
-        };
-        self.webhook.iter().filter(|secret| is_of(secret)).count() > 0
+        let tried = self.webhook.iter().map(|secret| is_signature(secret, text, &signature));
+        tried.fold(Choice::from(0), std::ops::BitOr::bitor).into()
     }
+}
+
+/// Whether a signature is that of a text. A [`Choice`] comes of comparing all bytes alone, so nothing here can end at the first
+/// wrong one.
+fn is_signature(secret: &SecretString, text: &[u8], signature: &[u8; 32]) -> Choice {
+    let mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes());
+    let bytes = mac.expect("HMAC takes keys of any length").chain_update(text).finalize().into_bytes();
+    bytes.as_slice().ct_eq(signature)
 }
 
 /// The signature of a text, as GitHub sends it in `X-Hub-Signature-256`.
@@ -89,6 +94,21 @@ mod tests {
         assert_eq!(sign(ours, b"Hello, World!"), format!("sha256={right}"));
         assert!(!secrets(&[]).signed(b"Hello, World!", right));
         assert!(!secrets(&["another"]).signed(b"Hello, World!", right));
+    }
+
+    /// How long it takes is told by `tests/real/run abuse`; that all bytes are compared, by the type.
+    #[test]
+    fn signatures_are_compared_in_constant_time() {
+        let compare: fn(&SecretString, &[u8], &[u8; 32]) -> Choice = is_signature;
+        let (secret, text) = (SecretString::from("s3cret-s3cret-s3cret"), b"Hello, World!");
+        let signed = sign(secret.expose_secret(), text);
+        let right = hexadecimal(signed.strip_prefix("sha256=").unwrap()).unwrap();
+        assert!(bool::from(compare(&secret, text, &right)));
+        for place in 0..right.len() {
+            let mut wrong = right;
+            wrong[place] ^= 1;
+            assert!(!bool::from(compare(&secret, text, &wrong)), "byte {place}");
+        }
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod npm;
 mod oracle_lag;
 mod oracle_tags;
 mod oracles;
+mod packages;
 mod pins;
 mod projects;
 mod properties;

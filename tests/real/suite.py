@@ -12,15 +12,18 @@ import sys
 import textwrap
 import traceback
 
+import abuse
 import badges
 import dashboard
 import deploy
 import faults
 import github
+import load
 import pages
 import release
 import secrets_kept
 import ssh
+import webhooks
 import workflows
 from harness import Failed, Scenario, expect, expect_behind, expect_status, expect_unknown, free_port, notices
 from repositories import dated_tag, make_repository
@@ -336,7 +339,7 @@ def start_nginx(scenario, root, port):
     scenario.start("nginx", ["nginx", "-c", work / "nginx.conf"], f"http://127.0.0.1:{port}/garbage")
 
 
-MODULES = [faults, secrets_kept, ssh, github, release, badges, pages, dashboard, workflows, deploy]
+MODULES = [faults, secrets_kept, ssh, github, release, badges, pages, dashboard, workflows, deploy, webhooks, load, abuse]
 REGISTRIES = [npm, pypi, crates, rubygems, git]
 SCENARIOS = {scenario.__name__: scenario for scenario in REGISTRIES + [each for module in MODULES for each in module.SCENARIOS]}
 

@@ -1,10 +1,12 @@
 //! What forges and others told. A delivery stands here before it is acknowledged, and stays until its time is over, so
 //! that it is known when it comes again.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::AnyConnection;
 
-use super::{Attempted as _, Cause, Scope, Store, StoreError, instant, jobs, millis};
+use super::{Attempted as _, Cause, Engine, Scope, Store, StoreError, instant, jobs, millis};
 
 /// Something that was told, and that nobody has looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,9 +50,12 @@ impl Store {
     /// When the database fails; then none of them was taken.
     pub async fn receive(&self, deliveries: &[Delivery], now: DateTime<Utc>) -> Result<Vec<bool>, StoreError> {
         let mut transaction = self.begin().await?;
-        let mut are_new = Vec::with_capacity(deliveries.len());
-        for delivery in deliveries {
-            are_new.push(insert(&mut transaction, delivery, now).await?);
+        let mut are_new = vec![false; deliveries.len()];
+        // in one order for every replica: a sender that tries both would otherwise make each wait for the other
+        let mut order: Vec<usize> = (0..deliveries.len()).collect();
+        order.sort_by(|&one, &other| deliveries[one].id.cmp(&deliveries[other].id));
+        for place in order {
+            are_new[place] = insert(&mut transaction, &deliveries[place], now).await?;
         }
         transaction.commit().await.attempted("take a delivery")?;
         Ok(are_new)
@@ -79,16 +84,10 @@ impl Store {
     pub async fn sort(&self, sorted: &[(String, Vec<String>)], now: DateTime<Utc>) -> Result<(), StoreError> {
         let attempted = "sort deliveries";
         let mut transaction = self.begin().await?;
-        for (id, pins) in sorted {
-            let done =
-                sqlx::query("UPDATE deliveries SET sorted_at = $1, pins = $2 WHERE id = $3 AND sorted_at IS NULL")
-                    .bind(millis(now))
-                    .bind(serde_json::to_string(pins).expect("a list of texts serialises"))
-                    .bind(id)
-                    .execute(&mut *transaction)
-                    .await
-                    .attempted(attempted)?;
-            if done.rows_affected() != 1 {
+        for (pins, ids) in alike(sorted) {
+            let written = sqlx::query(sort_statement(self.engine)).bind(millis(now)).bind(pins).bind(list(&ids));
+            let written = written.execute(&mut *transaction).await.attempted(attempted)?;
+            if written.rows_affected() != ids.len() as u64 {
                 return Err(StoreError::LeaseLost);
             }
         }
@@ -118,6 +117,33 @@ impl Store {
         .attempted("read deliveries")?;
         rows.into_iter().map(received).collect()
     }
+}
+
+/// One statement for all that concern the same pins: while they are written, new deliveries wait.
+const fn sort_statement(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Sqlite => {
+            "UPDATE deliveries SET sorted_at = $1, pins = $2 \
+             WHERE sorted_at IS NULL AND id IN (SELECT value FROM json_each($3))"
+        }
+        Engine::Postgres => {
+            "UPDATE deliveries SET sorted_at = $1, pins = $2 \
+             WHERE sorted_at IS NULL AND id IN (SELECT json_array_elements_text($3::json))"
+        }
+    }
+}
+
+/// The ids of deliveries by the pins that they concern, both lists as columns hold them.
+fn alike(sorted: &[(String, Vec<String>)]) -> BTreeMap<String, Vec<&str>> {
+    let mut alike = BTreeMap::<_, Vec<&str>>::new();
+    for (id, pins) in sorted {
+        alike.entry(list(pins)).or_default().push(id);
+    }
+    alike
+}
+
+fn list<T: serde::Serialize>(texts: &[T]) -> String {
+    serde_json::to_string(texts).expect("a list of texts serialises")
 }
 
 async fn insert(connection: &mut AnyConnection, delivery: &Delivery, now: DateTime<Utc>) -> Result<bool, StoreError> {

@@ -148,6 +148,7 @@ fn read(table: &'static str, id: &str, finding: &str) -> Result<Finding, StoreEr
 
 /// What stands in the table before a check is written.
 struct Row {
+    place: i64,
     checked_at: i64,
     known_at: Option<i64>,
     digest: String,
@@ -163,8 +164,10 @@ async fn write(connection: &mut AnyConnection, learned: &Learned, at: DateTime<U
         }
     }
     for (place, id) in (0_i64..).zip(&learned.pins) {
-        rows.remove(id);
-        let placed = sqlx::query("UPDATE findings SET place = $1 WHERE id = $2 AND place <> $1").bind(place).bind(id);
+        if rows.remove(id).is_some_and(|row| row.place == place) {
+            continue;
+        }
+        let placed = sqlx::query("UPDATE findings SET place = $1 WHERE id = $2").bind(place).bind(id);
         placed.execute(&mut *connection).await.attempted("order the findings")?;
     }
     for id in rows.keys() {
@@ -175,12 +178,12 @@ async fn write(connection: &mut AnyConnection, learned: &Learned, at: DateTime<U
 }
 
 async fn rows(connection: &mut AnyConnection) -> Result<HashMap<String, Row>, StoreError> {
-    let rows: Vec<(String, i64, Option<i64>, String)> =
-        sqlx::query_as("SELECT id, checked_at, known_at, digest FROM findings")
+    let rows: Vec<(String, i64, i64, Option<i64>, String)> =
+        sqlx::query_as("SELECT id, place, checked_at, known_at, digest FROM findings")
             .fetch_all(connection)
             .await
             .attempted("read what is known")?;
-    let row = |(id, checked_at, known_at, digest)| (id, Row { checked_at, known_at, digest });
+    let row = |(id, place, checked_at, known_at, digest)| (id, Row { place, checked_at, known_at, digest });
     Ok(rows.into_iter().map(row).collect())
 }
 
