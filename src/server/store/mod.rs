@@ -7,7 +7,9 @@
 //! A change is one transaction. What a check learned is written together with the end of the jobs that asked for it, so a
 //! crash leaves either both or none.
 
+mod actions;
 mod deliveries;
+mod dispatches;
 mod findings;
 mod jobs;
 mod schedules;
@@ -29,7 +31,10 @@ use url::Url;
 use crate::http::shown;
 use crate::report::escape;
 
+pub use actions::{Acted, ActionKind, Asked, Ended, Errand};
 pub use deliveries::{BATCH, Delivery, Received};
+pub use dispatches::StoredRecord;
+pub(super) use findings::News;
 pub use findings::{Change, Known, Learned, Outcome};
 pub use jobs::{Cause, Job, Lane, Scope};
 
@@ -262,6 +267,7 @@ fn make_file(path: &Path) -> std::io::Result<()> {
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "start", include_str!("migrations/0001_start.sql")),
     (2, "deliveries", include_str!("migrations/0002_deliveries.sql")),
+    (3, "actions", include_str!("migrations/0003_actions.sql")),
 ];
 
 fn migrator() -> Migrator {
@@ -286,5 +292,7 @@ fn new_id(now: DateTime<Utc>) -> String {
     format!("{:012x}-{:016x}", now.timestamp_millis(), fastrand::u64(..))
 }
 
+#[cfg(test)]
+mod action_tests;
 #[cfg(test)]
 mod tests;
