@@ -3,6 +3,7 @@
 //! Everything works without a file. A section is one table in `config/`, one line in `SettingsTable` and one in
 //! [`Settings`]; its environment variables and its JSON Schema follow from the table.
 
+mod actions;
 mod badges;
 mod dispatch;
 mod issues;
@@ -29,6 +30,7 @@ use policy::{NamedPolicies, PolicyTable, RuleTable};
 use registries::RegistriesTable;
 use server::ServerTable;
 
+pub use actions::{Action, CommandSettings, Trigger};
 pub use badges::BadgeSettings;
 pub use dispatch::{Approval, DispatchSettings, Kind, RecordPlace, Target};
 pub use issues::{IssueSettings, Mode, Repository};
@@ -252,7 +254,7 @@ fn merge(
     let network = table.network.cloned().unwrap_or_default().merge(file, environment);
     let cache = table.cache.cloned().unwrap_or_default().merge(file, environment);
     let issues = table.issues.cloned().unwrap_or_default().merge(environment);
-    let server = table.server.cloned().unwrap_or_default().merge(file, environment);
+    let server = table.server.cloned().unwrap_or_default().merge(file, environment, problems);
     let badges = table.badges.cloned().unwrap_or_default().merge(file, environment);
     let dispatch = table.dispatch.cloned().unwrap_or_default().merge(file, environment, problems);
     let named = table.policies.cloned().unwrap_or_default();

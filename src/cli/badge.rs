@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
-use super::action::Done;
+use super::action::{self, Done, Tell};
 use super::setup::{Setup, SetupArgs};
-use super::{Failure, Global, output};
+use super::{Failure, Global};
 use crate::badge::plan::{Fault, Plan, files};
 use crate::badge::svg::Style;
 use crate::config::{BadgeSettings, Flags};
@@ -54,17 +54,22 @@ pub(super) fn run(global: &Global, arguments: &BadgeArgs) -> Result<ExitCode, Fa
         return Err(Failure::Usage(format!("error: no directory is named for the badges\nhint: {hint}")));
     }
     let report = setup.report(arguments.report.as_deref(), global)?;
-    carry_out(&report, &badges, arguments.dry_run)?.ended(&report, &setup)
+    carry_out(&report, &badges, arguments.dry_run, &mut action::print)?.ended(&report, &setup)
 }
 
 /// Plans, and carries the plan out unless it is only to be seen. Without a directory nothing is done.
-pub(super) fn carry_out(report: &Report, badges: &BadgeSettings, dry_run: bool) -> Result<Done, Failure> {
+pub(super) fn carry_out(
+    report: &Report,
+    badges: &BadgeSettings,
+    dry_run: bool,
+    tell: Tell<'_>,
+) -> Result<Done, Failure> {
     let files = files(report, &badges.label, badges.style);
     let directory = badges.out.clone().unwrap_or_default();
     let plan = Plan::new(&directory, files).map_err(|fault| failure(&[fault]))?;
     let faults = if dry_run { Vec::new() } else { plan.carry_out() };
     let text = plan.to_string();
-    output::print(text.as_bytes())?;
+    tell(&text)?;
     if !faults.is_empty() {
         return Err(failure(&faults));
     }

@@ -5,17 +5,18 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::action::Done;
-use super::setup::{Setup, SetupArgs};
-use super::{Failure, Global, forge, output};
-use crate::config::{Flags, RecordPlace, Repository};
+use super::action::{self, Done, Tell};
+use super::setup::{Means, Setup, SetupArgs};
+use super::{Failure, Global, forge, serve};
+use crate::config::{Flags, RecordPlace, Repository, Settings};
 use crate::dispatch::issues::Issues;
-use crate::dispatch::record::{Record, RecordError, RecordFile};
+use crate::dispatch::record::{Ledger, Record, RecordError, RecordFile};
 use crate::dispatch::run::{Book, Clock, Place, Session};
 use crate::dispatch::{Plan, Situation, needs_issues, plan};
 use crate::document::{FromText as _, Timeout, nearest};
 use crate::error::ExitCode;
 use crate::report::{Report, escape};
+use crate::server::store::{Store, StoredRecord};
 use crate::tracker::github::{Access, Github, TrackerError};
 
 /// Arguments of `upmon dispatch`.
@@ -109,67 +110,91 @@ fn check_retries(retries: &[(String, String)], setup: &Setup) -> Result<(), Fail
 
 /// Plans, and carries the plan out unless it is only to be seen.
 pub(super) fn carry_out(report: &Report, setup: &Setup, order: &Order<'_>) -> Result<Done, Failure> {
-    let (plan, failures) = planned(report, setup, order)?;
-    output::print(told(&plan, order.dry_run).as_bytes())?;
-    let due = plan.layers.iter().map(Vec::len).sum::<usize>();
-    let waiting = plan.held.iter().filter(|held| !held.why.is_quiet()).count();
-    let summary = format!("{due} due, {} under way, {waiting} held", plan.running.len());
-    Ok(Done { summary, failures: if order.dry_run { Vec::new() } else { failures } })
+    setup.wait(act(report, setup.means(), order, None, &mut action::print))?
 }
 
-/// The plan, carried out unless it is only to be seen, and what could not be done.
-fn planned(report: &Report, setup: &Setup, order: &Order<'_>) -> Result<(Plan, Vec<String>), Failure> {
-    let settings = &setup.settings;
+/// The same, for who waits for it, and perhaps has the database open.
+pub(super) async fn act(
+    report: &Report,
+    means: Means<'_>,
+    order: &Order<'_>,
+    store: Option<&Store>,
+    tell: Tell<'_>,
+) -> Result<Done, Failure> {
+    let settings = means.settings;
     let with_issues = needs_issues(report, &settings.dispatch);
     let repository = match settings.dispatch.targets.first() {
         Some(target) if !with_issues => target.repository.clone(),
         _ => forge::repository(order.repository, settings)?,
     };
     let access = forge::access(repository, settings.dispatch.pace)?;
-    let place = place(&settings.dispatch.record, order.dry_run).map_err(|error| unusable(&error))?;
-    setup.wait(act(report, setup, order, Means { access, with_issues, place }))?
-}
-
-/// What a run works with.
-struct Means {
-    access: Access,
-    /// Whether anything depends on what stands in issues.
-    with_issues: bool,
-    place: Place,
+    let place = place(settings, order.dry_run, store).await?;
+    let mut book = Book { record: Record::default(), place };
+    let planned = planned(report, means, order, (access, with_issues), &mut book, tell).await;
+    if let Place::Ledger(ledger) = &book.place {
+        ledger.release().await;
+    }
+    let (plan, failures) = planned?;
+    tell(&told(&plan, order.dry_run))?;
+    let due = plan.layers.iter().map(Vec::len).sum::<usize>();
+    let waiting = plan.held.iter().filter(|held| !held.why.is_quiet()).count();
+    let summary = format!("{due} due, {} under way, {waiting} held", plan.running.len());
+    Ok(Done { summary, failures: if order.dry_run { Vec::new() } else { failures } })
 }
 
 /// Where the record is, ready to be used.
-fn place(record: &RecordPlace, dry_run: bool) -> Result<Place, RecordError> {
-    match record {
+async fn place(settings: &Settings, dry_run: bool, store: Option<&Store>) -> Result<Place, Failure> {
+    let place = match &settings.dispatch.record {
         RecordPlace::File(path) if dry_run => Ok(Place::File(RecordFile::unlocked(path))),
         RecordPlace::File(path) => RecordFile::lock(path).map(Place::File),
         RecordPlace::Issue => Ok(Place::Issues),
-    }
+        RecordPlace::Store => {
+            let store = match store {
+                Some(store) => store.clone(),
+                None => opened(settings).await?,
+            };
+            let record = if dry_run { Ok(StoredRecord::unlocked(store)) } else { StoredRecord::lock(store).await };
+            record.map(|record| Place::Ledger(Box::new(record) as Box<dyn Ledger>))
+        }
+    };
+    place.map_err(|error| unusable(&error))
+}
+
+/// The database of the service, for who is not the service.
+async fn opened(settings: &Settings) -> Result<Store, Failure> {
+    crate::http::client::install_crypto();
+    let opened = Store::open(&serve::database(settings)?).await;
+    opened.map_err(|error| Failure::Action(format!("error: {error}")))
 }
 
 fn unusable(error: &RecordError) -> Failure {
     Failure::Action(format!("error: {error}\nhint: {}", error.hint))
 }
 
-async fn act(
+/// The plan, carried out unless it is only to be seen, and what could not be done.
+async fn planned(
     report: &Report,
-    setup: &Setup,
+    means: Means<'_>,
     order: &Order<'_>,
-    Means { access, with_issues, place }: Means,
+    (access, with_issues): (Access, bool),
+    book: &mut Book,
+    tell: Tell<'_>,
 ) -> Result<(Plan, Vec<String>), Failure> {
-    let settings = &setup.settings.dispatch;
-    let github = Github::new(access, setup.http_options());
+    let settings = &means.settings.dispatch;
+    let github = Github::new(access, means.options);
     let github = &mut github.map_err(|error| Failure::Usage(format!("error: {error}")))?;
     let read = if with_issues { Some(read_issues(github).await.map_err(|error| nothing_done(&error))?) } else { None };
     let (issues, remembered) = read.unzip();
-    let record = match &place {
+    book.record = match &book.place {
         Place::File(file) => file.read().map_err(|error| unusable(&error))?,
+        Place::Ledger(ledger) => ledger.read().await.map_err(|error| unusable(&error))?,
         Place::Issues | Place::Nowhere => remembered.unwrap_or_default(),
     };
-    let place = if order.dry_run { Place::Nowhere } else { place };
-    let mut book = Book { record, place };
-    let clock = Clock::at(setup.began());
-    let mut session = Session { github, settings, issues: issues.as_ref(), book: &mut book, clock };
+    if order.dry_run {
+        book.place = Place::Nowhere;
+    }
+    let clock = Clock::at(means.began);
+    let mut session = Session { github, settings, issues: issues.as_ref(), book, clock };
     let unseen = session.refresh(report).await;
     let record = session.book.record.clone();
     let situation = Situation {
@@ -184,7 +209,7 @@ async fn act(
     let mut failures: Vec<String> = unseen.iter().map(TrackerError::to_string).collect();
     failures.extend(plan.failures());
     if !order.dry_run {
-        let mut tell = |done: &str| drop(output::print(format!("{}\n", escape::terminal(done)).as_bytes()));
+        let mut tell = |done: &str| drop(tell(&format!("{}\n", escape::terminal(done))));
         failures.extend(session.carry_out(&plan, order.wait, &mut tell).await.iter().map(TrackerError::to_string));
     }
     Ok((plan, failures))

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::action::Done;
-use super::setup::{Setup, SetupArgs};
-use super::{Failure, Global, forge, output};
-use crate::config::{Flags, Repository};
+use super::action::{self, Done, Tell};
+use super::setup::{Means, Setup, SetupArgs};
+use super::{Failure, Global, forge};
+use crate::config::{Flags, Repository, Settings};
 use crate::dispatch;
 use crate::error::ExitCode;
 use crate::report::{Report, escape, words};
@@ -36,36 +36,42 @@ pub(super) struct IssuesArgs {
 pub(super) fn run(global: &Global, arguments: &IssuesArgs) -> Result<ExitCode, Failure> {
     let flags = Flags { allow_unknown: arguments.allow_unknown, ..Flags::default() };
     let mut setup = Setup::for_report(global, &arguments.setup, flags, arguments.report.as_deref())?;
-    let access = access(arguments.repository.as_ref(), &setup)?;
+    let access = access(arguments.repository.as_ref(), &setup.settings)?;
     let report = setup.report(arguments.report.as_deref(), global)?;
     carry_out(&report, &setup, access, arguments.dry_run)?.ended(&report, &setup)
 }
 
 /// The way to the repository of the issues.
-pub(super) fn access(repository: Option<&Repository>, setup: &Setup) -> Result<Access, Failure> {
-    let settings = &setup.settings;
+pub(super) fn access(repository: Option<&Repository>, settings: &Settings) -> Result<Access, Failure> {
     forge::access(forge::repository(repository, settings)?, settings.issues.pace)
 }
 
 /// Plans, and carries the plan out unless it is only to be seen.
 pub(super) fn carry_out(report: &Report, setup: &Setup, access: Access, dry_run: bool) -> Result<Done, Failure> {
-    setup.wait(act(report, setup, access, dry_run))?
+    setup.wait(act(report, setup.means(), access, dry_run, &mut action::print))?
 }
 
-async fn act(report: &Report, setup: &Setup, access: Access, dry_run: bool) -> Result<Done, Failure> {
-    let github = Github::new(access, setup.http_options());
+/// The same, for who waits for it.
+pub(super) async fn act(
+    report: &Report,
+    Means { settings, options, now, .. }: Means<'_>,
+    access: Access,
+    dry_run: bool,
+    tell: Tell<'_>,
+) -> Result<Done, Failure> {
+    let github = Github::new(access, options);
     let mut github = github.map_err(|error| Failure::Usage(format!("error: {error}")))?;
-    let approvals = dispatch::approvals(report, &setup.settings.dispatch);
-    let planned = github.plan(report, &setup.settings.issues, &approvals, setup.now()).await;
+    let approvals = dispatch::approvals(report, &settings.dispatch);
+    let planned = github.plan(report, &settings.issues, &approvals, now).await;
     let plan = planned.map_err(|error| nothing_done(&error))?;
     let count = words::counted(plan.changes.len() as u64, "change");
     if dry_run {
         let json = serde_json::to_string_pretty(&plan).expect("a plan is plain data");
-        output::print(format!("{}\n", escape::json(json)).as_bytes())?;
+        tell(&format!("{}\n", escape::json(json)))?;
         return Ok(Done { summary: format!("{count} planned"), failures: Vec::new() });
     }
-    let failures = github.carry_out(&plan, &mut |done| drop(output::print(format!("{done}\n").as_bytes()))).await;
-    output::print(beside(&plan).as_bytes())?;
+    let failures = github.carry_out(&plan, &mut |done| drop(tell(&format!("{done}\n")))).await;
+    tell(&beside(&plan))?;
     Ok(Done { summary: count, failures: failures.iter().map(TrackerError::to_string).collect() })
 }
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::action::Done;
+use super::action::{self, Done};
 use super::dispatch::Order;
 use super::setup::{Setup, SetupArgs};
 use super::{Failure, Global, badge, check, dispatch, forge, github, issues, output};
-use crate::config::{Flags, Repository};
+use crate::config::{Action, Flags, Repository, Settings};
 use crate::error::ExitCode;
 use crate::policy::Severity;
 use crate::report::{Format, Options, Report, escape, render, words};
@@ -57,24 +57,6 @@ enum Shown {
     Github,
 }
 
-/// Something that the settings ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Action {
-    Issues,
-    Badges,
-    Dispatch,
-}
-
-impl Action {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Issues => "issues",
-            Self::Badges => "badges",
-            Self::Dispatch => "dispatch",
-        }
-    }
-}
-
 /// An action, and what came of it.
 struct Told {
     action: Action,
@@ -88,12 +70,12 @@ impl Told {
             0 => String::new(),
             count => format!("; {}", words::counted(count as u64, "failure")),
         };
-        format!("{}: {}{failed}", self.action.name(), self.done.summary)
+        format!("{}: {}{failed}", self.action.as_str(), self.done.summary)
     }
 
     /// A line for each failure, whatever it holds.
     fn failures(&self) -> impl Iterator<Item = String> + '_ {
-        self.done.failures.iter().map(|failure| escape::terminal(&format!("{}: {failure}", self.action.name())))
+        self.done.failures.iter().map(|failure| escape::terminal(&format!("{}: {failure}", self.action.as_str())))
     }
 }
 
@@ -101,7 +83,7 @@ pub(super) fn run(global: &Global, arguments: &RunArgs) -> Result<ExitCode, Fail
     let flags = Flags { fail_on: arguments.fail_on, allow_unknown: arguments.allow_unknown };
     let mut setup = Setup::for_report(global, &arguments.setup, flags, arguments.report.as_deref())?;
     let actions = asked_for(&setup);
-    check_rights(&actions, arguments, &setup)?;
+    check_rights(&actions, arguments.repository.as_ref(), &setup.settings)?;
     let report = setup.report(arguments.report.as_deref(), global)?;
     let written = arguments.write_report.as_deref().map_or(Ok(()), |path| check::write_report(path, &report));
     let mut told = Vec::new();
@@ -131,11 +113,15 @@ fn asked_for(setup: &Setup) -> Vec<Action> {
 }
 
 /// Who we are and where the issues are has to be known before anything is asked or done.
-fn check_rights(actions: &[Action], arguments: &RunArgs, setup: &Setup) -> Result<(), Failure> {
+pub(super) fn check_rights(
+    actions: &[Action],
+    repository: Option<&Repository>,
+    settings: &Settings,
+) -> Result<(), Failure> {
     if actions.contains(&Action::Issues) {
-        issues::access(arguments.repository.as_ref(), setup)?;
+        issues::access(repository, settings)?;
     }
-    match setup.settings.dispatch.targets.first() {
+    match settings.dispatch.targets.first().filter(|_| actions.contains(&Action::Dispatch)) {
         Some(target) => forge::access(target.repository.clone(), Duration::ZERO).map(drop),
         None => Ok(()),
     }
@@ -144,21 +130,18 @@ fn check_rights(actions: &[Action], arguments: &RunArgs, setup: &Setup) -> Resul
 /// Does one action. What fails is told and stops no other; only Ctrl-C ends the run.
 fn carry_out(action: Action, report: &Report, setup: &Setup, arguments: &RunArgs) -> Result<Done, Failure> {
     if arguments.dry_run {
-        output::print(format!("{}:\n", action.name()).as_bytes())?;
+        output::print(format!("{}:\n", action.as_str()).as_bytes())?;
     }
     let done = match action {
-        Action::Issues => issues::access(arguments.repository.as_ref(), setup)
+        Action::Issues => issues::access(arguments.repository.as_ref(), &setup.settings)
             .and_then(|access| issues::carry_out(report, setup, access, arguments.dry_run)),
-        Action::Badges => badge::carry_out(report, &setup.settings.badges, arguments.dry_run),
+        Action::Badges => badge::carry_out(report, &setup.settings.badges, arguments.dry_run, &mut action::print),
         Action::Dispatch => dispatch::carry_out(report, setup, &order(arguments, setup)),
     };
     match done {
         Ok(done) => Ok(done),
         Err(Failure::Interrupted) => Err(Failure::Interrupted),
-        Err(Failure::Usage(text) | Failure::Action(text)) => {
-            let lines = text.lines().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
-            Ok(Done { summary: "not done".to_owned(), failures: vec![lines.replace("error: ", "")] })
-        }
+        Err(Failure::Usage(text) | Failure::Action(text)) => Ok(action::not_done(&text)),
     }
 }
 

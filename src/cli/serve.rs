@@ -10,16 +10,18 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 
+use super::action::{Done, Tell, not_done};
+use super::dispatch::{self, Order};
 use super::network::variable;
 use super::setup::{Engines, LookupArgs, Setup, SetupArgs};
-use super::{Failure, Global, output};
-use crate::config::{Flags, ServerSettings, Settings};
+use super::{Failure, Global, badge, issues, output, run};
+use crate::config::{Action, Flags, RecordPlace, ServerSettings, Settings};
 use crate::error::ExitCode;
 use crate::http::client::install_crypto;
 use crate::pin::Pin;
 use crate::pin::manifest::Manifest;
-use crate::report::escape;
-use crate::server::store::{Database, Learned, Scope};
+use crate::report::{Report, escape};
+use crate::server::store::{Database, Ended, Learned, Scope, Store};
 use crate::server::{Check, Options, Secrets, serve};
 
 /// Arguments of `upmon serve`.
@@ -34,7 +36,9 @@ pub(super) struct ServeArgs {
 
 pub(super) fn run(global: &Global, arguments: &ServeArgs) -> Result<ExitCode, Failure> {
     let setup = Setup::new(global, &SetupArgs::from(&arguments.lookup), Flags::default())?;
-    let (settings, engines) = setup.into_engines();
+    let (mut settings, engines) = setup.into_engines();
+    check_actions(&settings)?;
+    choose_record(&mut settings);
     let server =
         ServerSettings { listen: arguments.listen.unwrap_or(settings.server.listen), ..settings.server.clone() };
     let database = database(&settings)?;
@@ -44,6 +48,37 @@ pub(super) fn run(global: &Global, arguments: &ServeArgs) -> Result<ExitCode, Fa
     let ended = runtime()?.block_on(serve(options, checks, announce));
     ended.map_err(|error| Failure::Action(format!("error: {error}")))?;
     Ok(ExitCode::Success)
+}
+
+/// What `upmon run` finds out before anything is asked or done: who we are, where the issues are; and that each action that
+/// the settings name has what it is about.
+fn check_actions(settings: &Settings) -> Result<(), Failure> {
+    let missing = |what: &str, hint: &str| {
+        Err(Failure::Usage(format!(
+            "error: `actions` in `[server]` names `{what}`, and the settings do not say which\nhint: {hint}"
+        )))
+    };
+    for action in &settings.server.actions {
+        match action {
+            Action::Badges if settings.badges.out.is_none() => {
+                return missing("badges", "say `out` in `[badges]` of upmon.toml");
+            }
+            Action::Dispatch if settings.dispatch.targets.is_empty() => {
+                return missing("dispatch", "write a `[dispatch.targets.NAME]` into upmon.toml, see docs/dispatch.md");
+            }
+            Action::Issues | Action::Badges | Action::Dispatch => {}
+        }
+    }
+    run::check_rights(&settings.server.actions, None, settings)
+}
+
+/// Where nobody says where the record of dispatches is kept, that is the database, unless there is a file already: what
+/// stands in it was started.
+fn choose_record(settings: &mut Settings) {
+    let is_free = matches!(&settings.dispatch.record, RecordPlace::File(path) if !path.exists());
+    if !settings.dispatch.record_is_set && is_free {
+        settings.dispatch.record = RecordPlace::Store;
+    }
 }
 
 /// Where the service remembers things: the address in the environment, else the file of the settings.
@@ -125,6 +160,34 @@ impl Checks {
         Ok(manifest.pins)
     }
 
+    async fn carry_out(&self, action: Action, report: &Report, store: &Store, tell: Tell<'_>) -> Result<Done, Failure> {
+        let (settings, means) = (&self.settings, self.engines.means(&self.settings));
+        match action {
+            Action::Issues => issues::act(report, means, issues::access(None, settings)?, false, tell).await,
+            Action::Badges => badge::carry_out(report, &settings.badges, false, tell),
+            Action::Dispatch => dispatch::act(report, means, &Order::default(), Some(store), tell).await,
+        }
+    }
+
+    /// Does it, and keeps what it says beside the log.
+    async fn done(&self, action: Action, report: &Report, store: &Store) -> Ended {
+        let mut said = String::new();
+        let mut tell = |text: &str| {
+            said.push_str(text);
+            Ok(())
+        };
+        let done = self.carry_out(action, report, store, &mut tell).await;
+        let done = done.unwrap_or_else(|failure| match failure {
+            Failure::Usage(text) | Failure::Action(text) => not_done(&text),
+            Failure::Interrupted => not_done("interrupted"),
+        });
+        let mut summary = done.summary;
+        for failure in &done.failures {
+            summary.extend(["; ", failure]);
+        }
+        Ended { is_success: done.failures.is_empty(), summary, output: said }
+    }
+
     async fn learn(&self, scope: &Scope, is_urgent: bool) -> Result<Learned, String> {
         let mut pins = self.read()?;
         let ids = pins.iter().map(Pin::id).collect();
@@ -146,5 +209,9 @@ impl Check for Checks {
 
     fn check<'a>(&'a self, scope: &'a Scope, is_urgent: bool) -> BoxFuture<'a, Result<Learned, String>> {
         self.learn(scope, is_urgent).boxed()
+    }
+
+    fn act<'a>(&'a self, action: Action, report: &'a Report, store: &'a Store) -> BoxFuture<'a, Ended> {
+        self.done(action, report, store).boxed()
     }
 }

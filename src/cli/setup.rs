@@ -228,25 +228,27 @@ impl Setup {
         file::read(path).map_err(|error| Failure::Usage(format!("error: {error}\nhint: {}", error.hint())))
     }
 
-    /// The instant that the run judges as of.
-    pub(super) const fn now(&self) -> DateTime<Utc> {
-        self.now
-    }
-
-    /// When the run began, whatever it judges as of: for who writes down when something was done.
-    pub(super) const fn began(&self) -> DateTime<Utc> {
-        self.began
-    }
-
-    /// How the network is used, for who asks others than registries.
-    pub(super) const fn http_options(&self) -> &Options {
-        &self.network.options
+    /// What actions work with.
+    pub(super) const fn means(&self) -> Means<'_> {
+        Means { settings: &self.settings, options: &self.network.options, now: self.now, began: self.began }
     }
 
     /// Runs lookups to their end, or to Ctrl-C.
     pub(super) fn wait<T>(&self, lookups: impl Future<Output = T>) -> Result<T, Failure> {
         wait(&self.runtime, lookups)
     }
+}
+
+/// What actions work with, whether in a run of their own or in the service.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Means<'a> {
+    pub(super) settings: &'a Settings,
+    /// How the network is used.
+    pub(super) options: &'a Options,
+    /// The instant that is judged as of.
+    pub(super) now: DateTime<Utc>,
+    /// When it began, whatever it judges as of: for who writes down when something was done.
+    pub(super) began: DateTime<Utc>,
 }
 
 /// Makes an engine for each run of a process that runs many: the deadline of a client starts when it is made.
@@ -263,6 +265,12 @@ pub(super) struct Engines {
 }
 
 impl Engines {
+    /// What actions work with, from now on.
+    pub(super) fn means<'a>(&'a self, settings: &'a Settings) -> Means<'a> {
+        let began = now();
+        Means { settings, options: &self.network.options, now: self.as_of.unwrap_or(began), began }
+    }
+
     /// An engine that judges as of now, or as of the instant that was set by hand. An urgent one asks also what was
     /// asked lately.
     ///

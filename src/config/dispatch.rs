@@ -29,7 +29,8 @@ table! {
         /// Which updates wait until a person approves them on the package's issue.
         #[schemars(extend("default" = "major"), example = &"always")]
         approval = "approval": Approval,
-        /// Where it is kept what was started: in a file, or in the package's issue.
+        /// Where it is kept what was started: in a file, in the package's issue, or in the database of `upmon serve`, which
+        /// is what that does where nothing is said and there is no file.
         #[schemars(extend("default" = "file"), example = &"issue")]
         record = "record": RecordWord,
         /// The file of `record = "file"`; a relative path is meant from the settings file. Default:
@@ -131,19 +132,21 @@ pub(crate) enum RecordWord {
     #[default]
     File,
     Issue,
+    Store,
 }
 
 impl Word for RecordWord {
     const KIND: &'static str = "a place for the record";
 
     fn all() -> Vec<Self> {
-        vec![Self::File, Self::Issue]
+        vec![Self::File, Self::Issue, Self::Store]
     }
 
     fn word(self) -> &'static str {
         match self {
             Self::File => "file",
             Self::Issue => "issue",
+            Self::Store => "store",
         }
     }
 }
@@ -437,6 +440,8 @@ pub enum RecordPlace {
     File(PathBuf),
     /// In the hidden marker of the package's issue.
     Issue,
+    /// In the database of the service.
+    Store,
 }
 
 /// What is set for dispatches, with its defaults.
@@ -446,6 +451,8 @@ pub struct DispatchSettings {
     pub targets: Vec<Target>,
     /// Where it is kept what was started.
     pub record: RecordPlace,
+    /// Whether somebody said so.
+    pub record_is_set: bool,
     /// How long a server may not yet show what it was asked for.
     pub settle: Duration,
     /// The pause between two writes.
@@ -464,6 +471,7 @@ impl Default for DispatchSettings {
         Self {
             targets: Vec::new(),
             record: RecordPlace::File(RECORD.into()),
+            record_is_set: false,
             settle: Duration::from_mins(10),
             pace: Duration::from_secs(1),
             poll: Duration::from_secs(15),
@@ -492,6 +500,7 @@ impl DispatchTable {
         let defaults = DispatchSettings::default();
         let lapse = |field: Option<Lapse>, default| field.map_or(default, |Lapse(lapse)| lapse);
         DispatchSettings {
+            record_is_set: self.record.get().is_some() || self.record_file.get().is_some(),
             record: self.place(file, problems),
             settle: lapse(self.settle.cloned(), defaults.settle),
             pace: lapse(self.pace.cloned(), defaults.pace),
@@ -502,11 +511,16 @@ impl DispatchTable {
     }
 
     fn place(&self, file: &Path, problems: &mut Vec<Problem>) -> RecordPlace {
-        if self.record.get() == Some(&RecordWord::Issue) {
+        let elsewhere = match self.record.get() {
+            Some(RecordWord::Issue) => Some((RecordPlace::Issue, "in issues")),
+            Some(RecordWord::Store) => Some((RecordPlace::Store, "in the database")),
+            Some(RecordWord::File) | None => None,
+        };
+        if let Some((place, kept)) = elsewhere {
             problems.extend(self.record_file.span().map(|span| {
-                Problem::new(span.clone(), "`record-file` has no effect here: the record is kept in issues")
+                Problem::new(span.clone(), format!("`record-file` has no effect here: the record is kept {kept}"))
             }));
-            return RecordPlace::Issue;
+            return place;
         }
         let FilePath(path) = self.record_file.cloned().unwrap_or_else(|| FilePath(RECORD.into()).beside(file));
         RecordPlace::File(path)

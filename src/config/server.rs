@@ -13,9 +13,10 @@ use croner::parser::{CronParser, Seconds, Year};
 use globset::GlobMatcher;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use super::actions::{Action, CommandSettings, CommandTable};
 use super::policy::Globs;
 use crate::document::{
-    Bytes, Count, Environment, FilePath, FromText, Lapse, Placed, Refusal, Table, Term, Timeout, table,
+    Bytes, Count, Environment, FilePath, FromText, InFile, Lapse, Placed, Problem, Refusal, Table, Term, Timeout, table,
 };
 
 table! {
@@ -61,6 +62,12 @@ table! {
         #[schemars(extend("examples" = [[{ "cron": "0 6 * * MON-FRI", "time-zone": "Europe/Vienna" }]]))]
         #[schemars(extend("default" = [{ "cron": "17 * * * *", "jitter": "5m" }]))]
         schedules = "schedules": Vec<Placed<ScheduleTable>>,
+        /// What is done with the report after a check, as the sections `[issues]`, `[badges]` and `[dispatch]` say.
+        #[schemars(extend("default" = []), extend("examples" = [["issues", "badges", "dispatch"]]))]
+        actions = "actions": Vec<Placed<InFile<Action>>>,
+        /// Programs that are started for pins that changed. Default: none.
+        #[schemars(extend("default" = []), extend("examples" = [[{ "run": ["/usr/local/bin/rebuild"], "on": ["update"] }]]))]
+        commands = "commands": Vec<Placed<CommandTable>>,
     }
 }
 
@@ -200,6 +207,10 @@ pub struct ServerSettings {
     pub max_body: usize,
     /// When pins are checked.
     pub schedules: Vec<ScheduleSettings>,
+    /// What is done with the report after a check.
+    pub actions: Vec<Action>,
+    /// Programs that are started for pins that changed; each name stands once.
+    pub commands: Vec<CommandSettings>,
 }
 
 /// When some pins, or all, are checked.
@@ -229,6 +240,8 @@ impl Default for ServerSettings {
             webhook_secret_file: None,
             max_body: 5 << 20,
             schedules: vec![ScheduleSettings::hourly()],
+            actions: Vec::new(),
+            commands: Vec::new(),
         }
     }
 }
@@ -242,7 +255,12 @@ impl ScheduleSettings {
 
 impl ServerTable {
     /// `file` is the settings file, beside which its relative paths lie.
-    pub(super) fn merge(mut self, file: &Path, environment: &mut Environment<'_>) -> ServerSettings {
+    pub(super) fn merge(
+        mut self,
+        file: &Path,
+        environment: &mut Environment<'_>,
+        problems: &mut Vec<Problem>,
+    ) -> ServerSettings {
         self.database = self.database.map(|path| path.beside(file));
         self.token_file = self.token_file.map(|path| path.beside(file));
         self.webhook_secret_file = self.webhook_secret_file.map(|path| path.beside(file));
@@ -264,8 +282,34 @@ impl ServerTable {
                 .cloned()
                 .map_or(defaults.max_body, |Bytes(bytes)| usize::try_from(bytes).unwrap_or(usize::MAX)),
             schedules: schedules.unwrap_or(defaults.schedules),
+            actions: actions(self.actions.cloned().unwrap_or_default()),
+            commands: commands(self.commands.cloned().unwrap_or_default(), file, problems),
         }
     }
+}
+
+/// In the order in which they are done, each once.
+fn actions(named: Vec<Placed<InFile<Action>>>) -> Vec<Action> {
+    let named: Vec<Action> = named.into_iter().map(|Placed { value: InFile(action), .. }| action).collect();
+    Action::ALL.into_iter().filter(|action| named.contains(action)).collect()
+}
+
+/// Two of one name could not be told apart.
+fn commands(tables: Vec<Placed<CommandTable>>, file: &Path, problems: &mut Vec<Problem>) -> Vec<CommandSettings> {
+    let mut commands: Vec<CommandSettings> = Vec::new();
+    for Placed { value, span } in tables {
+        let Some(command) = value.merge(file) else {
+            problems
+                .push(Problem::new(span, "`run` names no program").help("the program and its arguments, as a list"));
+            continue;
+        };
+        if commands.iter().any(|known| known.name == command.name) {
+            let problem = format!("a second command is called `{}`", command.name);
+            problems.push(Problem::new(span, problem).help("give one of them another `name`"));
+        }
+        commands.push(command);
+    }
+    commands
 }
 
 /// One without its expression was refused already.

@@ -215,7 +215,7 @@ pub fn needs_issues(report: &Report, settings: &DispatchSettings) -> bool {
     let concerned = |finding: &Finding| settings.targets.iter().any(|target| concerns(target, finding));
     match settings.record {
         RecordPlace::Issue => report.findings.iter().any(concerned),
-        RecordPlace::File(_) => !approvals(report, settings).is_empty(),
+        RecordPlace::File(_) | RecordPlace::Store => !approvals(report, settings).is_empty(),
     }
 }
 

@@ -8,6 +8,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use crate::replace::replace;
@@ -122,6 +123,31 @@ pub struct RecordError {
     message: String,
     /// What to do about it.
     pub hint: &'static str,
+}
+
+impl RecordError {
+    /// What is wrong, and what to do about it.
+    pub const fn new(message: String, hint: &'static str) -> Self {
+        Self { message, hint }
+    }
+}
+
+/// A record that several machines share, held by one process at a time. Nothing is written for who has lost it.
+pub trait Ledger: std::fmt::Debug + Send + Sync {
+    /// Everything that was started.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn read(&self) -> BoxFuture<'_, Result<Record, RecordError>>;
+
+    /// Replaces what is noted of a package, in one step.
+    ///
+    /// # Errors
+    /// When it cannot be written, or another process holds the record.
+    fn write<'a>(&'a self, package: &'a str, dispatches: Vec<Dispatched>) -> BoxFuture<'a, Result<(), RecordError>>;
+
+    /// Lets others hold it; of who does not come to this, it is taken a little later.
+    fn release(&self) -> BoxFuture<'_, ()>;
 }
 
 /// A record in a file, which no other run uses meanwhile.

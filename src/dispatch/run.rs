@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::github::{Progress, SUCCESS, Sent, look, start};
 use super::issues::Issues;
-use super::record::{Dispatched, Key, Record, RecordError, RecordFile, State};
+use super::record::{Dispatched, Key, Ledger, Record, RecordError, RecordFile, State};
 use super::{Due, Plan};
 use crate::config::DispatchSettings;
 use crate::lag::Status;
@@ -52,6 +52,8 @@ pub enum Place {
     File(RecordFile),
     /// In the issues of the packages.
     Issues,
+    /// In a database.
+    Ledger(Box<dyn Ledger>),
     /// Nowhere: for a run that only looks.
     Nowhere,
 }
@@ -143,6 +145,11 @@ impl Session<'_> {
     async fn keep(&mut self, package: &str) -> Result<(), TrackerError> {
         match (&self.book.place, self.issues) {
             (Place::File(file), _) => Ok(file.write(&self.book.record)?),
+            (Place::Ledger(ledger), _) => {
+                let of_package = |dispatched: &&Dispatched| dispatched.package == package;
+                let dispatches = self.book.record.dispatches.iter().filter(of_package).cloned().collect();
+                Ok(ledger.write(package, dispatches).await?)
+            }
             (Place::Issues, Some(issues)) => issues.note(self.github, package, &self.book.record).await,
             (Place::Issues, None) | (Place::Nowhere, _) => Ok(()),
         }
@@ -154,7 +161,7 @@ impl Session<'_> {
         &mut self,
         plan: &Plan,
         wait: Option<Duration>,
-        tell: &mut dyn FnMut(&str),
+        tell: &mut (dyn FnMut(&str) + Send),
     ) -> Vec<TrackerError> {
         let mut outcome = Outcome::default();
         let end = wait.map(|wait| Instant::now() + wait);
@@ -184,7 +191,7 @@ impl Session<'_> {
         due: &Due,
         running: &mut Vec<Dispatched>,
         outcome: &mut Outcome,
-        tell: &mut dyn FnMut(&str),
+        tell: &mut (dyn FnMut(&str) + Send),
     ) {
         let intent = due.intent(self.clock.now());
         let before = self.book.record.get(intent.key()).cloned();
@@ -221,7 +228,7 @@ impl Session<'_> {
         mut running: Vec<Dispatched>,
         end: Instant,
         outcome: &mut Outcome,
-        tell: &mut dyn FnMut(&str),
+        tell: &mut (dyn FnMut(&str) + Send),
     ) {
         loop {
             let mut left = Vec::new();
@@ -241,7 +248,7 @@ impl Session<'_> {
         &mut self,
         dispatched: Dispatched,
         outcome: &mut Outcome,
-        tell: &mut dyn FnMut(&str),
+        tell: &mut (dyn FnMut(&str) + Send),
     ) -> Option<Dispatched> {
         let target = self.settings.target(&dispatched.target)?;
         if dispatched.run.is_none() && !target.traced {

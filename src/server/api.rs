@@ -176,7 +176,7 @@ fn told(Received { id, event, received_at, sorted_at, pins }: Received) -> Told 
 }
 
 /// `before` and `limit`.
-fn page(uri: &Uri) -> Result<(DateTime<Utc>, u32), &'static str> {
+pub(super) fn page(uri: &Uri) -> Result<(DateTime<Utc>, u32), &'static str> {
     let before = asked(uri, "before").map(|text| DateTime::parse_from_rfc3339(&text).map(|at| at.to_utc()));
     let before = before.transpose().map_err(|_| "`before` is not a time such as 2026-11-20T06:00:00Z")?;
     let limit = asked(uri, "limit").map_or(Ok(PAGE), |text| text.parse());
@@ -193,10 +193,7 @@ const LONGEST_PAGE: u32 = 500;
 /// `POST /api/v1/check`, for who has the token.
 pub(super) async fn check(State(service): State<Arc<Service>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
     if !service.secrets.has_token(&headers) {
-        let mut refused =
-            refusal(StatusCode::UNAUTHORIZED, "this needs `Authorization: Bearer` with the service's token");
-        refused.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        return refused;
+        return unproven();
     }
     let request = if body.is_empty() { Ok(CheckRequest::default()) } else { serde_json::from_slice(&body) };
     let request: CheckRequest = match request {
@@ -215,6 +212,13 @@ pub(super) async fn check(State(service): State<Arc<Service>>, headers: HeaderMa
         }
         Err(error) => broken(&error.to_string()),
     }
+}
+
+/// The answer to who does not show the token.
+pub(super) fn unproven() -> Response<Body> {
+    let mut refused = refusal(StatusCode::UNAUTHORIZED, "this needs `Authorization: Bearer` with the service's token");
+    refused.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    refused
 }
 
 /// The pins that are asked for, all of which there are.
@@ -241,7 +245,7 @@ fn unknown_pin() -> Response<Body> {
 }
 
 /// What failed stands in the log; strangers are told only that.
-fn broken(error: &str) -> Response<Body> {
+pub(super) fn broken(error: &str) -> Response<Body> {
     tracing::error!("{}", escape::terminal(error));
     refusal(StatusCode::INTERNAL_SERVER_ERROR, "the service could not do this; its log tells more")
 }
@@ -255,11 +259,11 @@ fn shown(known: &Known, age: Age) -> Package {
 }
 
 /// With milliseconds, as the store keeps them: what is told here may be asked for again.
-fn exactly(at: DateTime<Utc>) -> String {
+pub(super) fn exactly(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-fn json(body: &impl Serialize, headers: &HeaderMap) -> Response<Body> {
+pub(super) fn json(body: &impl Serialize, headers: &HeaderMap) -> Response<Body> {
     let document = serde_json::to_string(body).expect("answers have only text keys and serialise");
     kept(tagged("application/json", escape::json(document), headers), ASK_AGAIN)
 }

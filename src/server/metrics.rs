@@ -15,7 +15,7 @@ use prometheus_client::registry::Registry;
 
 use super::Service;
 use super::routes::answer;
-use super::store::{Job, Known, Outcome};
+use super::store::{ActionKind, Job, Known, Outcome};
 use super::view::View;
 use crate::policy::Severity;
 use crate::report::Finding;
@@ -26,13 +26,20 @@ const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=u
 #[derive(Debug, Clone)]
 pub(super) struct Counts {
     checks: Family<CheckLabels, Counter>,
+    actions: Family<ActionLabels, Counter>,
+    deliveries: Family<DeliveryLabels, Counter>,
     seconds: Histogram,
 }
 
 impl Default for Counts {
     fn default() -> Self {
         let bounds = [0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0];
-        Self { checks: Family::default(), seconds: Histogram::new(bounds) }
+        Self {
+            checks: Family::default(),
+            actions: Family::default(),
+            deliveries: Family::default(),
+            seconds: Histogram::new(bounds),
+        }
     }
 }
 
@@ -42,7 +49,30 @@ struct CheckLabels {
     outcome: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ActionLabels {
+    kind: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DeliveryLabels {
+    sender: &'static str,
+    outcome: &'static str,
+}
+
 impl Counts {
+    /// Counts an attempt at an action.
+    pub(super) fn act(&self, kind: ActionKind, is_success: bool) {
+        let labels = ActionLabels { kind: kind.as_str(), outcome: if is_success { "done" } else { "failed" } };
+        self.actions.get_or_create(&labels).inc();
+    }
+
+    /// Counts something that was told.
+    pub(super) fn deliver(&self, sender: &'static str, outcome: &'static str) {
+        self.deliveries.get_or_create(&DeliveryLabels { sender, outcome }).inc();
+    }
+
     /// Counts a check.
     pub(super) fn add(&self, outcome: &Outcome, jobs: &[Job]) {
         let cause = jobs.first().map_or("", |job| job.cause.as_str());
@@ -107,6 +137,13 @@ pub(super) async fn text(State(service): State<Arc<Service>>) -> Response<Body> 
         gauge.set(depth);
         registry.register("queue_jobs", "Jobs that wait or are under way, of all replicas", gauge);
     }
+    if let Ok(open) = service.store.open_actions().await {
+        let gauge = Gauge::<i64>::default();
+        gauge.set(open);
+        registry.register("queue_actions", "Actions that wait or are under way, of all replicas", gauge);
+    }
+    registry.register("actions", "Attempts at actions that this process made", service.counts.actions.clone());
+    registry.register("deliveries", "What this process was told", service.counts.deliveries.clone());
     registry.register("checks", "Checks that this process ended", service.counts.checks.clone());
     registry.register("check_duration_seconds", "How long they took", service.counts.seconds.clone());
     let mut body = String::new();

@@ -5,8 +5,11 @@
 //! memory, and `routes` show it. Whatever is asked for stands in the queue of the store until it is done, so the service
 //! may be ended at any moment; and every replica at the same store does its part.
 
+mod act;
+mod actions_api;
 mod api;
 mod badges;
+mod change;
 mod clock;
 mod health;
 mod http;
@@ -32,10 +35,10 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::ServerSettings;
+use crate::config::{Action, ServerSettings};
 use crate::pin::Pin;
-use crate::report::escape;
-use store::{Database, Lane, Learned, Scope, Store, StoreError};
+use crate::report::{Report, escape};
+use store::{Database, Ended, Lane, Learned, Scope, Store, StoreError};
 use view::{Age, View};
 use webhook::take::{MOST, Taking};
 
@@ -54,6 +57,9 @@ pub trait Check: Send + Sync {
     /// # Errors
     /// With why nothing could be checked at all; what is unknown of a single pin is a finding.
     fn check<'a>(&'a self, scope: &'a Scope, is_urgent: bool) -> BoxFuture<'a, Result<Learned, String>>;
+
+    /// Does with the whole report what the settings say. The store holds what was done before.
+    fn act<'a>(&'a self, action: Action, report: &'a Report, store: &'a Store) -> BoxFuture<'a, Ended>;
 }
 
 /// Why the service ended, or did not begin.
@@ -159,6 +165,10 @@ pub async fn serve(
     for lane in Lane::BOTH {
         let service = Arc::clone(&service);
         tasks.spawn(async move { worker::run(&service, lane).await });
+    }
+    for are_commands in [false, true] {
+        let service = Arc::clone(&service);
+        tasks.spawn(async move { act::run(&service, are_commands).await });
     }
     let scheduled = Arc::clone(&service);
     tasks.spawn(async move { schedule::run(&scheduled).await });

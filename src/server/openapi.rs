@@ -9,6 +9,7 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use super::actions_api::{ActionOutput, Actions};
 use super::api::{Accepted, CheckRequest, Deliveries, History, Package, Packages, Refused};
 use super::routes::tagged;
 use crate::report::Report;
@@ -132,6 +133,20 @@ fn paths(schemas: &mut Schemas) -> Value {
             ("query", "limit", "How many deliveries to tell, from 1 to 500 and 100 where this is missing; those of the same millisecond as the last are told as well.", false),
         ], &json!({ "200": schemas.json::<Deliveries>("The deliveries."),
             "400": schemas.refused("The question is wrong.") })),
+        "/api/v1/actions": get("What was done after checks, latest first.", &[
+            ("query", "before", "Only what was asked for before this time.", false),
+            ("query", "limit", "How many actions to tell, from 1 to 500 and 100 where this is missing; those of the same millisecond as the last are told as well.", false),
+        ], &json!({ "200": schemas.json::<Actions>("The actions."), "400": schemas.refused("The question is wrong.") })),
+        "/api/v1/actions/{id}": { "get": {
+            "summary": "One action, and what it wrote.",
+            "security": [{ "token": [] }],
+            "parameters": described(&[("path", "id", "The id of the action.", true)]),
+            "responses": {
+                "200": schemas.json::<ActionOutput>("The action."),
+                "401": schemas.refused("The token is missing or wrong."),
+                "404": schemas.refused("There is no such action."),
+            },
+        } },
         "/webhooks/github": post("Takes an event of GitHub.", &[], &delivered),
         "/webhook/{package}": post("Takes an event of GitHub about one pin.",
             &[("path", "package", "The pin, `group/package`.", true)], &delivered),

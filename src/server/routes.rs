@@ -17,7 +17,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 use url::form_urlencoded;
 
-use super::{Service, api, badges, fingerprint, health, metrics, openapi, pages, webhook};
+use super::{Service, actions_api, api, badges, fingerprint, health, metrics, openapi, pages, webhook};
 
 /// The largest body of a request that takes none, or a small one.
 const BODY: usize = 64 << 10;
@@ -45,6 +45,8 @@ pub(super) fn router(service: Arc<Service>) -> Router {
         .route("/api/v1/history", get(api::history))
         .route("/api/v1/check", post(api::check))
         .route("/api/v1/deliveries", get(api::deliveries))
+        .route("/api/v1/actions", get(actions_api::actions))
+        .route("/api/v1/actions/{id}", get(actions_api::action))
         .route("/metrics", get(metrics::text))
         .fallback(missing)
         .layer(RequestBodyLimitLayer::new(BODY))

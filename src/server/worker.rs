@@ -6,8 +6,9 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 
 use super::Service;
+use super::act::follow;
 use super::clock::now;
-use super::store::{Job, Lane, Learned, Outcome, Scope, StoreError};
+use super::store::{Cause, Job, Lane, Learned, News, Outcome, Scope, StoreError};
 use crate::report::escape;
 
 /// How long a job stays with a worker of which nothing is heard.
@@ -69,7 +70,11 @@ impl Worker<'_> {
         let outcome = Outcome { started_at, ended_at: now(), scope, learned };
         tell(&outcome, jobs);
         self.service.counts.add(&outcome, jobs);
-        self.service.store.record(&outcome, jobs, &self.name).await
+        let cause = jobs.first().map_or(Cause::Schedule, |job| job.cause);
+        let follow = |news: &News| follow(&self.service.settings, &outcome.scope, cause, news);
+        self.service.store.record_and_ask(&outcome, jobs, &self.name, &follow).await?;
+        self.service.wake.notify_waiters();
+        Ok(())
     }
 
     /// What a check learned; `None` where the service ended before it did.

@@ -242,7 +242,7 @@ impl Github {
     }
 
     /// Carries a plan out. `tell` hears of every change that was done; what could not be done is the answer.
-    pub async fn carry_out(&mut self, plan: &Plan, tell: &mut dyn FnMut(&str)) -> Vec<TrackerError> {
+    pub async fn carry_out(&mut self, plan: &Plan, tell: &mut (dyn FnMut(&str) + Send)) -> Vec<TrackerError> {
         let mut failures = Vec::new();
         for (index, change) in plan.changes.iter().enumerate() {
             match self.change(change).await {

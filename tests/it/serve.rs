@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not know for such")]
 
+mod actions;
 mod api;
 mod badges;
 mod bounds;

@@ -12,7 +12,7 @@ use crate::report::{escape, words};
 use crate::server::Service;
 use crate::server::clock::now;
 use crate::server::schedule::Plan;
-use crate::server::store::{Cause, Ended, Queued, Received, Scope, StoreError};
+use crate::server::store::{Cause, EndedCheck, Queued, Received, Scope, StoreError};
 
 /// How long a page waits for the database before it is shown without what that knows.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -89,7 +89,7 @@ struct PinLink {
 
 /// What the store tells of it.
 struct Told {
-    checks: Vec<Ended>,
+    checks: Vec<EndedCheck>,
     depth: i64,
     queue: Vec<Queued>,
     schedules: Vec<ScheduleRow>,
@@ -166,7 +166,7 @@ fn depth(count: i64) -> String {
 }
 
 impl CheckRow {
-    fn of(ended: &Ended) -> Self {
+    fn of(ended: &EndedCheck) -> Self {
         let outcome = match ended.has_failed {
             true => "nothing could be checked: the log tells why".to_owned(),
             false => {

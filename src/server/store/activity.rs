@@ -25,7 +25,7 @@ pub struct Queued {
 
 /// A check that has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ended {
+pub struct EndedCheck {
     /// Why it was asked for; `None` for what a later version may have written.
     pub cause: Option<Cause>,
     /// Whether it was for all pins.
@@ -75,7 +75,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn ended(&self, most: u32) -> Result<Vec<Ended>, StoreError> {
+    pub async fn ended(&self, most: u32) -> Result<Vec<EndedCheck>, StoreError> {
         type Row = (String, i64, i64, i64, i64, i64, i64);
         let rows: Vec<Row> = sqlx::query_as(
             "SELECT cause, CAST(CASE WHEN scope IS NULL THEN 1 ELSE 0 END AS BIGINT), started_at, ended_at, packages, \
@@ -86,7 +86,7 @@ impl Store {
         .fetch_all(&self.pool)
         .await
         .attempted("read the last checks")?;
-        let ended = |(cause, is_of_all, started_at, ended_at, packages, unknown, has_failed): Row| Ended {
+        let ended = |(cause, is_of_all, started_at, ended_at, packages, unknown, has_failed): Row| EndedCheck {
             cause: Cause::parse(&cause),
             is_of_all: is_of_all == 1,
             started_at: instant(started_at),

@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::AnyConnection;
 
-use super::{Attempted as _, Job, Scope, Store, StoreError, instant, jobs, millis, new_id};
+use super::actions::{self, Asked};
+use super::{Attempted as _, Engine, Job, Scope, Store, StoreError, instant, jobs, millis, new_id};
 use crate::lag::Status;
 use crate::report::{Finding, NoticeKind};
+use crate::server::change::{Changed, Told};
 use crate::server::fingerprint;
 
 /// How a check went.
@@ -65,10 +67,31 @@ impl Store {
     /// # Errors
     /// When the database fails or the jobs have been taken over; then nothing is written.
     pub async fn record(&self, outcome: &Outcome, jobs: &[Job], worker: &str) -> Result<(), StoreError> {
+        self.record_and_ask(outcome, jobs, worker, &|_| Vec::new()).await
+    }
+
+    /// The same, and asks for the actions that follow from what changed: both, or neither.
+    ///
+    /// # Errors
+    /// As above.
+    pub(in crate::server) async fn record_and_ask(
+        &self,
+        outcome: &Outcome,
+        jobs: &[Job],
+        worker: &str,
+        follow: &(dyn Fn(&News) -> Vec<Asked> + Send + Sync),
+    ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         if let Ok(learned) = &outcome.learned {
             jobs::end(&mut transaction, jobs, worker).await?;
-            write(&mut transaction, learned, outcome.started_at).await?;
+            if self.engine == Engine::Postgres {
+                // two checks that end together must not tell the same change; whoever writes to SQLite is alone
+                let lock = sqlx::query("LOCK TABLE findings IN SHARE ROW EXCLUSIVE MODE").execute(&mut *transaction);
+                lock.await.attempted("write what a check learned")?;
+            }
+            let news = write(&mut transaction, learned, outcome.started_at).await?;
+            let cause = jobs.first().map_or("", |job| job.cause.as_str());
+            actions::ask(&mut transaction, &follow(&news), cause, outcome.ended_at).await?;
         } else {
             let (over, again): (Vec<Job>, Vec<Job>) = jobs.iter().cloned().partition(|job| job.attempts >= ATTEMPTS);
             jobs::end(&mut transaction, &over, worker).await?;
@@ -146,21 +169,32 @@ fn read(table: &'static str, id: &str, finding: &str) -> Result<Finding, StoreEr
     serde_json::from_str(finding).map_err(wrong)
 }
 
+/// What a check has changed.
+#[derive(Debug, Default)]
+pub(in crate::server) struct News {
+    /// The pins of which something changed that is told.
+    pub(in crate::server) changed: Vec<Changed>,
+    /// Whether anything is other than before, be it a word.
+    pub(in crate::server) is_different: bool,
+}
+
 /// What stands in the table before a check is written.
 struct Row {
     place: i64,
     checked_at: i64,
     known_at: Option<i64>,
     digest: String,
+    told: Option<String>,
 }
 
-async fn write(connection: &mut AnyConnection, learned: &Learned, at: DateTime<Utc>) -> Result<(), StoreError> {
+async fn write(connection: &mut AnyConnection, learned: &Learned, at: DateTime<Utc>) -> Result<News, StoreError> {
     let mut rows = rows(connection).await?;
+    let mut news = News::default();
     for finding in &learned.findings {
         let row = rows.get(&finding.id);
         // a check that began earlier and took longer knows less
         if row.is_none_or(|row| row.checked_at <= millis(at)) {
-            put(connection, finding, row, at).await?;
+            put(connection, finding, row, at, &mut news).await?;
         }
     }
     for (place, id) in (0_i64..).zip(&learned.pins) {
@@ -170,20 +204,22 @@ async fn write(connection: &mut AnyConnection, learned: &Learned, at: DateTime<U
         let placed = sqlx::query("UPDATE findings SET place = $1 WHERE id = $2").bind(place).bind(id);
         placed.execute(&mut *connection).await.attempted("order the findings")?;
     }
+    news.is_different |= !rows.is_empty();
     for id in rows.keys() {
         let gone = sqlx::query("DELETE FROM findings WHERE id = $1").bind(id).execute(&mut *connection);
         gone.await.attempted("drop a finding")?;
     }
-    Ok(())
+    Ok(news)
 }
 
 async fn rows(connection: &mut AnyConnection) -> Result<HashMap<String, Row>, StoreError> {
-    let rows: Vec<(String, i64, i64, Option<i64>, String)> =
-        sqlx::query_as("SELECT id, place, checked_at, known_at, digest FROM findings")
+    let rows: Vec<(String, i64, i64, Option<i64>, String, Option<String>)> =
+        sqlx::query_as("SELECT id, place, checked_at, known_at, digest, told FROM findings")
             .fetch_all(connection)
             .await
             .attempted("read what is known")?;
-    let row = |(id, place, checked_at, known_at, digest)| (id, Row { place, checked_at, known_at, digest });
+    let row =
+        |(id, place, checked_at, known_at, digest, told)| (id, Row { place, checked_at, known_at, digest, told });
     Ok(rows.into_iter().map(row).collect())
 }
 
@@ -192,26 +228,31 @@ async fn put(
     finding: &Finding,
     row: Option<&Row>,
     at: DateTime<Utc>,
+    news: &mut News,
 ) -> Result<(), StoreError> {
+    let told = tell(finding, row, news)?;
     let text = serde_json::to_string(finding).expect("a finding has only text keys and serialises");
     let digest = digest(finding);
     let known_at = if finding.status == Status::Unknown { row.and_then(|row| row.known_at) } else { Some(millis(at)) };
     sqlx::query(
-        "INSERT INTO findings (id, place, checked_at, known_at, digest, finding) VALUES ($1, -1, $2, $3, $4, $5) \
+        "INSERT INTO findings (id, place, checked_at, known_at, digest, finding, told) \
+         VALUES ($1, -1, $2, $3, $4, $5, $6) \
          ON CONFLICT (id) DO UPDATE SET checked_at = excluded.checked_at, known_at = excluded.known_at, \
-         digest = excluded.digest, finding = excluded.finding",
+         digest = excluded.digest, finding = excluded.finding, told = excluded.told",
     )
     .bind(&finding.id)
     .bind(millis(at))
     .bind(known_at)
     .bind(&digest)
     .bind(&text)
+    .bind(&told)
     .execute(&mut *connection)
     .await
     .attempted("write a finding")?;
     if row.is_some_and(|row| row.digest == digest) {
         return Ok(());
     }
+    news.is_different = true;
     sqlx::query(
         "INSERT INTO changes (id, changed_at, finding) VALUES ($1, $2, $3) \
          ON CONFLICT (id, changed_at) DO UPDATE SET finding = excluded.finding",
@@ -223,6 +264,22 @@ async fn put(
     .await
     .attempted("write a change")?;
     Ok(())
+}
+
+/// What is told of a pin from here on, as its column holds it. A row that was there before anything was told is where that
+/// begins; a pin without a row begins with nothing.
+fn tell(finding: &Finding, row: Option<&Row>, news: &mut News) -> Result<String, StoreError> {
+    let wrong = |error: serde_json::Error| StoreError::Row {
+        table: "findings",
+        id: finding.id.clone(),
+        reason: error.to_string(),
+    };
+    let before = row.and_then(|row| row.told.as_deref()).map(serde_json::from_str::<Told>);
+    let before = before.transpose().map_err(wrong)?;
+    let is_old = before.is_none() && row.is_some();
+    let (told, changed) = before.unwrap_or_default().next(finding);
+    news.changed.extend(changed.filter(|_| !is_old));
+    Ok(serde_json::to_string(&told).expect("it has only text keys and serialises"))
 }
 
 /// Names what counts as a change: not that another day has passed, not where the pin stands in its file, not since when facts

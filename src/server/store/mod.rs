@@ -7,8 +7,10 @@
 //! A change is one transaction. What a check learned is written together with the end of the jobs that asked for it, so a
 //! crash leaves either both or none.
 
+mod actions;
 mod activity;
 mod deliveries;
+mod dispatches;
 mod findings;
 mod jobs;
 mod schedules;
@@ -30,8 +32,11 @@ use url::Url;
 use crate::http::shown;
 use crate::report::escape;
 
-pub use activity::{Ended, Queued};
+pub use actions::{Acted, ActionKind, Asked, Ended, Errand};
+pub use activity::{EndedCheck, Queued};
 pub use deliveries::{BATCH, Delivery, Received};
+pub use dispatches::StoredRecord;
+pub(super) use findings::News;
 pub use findings::{Change, Known, Learned, Outcome};
 pub use jobs::{Cause, Job, Lane, Scope};
 
@@ -264,6 +269,7 @@ fn make_file(path: &Path) -> std::io::Result<()> {
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "start", include_str!("migrations/0001_start.sql")),
     (2, "deliveries", include_str!("migrations/0002_deliveries.sql")),
+    (3, "actions", include_str!("migrations/0003_actions.sql")),
 ];
 
 fn migrator() -> Migrator {
@@ -288,5 +294,7 @@ fn new_id(now: DateTime<Utc>) -> String {
     format!("{:012x}-{:016x}", now.timestamp_millis(), fastrand::u64(..))
 }
 
+#[cfg(test)]
+mod action_tests;
 #[cfg(test)]
 mod tests;

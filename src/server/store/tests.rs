@@ -7,26 +7,26 @@ use tempfile::TempDir;
 use super::*;
 use crate::report::{Finding, Report};
 
-const LEASE: Duration = Duration::from_mins(1);
+pub(super) const LEASE: Duration = Duration::from_mins(1);
 
-fn at(seconds: i64) -> DateTime<Utc> {
+pub(super) fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_795_000_000 + seconds, 0).unwrap()
 }
 
-fn sample() -> Vec<Finding> {
+pub(super) fn sample() -> Vec<Finding> {
     serde_json::from_str::<Report>(include_str!("../../../tests/data/report/sample.json")).unwrap().findings
 }
 
-fn learned(findings: Vec<Finding>) -> Learned {
+pub(super) fn learned(findings: Vec<Finding>) -> Learned {
     Learned { pins: findings.iter().map(|finding| finding.id.clone()).collect(), findings }
 }
 
-fn outcome(seconds: i64, scope: Scope, learned: Result<Learned, String>) -> Outcome {
+pub(super) fn outcome(seconds: i64, scope: Scope, learned: Result<Learned, String>) -> Outcome {
     Outcome { started_at: at(seconds), ended_at: at(seconds + 1), scope, learned }
 }
 
-struct Place {
-    store: Store,
+pub(super) struct Place {
+    pub(super) store: Store,
     database: Database,
     directory: TempDir,
 }
@@ -50,13 +50,13 @@ impl Place {
 }
 
 /// One file, and the PostgreSQL database where there is one.
-async fn places() -> Vec<Place> {
+pub(super) async fn places() -> Vec<Place> {
     let mut places = vec![Place::file().await];
     if let Ok(address) = std::env::var("UPMON_TEST_POSTGRES") {
         crate::http::client::install_crypto();
         let database = Database::parse(&address).unwrap();
         let store = Store::open(&database).await.unwrap();
-        sqlx::raw_sql("TRUNCATE checks, findings, changes, jobs, schedules, deliveries")
+        sqlx::raw_sql("TRUNCATE checks, findings, changes, jobs, schedules, deliveries, actions, dispatches, locks")
             .execute(&store.pool)
             .await
             .unwrap();

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::{Attempted as _, Database, Engine, Store, StoreError, migrator, millis};
 
 impl Store {
-    /// Drops what is older than an instant: checks, deliveries, and changes but for the last one of each pin before
+    /// Drops what is older than an instant: checks, deliveries, actions, and changes but for the last one of each pin before
     /// it, which tells what held then. The answer is how many rows went.
     ///
     /// # Errors
@@ -27,8 +27,11 @@ impl Store {
         let changes = changes.bind(millis(instant)).execute(&mut *transaction).await.attempted(attempted)?;
         let deliveries = sqlx::query("DELETE FROM deliveries WHERE received_at < $1 AND sorted_at IS NOT NULL");
         let deliveries = deliveries.bind(millis(instant)).execute(&mut *transaction).await.attempted(attempted)?;
+        let actions = sqlx::query("DELETE FROM actions WHERE ended_at < $1");
+        let actions = actions.bind(millis(instant)).execute(&mut *transaction).await.attempted(attempted)?;
         transaction.commit().await.attempted(attempted)?;
-        Ok(checks.rows_affected() + changes.rows_affected() + deliveries.rows_affected())
+        let rows = [checks, changes, deliveries, actions].map(|done| done.rows_affected());
+        Ok(rows.iter().sum())
     }
 
     /// Writes a whole and consistent copy of a SQLite database to a new file, while the service runs.
@@ -66,6 +69,8 @@ impl Store {
             let reason = format!("its tables are at step {found:?}, and those of this version at {expected:?}");
             return Err(StoreError::Migrate { database: database.to_string(), reason });
         }
+        store.dispatches().await?;
+        store.actions(DateTime::<Utc>::MAX_UTC, 1).await?;
         store.known().await.map(drop)
     }
 }

@@ -39,7 +39,7 @@ const LONGEST_ID: usize = 100;
 
 /// `POST /webhooks/github`.
 pub(super) async fn github(State(service): State<Arc<Service>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
-    told(&from_github(&service, &headers, &body, None).await)
+    counted(&service, "github", from_github(&service, &headers, &body, None).await)
 }
 
 /// `POST /webhook/{package}`: the same, and the address says which pin it is about.
@@ -49,12 +49,12 @@ pub(super) async fn package(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {
-    told(&from_github(&service, &headers, &body, Some(id)).await)
+    counted(&service, "github", from_github(&service, &headers, &body, Some(id)).await)
 }
 
 /// `POST /webhooks/signed`: from whoever has a secret, about pins or a repository.
 pub(super) async fn signed(State(service): State<Arc<Service>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
-    told(&from_own(&service, &headers, &body, now()).await)
+    counted(&service, "signed", from_own(&service, &headers, &body, now()).await)
 }
 
 /// What became of a delivery.
@@ -66,6 +66,20 @@ enum Told {
 }
 
 type Refusal = (StatusCode, &'static str);
+
+/// The answer, which is counted.
+fn counted(service: &Service, sender: &'static str, outcome: Result<Told, Refusal>) -> Response<Body> {
+    let word = match &outcome {
+        Ok(Told::Pong) => "pong",
+        Ok(Told::Accepted) => "accepted",
+        Ok(Told::CameBefore) => "came-before",
+        Ok(Told::ConcernsNothing) => "concerns-nothing",
+        Err((StatusCode::SERVICE_UNAVAILABLE, _)) => "lost",
+        Err(_) => "refused",
+    };
+    service.counts.deliver(sender, word);
+    told(&outcome)
+}
 
 fn told(told: &Result<Told, Refusal>) -> Response<Body> {
     let say = |status, word| answer(status, "application/json", json!({ "status": word }).to_string());
