@@ -193,11 +193,14 @@ mod tests {
         assert_eq!(page.groups.len(), words::by_group(&report).len());
         for filter in page.filters.iter().skip(1) {
             let rule = format!(":root:has(#show-{0}:checked) .findings tbody:not(.{0})", filter.class);
-            assert!(page.head.style.contains(&rule), "{rule}");
+            assert!(page.head.looks.style.contains(&rule), "{rule}");
         }
         for group in 0..page.groups.len() {
             assert!(
-                page.head.style.contains(&format!("option[value=g{group}]:checked) .findings tbody:not(.g{group}) "))
+                page.head
+                    .looks
+                    .style
+                    .contains(&format!("option[value=g{group}]:checked) .findings tbody:not(.g{group}) "))
             );
         }
     }

@@ -107,7 +107,7 @@ pub(crate) struct Head<'a> {
     /// Where all packages are; empty where that is here.
     home: &'static str,
     #[serde(flatten)]
-    looks: Looks,
+    pub(crate) looks: Looks,
 }
 
 impl<'a> Head<'a> {
@@ -129,11 +129,11 @@ impl<'a> Head<'a> {
     /// What it tells is of this report, and it is read now.
     pub(crate) fn of_report(self, report: &Report, now: DateTime<Utc>) -> Self {
         let Tool { name, version } = &report.tool;
-        Self { tool: format!("{name} {version}"), ..self }.as_of(report.generated_at, now)
+        Self { tool: format!("{name} {version}"), ..self }.dated(report.generated_at, now)
     }
 
     /// What it tells is of this instant, and it is read now.
-    pub(crate) fn as_of(mut self, at: DateTime<Utc>, now: DateTime<Utc>) -> Self {
+    pub(crate) fn dated(mut self, at: DateTime<Utc>, now: DateTime<Utc>) -> Self {
         self.generated_at = at.to_rfc3339_opts(SecondsFormat::Secs, true);
         self.as_of = minute(at);
         self.age = age(at, now);

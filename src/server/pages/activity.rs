@@ -109,7 +109,7 @@ impl Activity {
                 depth: depth(told.depth),
                 queue: told.queue.iter().map(|queued| JobRow::of(queued, now)).collect(),
                 schedules: told.schedules,
-                deliveries: told.deliveries.into_iter().map(DeliveryRow::of).collect(),
+                deliveries: told.deliveries.iter().map(DeliveryRow::of).collect(),
             },
             None => Self {
                 answers: false,
@@ -167,12 +167,11 @@ fn depth(count: i64) -> String {
 
 impl CheckRow {
     fn of(ended: &EndedCheck) -> Self {
-        let outcome = match ended.has_failed {
-            true => "nothing could be checked: the log tells why".to_owned(),
-            false => {
-                let packages = words::counted(u64::try_from(ended.packages).unwrap_or_default(), "package");
-                format!("{packages}, {} unknown", ended.unknown)
-            }
+        let outcome = if ended.has_failed {
+            "nothing could be checked: the log tells why".to_owned()
+        } else {
+            let packages = words::counted(u64::try_from(ended.packages).unwrap_or_default(), "package");
+            format!("{packages}, {} unknown", ended.unknown)
         };
         Self {
             at: Moment::of(ended.ended_at),
@@ -238,7 +237,7 @@ impl ScheduleRow {
 }
 
 impl DeliveryRow {
-    pub(super) fn of(received: Received) -> Self {
+    pub(super) fn of(received: &Received) -> Self {
         let pins = received.pins.iter().take(NAMED).map(|id| {
             let (group, package) = id.split_once('/').unwrap_or(("", id));
             PinLink { id: words::label(id).into_owned(), url: format!("/packages/{}", path(group, package)) }

@@ -87,7 +87,7 @@ impl<'a> Page<'a> {
         let headline = headline(finding);
         let title = words::label(id);
         Self {
-            head: Head::new(title, headline, LOOKS.clone()).as_of(known.checked_at, now).below("/"),
+            head: Head::new(title, headline, LOOKS.clone()).dated(known.checked_at, now).below("/"),
             badge: BadgeOf::of(finding, now),
             finding: row,
             checked: Moment::aged(known.checked_at, now),
@@ -98,7 +98,7 @@ impl<'a> Page<'a> {
             changes: rows(&changes).take(shown.len()).collect(),
             more: changes.len() > shown.len(),
             history: format!("/api/v1/history?{}", query("id", id)),
-            deliveries: deliveries.unwrap_or_default().into_iter().map(DeliveryRow::of).collect(),
+            deliveries: deliveries.unwrap_or_default().iter().map(DeliveryRow::of).collect(),
         }
     }
 }
@@ -145,6 +145,9 @@ fn rows(changes: &[Change]) -> impl Iterator<Item = ChangeRow> {
     })
 }
 
+/// A fact of a finding in words.
+type Fact<'a> = &'a dyn Fn(&Finding) -> String;
+
 /// What differs, in the order in which a person asks; nothing where only details do.
 fn differences(before: Option<&Finding>, finding: &Finding) -> Vec<Changed> {
     let newest = |finding: &Finding| version(finding.newest.as_ref());
@@ -156,7 +159,7 @@ fn differences(before: Option<&Finding>, finding: &Finding) -> Vec<Changed> {
         let kinds: Vec<&str> = finding.notices.iter().map(|notice| notice.kind.as_str()).collect();
         if kinds.is_empty() { "none".to_owned() } else { kinds.join(", ") }
     };
-    let facts: [(&'static str, &dyn Fn(&Finding) -> String); 6] = [
+    let facts: [(&'static str, Fact<'_>); 6] = [
         ("pinned", &pinned),
         ("newest", &newest),
         ("wanted", &wanted),

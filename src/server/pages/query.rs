@@ -53,7 +53,7 @@ impl Query {
     }
 
     /// Whether a finding is in the group and has the text in its name, in whatever case.
-    pub(super) fn is_about(&self) -> impl Fn(&Finding) -> bool {
+    pub(super) fn is_about(&self) -> impl Fn(&Finding) -> bool + use<> {
         let text = self.text.as_ref().map(|text| text.trim().to_lowercase());
         let group = self.group.clone();
         move |finding| {
@@ -137,7 +137,8 @@ mod tests {
     fn texts_are_looked_for_in_whatever_case_and_cut() {
         let report: Report = serde_json::from_str(include_str!("../../../tests/data/report/sample.json")).unwrap();
         let found = |text: &str| {
-            let fits = query(text).is_about();
+            let query = query(text);
+            let fits = query.is_about();
             report
                 .findings
                 .iter()
