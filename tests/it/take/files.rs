@@ -11,7 +11,7 @@ const MANIFEST: &str =
 async fn project(pins: &str) -> World {
     let world = small_with(pins).await;
     world.write("pyproject.toml", MANIFEST);
-    std::fs::create_dir(world.path("web")).unwrap();
+    std::fs::create_dir(world.path("web")).expect("the test's directory takes directories");
     world.write("web/package.json", "{\r\n  \"dependencies\": { \"@acme/pad\": \"1.0.0\" }\r\n}\r\n");
     world.write("web/package-lock.json", LOCK);
     world.write("Cargo.toml", "[package]\nname = \"app\"\n\n[dependencies]\ndrift = \"~1.1\"\n");
