@@ -50,12 +50,9 @@ impl Store {
     /// When the database fails; then none of them was taken.
     pub async fn receive(&self, deliveries: &[Delivery], now: DateTime<Utc>) -> Result<Vec<bool>, StoreError> {
         let mut transaction = self.begin().await?;
-        let mut are_new = vec![false; deliveries.len()];
-        // in one order for every replica: a sender that tries both would otherwise make each wait for the other
-        let mut order: Vec<usize> = (0..deliveries.len()).collect();
-        order.sort_by(|&one, &other| deliveries[one].id.cmp(&deliveries[other].id));
-        for place in order {
-            are_new[place] = insert(&mut transaction, &deliveries[place], now).await?;
+        let mut are_new = Vec::with_capacity(deliveries.len());
+        for delivery in deliveries {
+            are_new.push(insert(&mut transaction, delivery, now).await?);
         }
         transaction.commit().await.attempted("take a delivery")?;
         Ok(are_new)
@@ -83,7 +80,7 @@ impl Store {
     /// When the database fails, or somebody else has done so: then nothing is written.
     pub async fn sort(&self, sorted: &[(String, Vec<String>)], now: DateTime<Utc>) -> Result<(), StoreError> {
         let attempted = "sort deliveries";
-        let mut transaction = self.begin().await?;
+        let mut transaction = self.begin_lightly().await?;
         for (pins, ids) in alike(sorted) {
             let written = sqlx::query(sort_statement(self.engine)).bind(millis(now)).bind(pins).bind(list(&ids));
             let written = written.execute(&mut *transaction).await.attempted(attempted)?;

@@ -132,8 +132,10 @@ impl Store {
     /// # Errors
     /// When the database fails; then nothing was asked for.
     pub async fn enqueue(&self, cause: Cause, scope: &Scope, now: DateTime<Utc>) -> Result<String, StoreError> {
-        let mut connection = self.pool.acquire().await.attempted("reach the queue")?;
-        insert(&mut connection, cause, scope, now).await
+        let mut transaction = self.begin().await?;
+        let id = insert(&mut transaction, cause, scope, now).await?;
+        transaction.commit().await.attempted("put a job into the queue")?;
+        Ok(id)
     }
 
     /// Takes what is ready in a lane, for `worker` and until the lease ends.
@@ -147,14 +149,17 @@ impl Store {
         now: DateTime<Utc>,
         lease: Duration,
     ) -> Result<Vec<Job>, StoreError> {
+        let attempted = "take jobs from the queue";
+        let mut transaction = self.begin_lightly().await?;
         let rows: Vec<(String, String, Option<String>, i64)> = sqlx::query_as(lease_statement(self.engine, lane))
             .bind(worker)
             .bind(millis(now + lease))
             .bind(millis(now))
             .bind(BATCH)
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *transaction)
             .await
-            .attempted("take jobs from the queue")?;
+            .attempted(attempted)?;
+        transaction.commit().await.attempted(attempted)?;
         let mut jobs = rows.into_iter().map(job).collect::<Result<Vec<_>, _>>()?;
         jobs.sort_by(|one, other| one.id.cmp(&other.id));
         Ok(jobs)

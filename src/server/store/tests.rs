@@ -396,3 +396,19 @@ fn an_address_shows_no_password() {
         assert!(Database::parse(address).is_err(), "{address}");
     }
 }
+
+#[tokio::test]
+async fn what_is_accepted_waits_for_the_disk_and_what_can_be_done_again_does_not() {
+    let place = Place::file().await;
+    let store = &place.store;
+    let synchronous = async |transaction: &mut Transaction<'_, Any>| {
+        let row = sqlx::query_as("PRAGMA synchronous").fetch_one(&mut **transaction).await;
+        let (level,): (i64,) = row.unwrap();
+        level
+    };
+    let (normal, full) = (1, 2);
+    assert_eq!(synchronous(&mut store.begin().await.unwrap()).await, full);
+    // dropped transactions are rolled back, and the next one still says what it needs
+    assert_eq!(synchronous(&mut store.begin_lightly().await.unwrap()).await, normal);
+    assert_eq!(synchronous(&mut store.begin().await.unwrap()).await, full);
+}
