@@ -15,7 +15,7 @@ use super::dispatch::{self, Order};
 use super::network::variable;
 use super::setup::{Engines, LookupArgs, Setup, SetupArgs};
 use super::{Failure, Global, badge, issues, output, run};
-use crate::config::{Action, Flags, RecordPlace, ServerSettings, Settings};
+use crate::config::{Action, Flags, ServerSettings, Settings};
 use crate::error::ExitCode;
 use crate::http::client::install_crypto;
 use crate::pin::Pin;
@@ -36,9 +36,8 @@ pub(super) struct ServeArgs {
 
 pub(super) fn run(global: &Global, arguments: &ServeArgs) -> Result<ExitCode, Failure> {
     let setup = Setup::new(global, &SetupArgs::from(&arguments.lookup), Flags::default())?;
-    let (mut settings, engines) = setup.into_engines();
+    let (settings, engines) = setup.into_engines();
     check_actions(&settings)?;
-    choose_record(&mut settings);
     let server =
         ServerSettings { listen: arguments.listen.unwrap_or(settings.server.listen), ..settings.server.clone() };
     let database = database(&settings)?;
@@ -70,15 +69,6 @@ fn check_actions(settings: &Settings) -> Result<(), Failure> {
         }
     }
     run::check_rights(&settings.server.actions, None, settings)
-}
-
-/// Where nobody says where the record of dispatches is kept, that is the database, unless there is a file already: what
-/// stands in it was started.
-fn choose_record(settings: &mut Settings) {
-    let is_free = matches!(&settings.dispatch.record, RecordPlace::File(path) if !path.exists());
-    if !settings.dispatch.record_is_set && is_free {
-        settings.dispatch.record = RecordPlace::Store;
-    }
 }
 
 /// Where the service remembers things: the address in the environment, else the file of the settings.

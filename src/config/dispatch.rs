@@ -29,8 +29,7 @@ table! {
         /// Which updates wait until a person approves them on the package's issue.
         #[schemars(extend("default" = "major"), example = &"always")]
         approval = "approval": Approval,
-        /// Where it is kept what was started: in a file, in the package's issue, or in the database of `upmon serve`, which
-        /// is what that does where nothing is said and there is no file.
+        /// Where it is kept what was started: in a file, in the package's issue, or in the database of `upmon serve`.
         #[schemars(extend("default" = "file"), example = &"issue")]
         record = "record": RecordWord,
         /// The file of `record = "file"`; a relative path is meant from the settings file. Default:
@@ -451,8 +450,6 @@ pub struct DispatchSettings {
     pub targets: Vec<Target>,
     /// Where it is kept what was started.
     pub record: RecordPlace,
-    /// Whether somebody said so.
-    pub record_is_set: bool,
     /// How long a server may not yet show what it was asked for.
     pub settle: Duration,
     /// The pause between two writes.
@@ -471,7 +468,6 @@ impl Default for DispatchSettings {
         Self {
             targets: Vec::new(),
             record: RecordPlace::File(RECORD.into()),
-            record_is_set: false,
             settle: Duration::from_mins(10),
             pace: Duration::from_secs(1),
             poll: Duration::from_secs(15),
@@ -500,7 +496,6 @@ impl DispatchTable {
         let defaults = DispatchSettings::default();
         let lapse = |field: Option<Lapse>, default| field.map_or(default, |Lapse(lapse)| lapse);
         DispatchSettings {
-            record_is_set: self.record.get().is_some() || self.record_file.get().is_some(),
             record: self.place(file, problems),
             settle: lapse(self.settle.cloned(), defaults.settle),
             pace: lapse(self.pace.cloned(), defaults.pace),

@@ -148,6 +148,8 @@ fn paths(schemas: &mut Schemas) -> Value {
             },
         } },
         "/webhooks/github": post("Takes an event of GitHub.", &[], &delivered),
+        "/webhooks/gitlab": post("Takes an event of GitLab.", &[], &delivered),
+        "/webhooks/gitea": post("Takes an event of Gitea or Forgejo.", &[], &delivered),
         "/webhook/{package}": post("Takes an event of GitHub about one pin.",
             &[("path", "package", "The pin, `group/package`.", true)], &delivered),
         "/webhooks/signed": post("Takes an event of a sender of one's own.", &[], &delivered),

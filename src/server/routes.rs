@@ -26,6 +26,8 @@ pub(super) fn router(service: Arc<Service>) -> Router {
     let timeout = service.settings.timeout;
     let webhooks = Router::new()
         .route("/webhooks/github", post(webhook::github))
+        .route("/webhooks/gitlab", post(webhook::gitlab))
+        .route("/webhooks/gitea", post(webhook::gitea))
         .route("/webhooks/signed", post(webhook::signed))
         .route("/webhook/{*package}", post(webhook::package))
         .layer(DefaultBodyLimit::disable())

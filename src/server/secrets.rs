@@ -2,6 +2,8 @@
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest as _, Sha256};
@@ -45,6 +47,35 @@ fn is_signature(secret: &SecretString, text: &[u8], signature: &[u8; 32]) -> Cho
     bytes.as_slice().ct_eq(signature)
 }
 
+impl Secrets {
+    /// Whether a text is one of the secrets, as [GitLab](https://docs.gitlab.com/user/project/integrations/webhooks/) sends it.
+    pub(super) fn has_webhook(&self, told: &str) -> bool {
+        let digest = |text: &str| -> [u8; 32] { Sha256::digest(text.as_bytes()).into() };
+        let told = digest(told);
+        self.webhook.iter().filter(|secret| digest(secret.expose_secret()).ct_eq(&told).into()).count() > 0
+    }
+
+    /// Whether one of the signatures, with blanks between, is that of a text by one of the secrets, as
+    /// [Standard Webhooks](https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md) has it:
+    /// `v1,` and the HMAC-SHA256 in base64, the key of which is itself in base64 behind `whsec_`.
+    pub(super) fn signed_as_standard(&self, text: &[u8], signatures: &str) -> bool {
+        let given: Vec<Vec<u8>> = (signatures.split(' ').filter_map(|one| one.strip_prefix("v1,")))
+            .filter_map(|signature| STANDARD.decode(signature).ok())
+            .collect();
+        let is_of = |secret: &SecretString| {
+            let mac = Hmac::<Sha256>::new_from_slice(&standard_key(secret.expose_secret()));
+            let mac = mac.expect("HMAC takes keys of any length").chain_update(text);
+            given.iter().filter(|signature| mac.clone().verify_slice(signature).is_ok()).count() > 0
+        };
+        self.webhook.iter().filter(|secret| is_of(secret)).count() > 0
+    }
+}
+
+fn standard_key(secret: &str) -> Vec<u8> {
+    let decoded = secret.strip_prefix("whsec_").and_then(|key| STANDARD.decode(key).ok());
+    decoded.unwrap_or_else(|| secret.as_bytes().to_vec())
+}
+
 /// The signature of a text, as GitHub sends it in `X-Hub-Signature-256`.
 pub fn sign(secret: &str, text: &[u8]) -> String {
     let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
@@ -74,6 +105,25 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The [example](https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md) that the
+    /// libraries of the specification are tested with.
+    #[test]
+    fn a_standard_signature_is_of_the_id_the_time_and_the_text() {
+        let of = |secret: &str| Secrets { token: None, webhook: vec!["another-one".into(), secret.into()] };
+        let ours = of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+        let text = b"msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{\"test\": 2432232314}";
+        let right = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+        assert!(ours.signed_as_standard(text, right));
+        assert!(ours.signed_as_standard(text, &format!("v1,AAAA v2,x {right}")));
+        for wrong in ["", "v1,", "v1,AAAA", &right[3..], &right.replace("v1", "v1a"), &right.replace('g', "h")] {
+            assert!(!ours.signed_as_standard(text, wrong), "{wrong}");
+        }
+        assert!(!ours.signed_as_standard(&text[1..], right));
+        assert!(!of("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").signed_as_standard(text, right));
+        assert!(of("the-token").has_webhook("the-token") && !of("the-token").has_webhook("the-tokem"));
+        assert!(!of("the-token").has_webhook(""));
+    }
 
     /// The [example](https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries#testing-the-webhook-payload-validation)
     /// of GitHub's documentation.

@@ -36,7 +36,7 @@ impl StoredRecord {
     /// When another process holds it, or the database fails.
     pub async fn lock(store: Store) -> Result<Self, RecordError> {
         let holder = format!("{}-{:016x}", std::process::id(), fastrand::u64(..));
-        if !store.hold(&holder, now()).await.map_err(unusable)? {
+        if !store.hold(&holder, now()).await.map_err(|error| unusable(&error))? {
             return Err(RecordError::new(
                 "another run works with the record of dispatches in the database".to_owned(),
                 "two at once could start the same twice: wait for the other one; one that was killed holds it for 20 seconds",
@@ -67,18 +67,23 @@ impl Drop for StoredRecord {
     }
 }
 
-fn unusable(error: StoreError) -> RecordError {
+fn unusable(error: &StoreError) -> RecordError {
     RecordError::new(format!("cannot use the record of dispatches: {error}"), "nothing was started without it")
 }
 
 impl Ledger for StoredRecord {
     fn read(&self) -> BoxFuture<'_, Result<Record, RecordError>> {
-        async move { self.store.dispatches().await.map_err(unusable) }.boxed()
+        async move { self.store.dispatches().await.map_err(|error| unusable(&error)) }.boxed()
     }
 
     fn write<'a>(&'a self, package: &'a str, dispatches: Vec<Dispatched>) -> BoxFuture<'a, Result<(), RecordError>> {
-        async move { self.store.note_dispatches(&self.holder, package, &dispatches, now()).await.map_err(unusable) }
-            .boxed()
+        async move {
+            self.store
+                .note_dispatches(&self.holder, package, &dispatches, now())
+                .await
+                .map_err(|error| unusable(&error))
+        }
+        .boxed()
     }
 
     fn release(&self) -> BoxFuture<'_, ()> {

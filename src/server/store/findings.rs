@@ -213,11 +213,11 @@ async fn write(connection: &mut AnyConnection, learned: &Learned, at: DateTime<U
 }
 
 async fn rows(connection: &mut AnyConnection) -> Result<HashMap<String, Row>, StoreError> {
-    let rows: Vec<(String, i64, i64, Option<i64>, String, Option<String>)> =
-        sqlx::query_as("SELECT id, place, checked_at, known_at, digest, told FROM findings")
-            .fetch_all(connection)
-            .await
-            .attempted("read what is known")?;
+    type Columns = (String, i64, i64, Option<i64>, String, Option<String>);
+    let rows: Vec<Columns> = sqlx::query_as("SELECT id, place, checked_at, known_at, digest, told FROM findings")
+        .fetch_all(connection)
+        .await
+        .attempted("read what is known")?;
     let row =
         |(id, place, checked_at, known_at, digest, told)| (id, Row { place, checked_at, known_at, digest, told });
     Ok(rows.into_iter().map(row).collect())

@@ -2,6 +2,7 @@
 //! behind that, by [`sort`], so a sender never waits for a registry.
 
 mod event;
+mod forges;
 pub(super) mod sort;
 pub(super) mod take;
 
@@ -27,6 +28,26 @@ const SIGNATURE: &str = "x-hub-signature-256";
 const EVENT: &str = "x-github-event";
 const DELIVERY: &str = "x-github-delivery";
 
+/// Headers of [GitLab](https://docs.gitlab.com/user/project/integrations/webhooks/#delivery-headers). What identifies an event
+/// through its repetitions is the key, from 17.4 on; the UUID may be that of several.
+const GITLAB_TOKEN: &str = "x-gitlab-token";
+const GITLAB_EVENT: &str = "x-gitlab-event";
+const GITLAB_KEY: &str = "idempotency-key";
+const GITLAB_UUID: &str = "x-gitlab-event-uuid";
+
+/// Headers of [Standard Webhooks](https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md),
+/// with which newer versions of GitLab [sign](https://gitlab.com/gitlab-org/gitlab/-/merge_requests/230944).
+const STANDARD_SIGNATURE: &str = "webhook-signature";
+const STANDARD_ID: &str = "webhook-id";
+const STANDARD_TIMESTAMP: &str = "webhook-timestamp";
+
+/// Headers of Forgejo, which sends those of Gitea too, and of Gitea: signature, event, delivery.
+const GITEA: [[&str; 2]; 3] = [
+    ["x-forgejo-signature", "x-gitea-signature"],
+    ["x-forgejo-event", "x-gitea-event"],
+    ["x-forgejo-delivery", "x-gitea-delivery"],
+];
+
 /// The headers of senders of one's own.
 const OWN_SIGNATURE: &str = "upmon-signature";
 const OWN_TIMESTAMP: &str = "upmon-timestamp";
@@ -39,7 +60,7 @@ const LONGEST_ID: usize = 100;
 
 /// `POST /webhooks/github`.
 pub(super) async fn github(State(service): State<Arc<Service>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
-    counted(&service, "github", from_github(&service, &headers, &body, None).await)
+    counted(&service, "github", &from_github(&service, &headers, &body, None).await)
 }
 
 /// `POST /webhook/{package}`: the same, and the address says which pin it is about.
@@ -49,12 +70,22 @@ pub(super) async fn package(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {
-    counted(&service, "github", from_github(&service, &headers, &body, Some(id)).await)
+    counted(&service, "github", &from_github(&service, &headers, &body, Some(id)).await)
+}
+
+/// `POST /webhooks/gitlab`.
+pub(super) async fn gitlab(State(service): State<Arc<Service>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
+    counted(&service, "gitlab", &from_gitlab(&service, &headers, &body, now()).await)
+}
+
+/// `POST /webhooks/gitea`, from Forgejo as well.
+pub(super) async fn gitea(State(service): State<Arc<Service>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
+    counted(&service, "gitea", &from_gitea(&service, &headers, &body).await)
 }
 
 /// `POST /webhooks/signed`: from whoever has a secret, about pins or a repository.
 pub(super) async fn signed(State(service): State<Arc<Service>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
-    counted(&service, "signed", from_own(&service, &headers, &body, now()).await)
+    counted(&service, "signed", &from_own(&service, &headers, &body, now()).await)
 }
 
 /// What became of a delivery.
@@ -68,8 +99,8 @@ enum Told {
 type Refusal = (StatusCode, &'static str);
 
 /// The answer, which is counted.
-fn counted(service: &Service, sender: &'static str, outcome: Result<Told, Refusal>) -> Response<Body> {
-    let word = match &outcome {
+fn counted(service: &Service, sender: &'static str, outcome: &Result<Told, Refusal>) -> Response<Body> {
+    let word = match outcome {
         Ok(Told::Pong) => "pong",
         Ok(Told::Accepted) => "accepted",
         Ok(Told::CameBefore) => "came-before",
@@ -78,7 +109,7 @@ fn counted(service: &Service, sender: &'static str, outcome: Result<Told, Refusa
         Err(_) => "refused",
     };
     service.counts.deliver(sender, word);
-    told(&outcome)
+    told(outcome)
 }
 
 fn told(told: &Result<Told, Refusal>) -> Response<Body> {
@@ -123,6 +154,55 @@ async fn from_github(
     };
     let digest = fingerprint(&[body, b"\n", place.as_bytes()].concat());
     receive(service, event, id, digest, &concern).await
+}
+
+async fn from_gitlab(service: &Service, headers: &HeaderMap, body: &[u8], now: DateTime<Utc>) -> Result<Told, Refusal> {
+    proven_by_gitlab(service, headers, body, now)?;
+    let event = header(headers, GITLAB_EVENT).ok_or((StatusCode::BAD_REQUEST, "`X-Gitlab-Event` is missing"))?;
+    let payload: Value = serde_json::from_slice(body).map_err(|_| NO_JSON)?;
+    let Some(concern) = forges::read_gitlab(event, &payload) else { return Ok(Told::ConcernsNothing) };
+    let digest = fingerprint(body);
+    let id = [GITLAB_KEY, STANDARD_ID].into_iter().find_map(|name| header(headers, name));
+    let id = id.filter(|id| (1..=LONGEST_ID).contains(&id.len())).map(str::to_owned);
+    let uuid = header(headers, GITLAB_UUID).filter(|uuid| uuid.len() <= LONGEST_ID).unwrap_or("gitlab");
+    let id = id.unwrap_or_else(|| format!("{uuid} {digest}"));
+    receive(service, event, id, digest, &concern).await
+}
+
+/// A signature that is there has to be right, whatever else is.
+fn proven_by_gitlab(service: &Service, headers: &HeaderMap, body: &[u8], now: DateTime<Utc>) -> Result<(), Refusal> {
+    if service.secrets.webhook.is_empty() {
+        return Err(NO_SECRET);
+    }
+    let Some(signatures) = header(headers, STANDARD_SIGNATURE) else {
+        let is_known = header(headers, GITLAB_TOKEN).is_some_and(|token| service.secrets.has_webhook(token));
+        return if is_known { Ok(()) } else { Err(UNPROVEN) };
+    };
+    let (id, timestamp) = (header(headers, STANDARD_ID), header(headers, STANDARD_TIMESTAMP));
+    let (Some(id), Some(timestamp)) = (id, timestamp) else { return Err(UNPROVEN) };
+    let signed = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body].concat();
+    if !service.secrets.signed_as_standard(&signed, signatures) {
+        return Err(UNPROVEN);
+    }
+    let at = timestamp.parse().ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+    let late = (StatusCode::BAD_REQUEST, "`webhook-timestamp` is not within 5 minutes of the service's clock");
+    if at.is_some_and(|at| (now - at).abs() <= WINDOW) { Ok(()) } else { Err(late) }
+}
+
+async fn from_gitea(service: &Service, headers: &HeaderMap, body: &[u8]) -> Result<Told, Refusal> {
+    let [signature, event, id] = GITEA.map(|names| names.into_iter().find_map(|name| header(headers, name)));
+    if service.secrets.webhook.is_empty() {
+        return Err(NO_SECRET);
+    }
+    if !signature.is_some_and(|signature| service.secrets.signed(body, signature)) {
+        return Err(UNPROVEN);
+    }
+    let event = event.ok_or((StatusCode::BAD_REQUEST, "`X-Gitea-Event` is missing"))?;
+    let payload: Value = serde_json::from_slice(body).map_err(|_| NO_JSON)?;
+    let Some(concern) = forges::read_gitea(event, &payload) else { return Ok(Told::ConcernsNothing) };
+    let id = id.filter(|id| (1..=LONGEST_ID).contains(&id.len()));
+    let id = id.ok_or((StatusCode::BAD_REQUEST, "`X-Gitea-Delivery` is missing or too long"))?;
+    receive(service, event, id.to_owned(), fingerprint(body), &concern).await
 }
 
 async fn from_own(service: &Service, headers: &HeaderMap, body: &[u8], now: DateTime<Utc>) -> Result<Told, Refusal> {

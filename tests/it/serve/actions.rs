@@ -136,6 +136,7 @@ actions = ["dispatch"]
 
 [dispatch]
 approval = "never"
+record = "store"
 settle = "0s"
 
 [dispatch.targets.docs]
@@ -205,7 +206,7 @@ async fn two_services_at_one_database_start_a_rebuild_once() {
 async fn a_record_file_that_is_there_is_used_further() {
     let github = builder().await;
     let world = world_env(small_with(PINNED).await, &github);
-    world.write("upmon.toml", &format!("{DISPATCH}{NEVER}"));
+    world.write("upmon.toml", &format!("{}{NEVER}", DISPATCH.replace("\"store\"", "\"file\"")));
     world.run(&["dispatch"]).ended(0);
     assert!(world.files().contains(&"upmon-dispatches.json".to_owned()), "{:?}", world.files());
     let service = Service::checked(&world);

@@ -294,3 +294,82 @@ fn taken(address: std::net::SocketAddr, id: &str, body: &str) -> bool {
         && stream.read_to_string(&mut told).is_ok()
         && (told.starts_with("HTTP/1.1 202 ") || told.contains("came before"))
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gitlab_shows_its_token_or_signs_and_is_known_again() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    let (_world, service) = offline().await;
+    let body = |tag: &str| {
+        json!({ "object_kind": "tag_push", "ref": format!("refs/tags/{tag}"),
+            "project": { "web_url": "https://github.com/octo-org/octo-repo", "default_branch": "main" } })
+        .to_string()
+    };
+    let send = |headers: &str, event: &str, body: &str| {
+        service.post("/webhooks/gitlab", &format!("X-Gitlab-Event: {event}\r\n{headers}"), body)
+    };
+    let token = format!("X-Gitlab-Token: {SECRET}\r\nX-Gitlab-Event-UUID: one\r\n");
+    let (event, v1, v2) = ("Tag Push Hook", body("v1"), body("v2"));
+    for wrong in ["", "X-Gitlab-Token: wrong\r\n", "X-Gitlab-Token: \r\n"] {
+        assert_eq!(send(wrong, event, &v1).status, 401, "{wrong}");
+    }
+    assert_eq!(send(&token, event, &v1).status, 202);
+    assert_eq!(send(&token, event, &v1).json()["status"], "came before");
+    // the same UUID may stand for several events, a key for one
+    assert_eq!(send(&token, event, &v2).status, 202);
+    let keyed = format!("{token}Idempotency-Key: key\r\n");
+    assert_eq!(send(&keyed, event, &body("v3")).status, 202);
+    assert_eq!(send(&keyed, event, &body("v4")).json()["status"], "came before");
+    assert_eq!(send(&token, "Issue Hook", "{}").status, 204);
+    assert_eq!(send(&token, event, "no JSON").status, 400);
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let signed = |at: u64, body: &str| {
+        let digits = signature(SECRET, &format!("id-{at}.{at}.{body}"));
+        let bytes: Vec<u8> = digits
+            .trim_start_matches("sha256=")
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+            .collect();
+        let signature = STANDARD.encode(bytes);
+        format!("webhook-id: id-{at}\r\nwebhook-timestamp: {at}\r\nwebhook-signature: v1,{signature}\r\n")
+    };
+    let v5 = body("v5");
+    assert_eq!(send(&signed(now, "another"), event, &v5).status, 401);
+    // a right token does not make up for it
+    assert_eq!(send(&format!("{token}{}", signed(now, "another")), event, &v5).status, 401);
+    assert_eq!(send(&signed(now - 400, &v5), event, &v5).status, 400);
+    assert_eq!(send(&signed(now, &v5), event, &v5).status, 202);
+    assert!(sorted(&service).iter().all(|delivery| delivery["pins"] == json!(["git/octo"])));
+    let metrics = service.get("/metrics").body;
+    assert!(metrics.contains("upmon_deliveries_total{sender=\"gitlab\",outcome=\"accepted\"} 4"), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gitea_and_forgejo_sign_the_body_under_names_of_their_own() {
+    let (_world, service) = offline().await;
+    let body = |tag: &str| {
+        json!({ "action": "published", "release": { "tag_name": tag },
+            "repository": { "html_url": "https://github.com/octo-org/octo-repo" } })
+        .to_string()
+    };
+    let send = |forge: &str, event: &str, secret: &str, body: &str| {
+        let digits = signature(secret, body).trim_start_matches("sha256=").to_owned();
+        let id = format!("{forge}-{}", body.len());
+        let headers =
+            format!("X-{forge}-Event: {event}\r\nX-{forge}-Delivery: {id}\r\nX-{forge}-Signature: {digits}\r\n");
+        service.post("/webhooks/gitea", &headers, body)
+    };
+    for (forge, tag) in [("Gitea", "v1"), ("Forgejo", "v2.0")] {
+        let body = body(tag);
+        assert_eq!(send(forge, "release", "another secret", &body).status, 401, "{forge}");
+        assert_eq!(send(forge, "release", SECRET, &body).status, 202, "{forge}");
+        assert_eq!(send(forge, "release", SECRET, &body).json()["status"], "came before", "{forge}");
+        assert_eq!(send(forge, "issues", SECRET, "{}").status, 204, "{forge}");
+        assert_eq!(send(forge, "release", SECRET, "no JSON").status, 400, "{forge}");
+    }
+    assert_eq!(service.post("/webhooks/gitea", "X-Gitea-Event: release\r\n", &body("v3")).status, 401);
+    let sorted = sorted(&service);
+    assert_eq!(sorted.len(), 2);
+    assert!(sorted.iter().all(|delivery| delivery["pins"] == json!(["git/octo"])));
+}
