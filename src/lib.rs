@@ -32,5 +32,6 @@ pub mod report;
 pub mod schema;
 pub mod select;
 pub mod server;
+pub(crate) mod start;
 pub mod tracker;
 pub mod version;

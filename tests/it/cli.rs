@@ -7,6 +7,8 @@ mod ending;
 mod explain;
 mod git;
 mod help;
+mod import;
+mod init;
 mod input;
 mod list;
 mod recording;
