@@ -123,7 +123,7 @@ mod tests {
         let after = pins(before, &new);
         assert!(
             after.starts_with(
-                "{\n  \"rust\": {\n    \"x\":   \"1\",\n    \"a\":   \"1.0.0\"\n  },\n  \"npm\": {},\n  \"git\": {"
+                "{\n  \"rust\": {\n    \"x\":   \"1\",\n    \"a\": \"1.0.0\"\n  },\n  \"npm\": {},\n  \"git\": {"
             ),
             "{after}"
         );

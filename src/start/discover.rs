@@ -159,8 +159,17 @@ fn read(base: &Path, path: String, format: Format, files: &Planned<'_>) -> Resul
     let dependencies = format.read(&source, files)?;
     let mut read = files.take_read();
     read.remove(&name);
+    // members of a workspace name the same dependency again and again
     let direct = dependencies.iter().filter(|dependency| dependency.is_direct);
-    let (open, pinned): (Vec<_>, Vec<_>) = direct.partition(|dependency| dependency.obstacle.is_some());
+    let mut pinned = BTreeSet::new();
+    let mut open = BTreeSet::new();
+    for dependency in direct {
+        let version = dependency.version.as_ref().map(|version| &version.text);
+        match &dependency.obstacle {
+            None => pinned.insert((&dependency.upstream, &dependency.url, version)),
+            Some(_) => open.insert((&dependency.name, version)),
+        };
+    }
     Ok(Some(Candidate { path, name, format, read, pins: pinned.len(), unpinned: open.len() }))
 }
 
