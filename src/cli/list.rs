@@ -41,6 +41,18 @@ fn as_table(holdings: &Holdings) -> String {
     text
 }
 
+/// The rows of what is no pin, for who tells more than that; only the first of many.
+pub(super) fn not_checked(unpinned: &[Unpinned]) -> String {
+    const MOST: usize = 20;
+    if unpinned.is_empty() {
+        return String::new();
+    }
+    let rows: Vec<_> = unpinned.iter().take(MOST).map(unpinned_row).collect();
+    let more = unpinned.len().saturating_sub(MOST);
+    let rest = if more > 0 { format!("and {more} more, see `upmon list`\n") } else { String::new() };
+    format!("not checked:\n{}{rest}\n", columns(&rows))
+}
+
 /// Id, version, place, and what is required.
 fn pin_row(pin: &Pin) -> Vec<String> {
     let required = |text: &String| {

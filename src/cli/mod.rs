@@ -16,6 +16,8 @@ mod explain;
 mod forge;
 mod github;
 mod ignore;
+mod import;
+mod init;
 mod issues;
 mod list;
 mod man;
@@ -106,6 +108,10 @@ enum Color {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Find the files that pins can be read from, name them in the pins file, and write a nightly workflow if asked
+    Init(init::InitArgs),
+    /// Take over into the pins file what another tool watches, such as nvchecker; what cannot be is told
+    Import(import::ImportArgs),
     /// Check every pin and report how far behind it is
     Check(check::CheckArgs),
     /// Show how one pin was judged: what was asked, every release and its rule, what each number is made of
@@ -184,6 +190,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let is_service = matches!(app.command, Command::Serve(_));
     output::start_tracing(app.global.verbose, is_service && !app.global.quiet);
     let outcome = match app.command {
+        Command::Import(arguments) => import::run(&app.global, &arguments),
+        Command::Init(arguments) => init::run(&app.global, &arguments),
         Command::Check(arguments) => check::run(&app.global, &arguments),
         Command::Explain(arguments) => explain::run(&app.global, &arguments),
         Command::Ack(arguments) => ack::run(&app.global, &arguments),

@@ -98,6 +98,18 @@ pub(crate) fn found(manifest: &Manifest, files: &dyn Files) -> Result<Vec<Found>
     Ok(all)
 }
 
+/// The files that the entries of the pins file name, each with its format.
+///
+/// # Errors
+/// When a pattern matches nothing, or a name does not say what its file is.
+pub(crate) fn named(manifest: &Manifest, files: &dyn Files) -> Result<Vec<(Format, PathBuf)>, FileError> {
+    let mut all = Vec::new();
+    for entry in &manifest.from {
+        all.extend(chosen(manifest, &entry.value, files)?);
+    }
+    Ok(all)
+}
+
 /// The files of an entry, each with its format.
 fn chosen(manifest: &Manifest, entry: &FromEntry, files: &dyn Files) -> Result<Vec<(Format, PathBuf)>, FileError> {
     let base = directory(manifest.source().name());

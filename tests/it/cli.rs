@@ -8,6 +8,8 @@ mod explain;
 mod git;
 mod help;
 mod holds;
+mod import;
+mod init;
 mod input;
 mod list;
 mod recording;

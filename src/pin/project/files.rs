@@ -78,6 +78,11 @@ impl Disk {
         Self { root: directory.map(|start| repository(&start).unwrap_or(start)) }
     }
 
+    /// The directory of the repository, without links; `None` where even that of the pins file is not there.
+    pub(crate) fn root(&self) -> Option<&Path> {
+        self.root.as_deref()
+    }
+
     /// The file behind a name, without links; `None` where there is none.
     fn resolve(&self, name: &Path) -> io::Result<Option<PathBuf>> {
         let path = match fs::canonicalize(name) {
