@@ -12,7 +12,7 @@ use super::from::FromEntry;
 use super::manifest::Manifest;
 use super::project::files::{Disk, Files, directory, expand, is_pattern};
 use super::project::{Dependency, Format};
-use super::{Pin, Place, Strategy, Written, names};
+use super::{Pin, Place, Strategy, TagTemplate, Written, names};
 use crate::document::{FileError, Placed, Problem, Text, Wrong};
 use crate::registry::RegistryId;
 
@@ -100,11 +100,13 @@ fn told(manifest: &Manifest, problem: Problem) -> FileError {
 }
 
 /// What names a package, whoever spells it.
-type Identity = (RegistryId, String);
+type Identity = (RegistryId, String, String);
 
 struct Gathering {
     pins: Vec<Pin>,
     unpinned: Vec<Unpinned>,
+    /// Group, package, version and reason of what could not be pinned down.
+    told: HashSet<(String, String, Option<String>, String)>,
     /// How many of the pins are the pins file's own.
     own: usize,
     by_package: HashMap<Identity, Vec<usize>>,
@@ -116,6 +118,7 @@ impl Gathering {
         let mut gathering = Self {
             pins: Vec::new(),
             unpinned: Vec::new(),
+            told: HashSet::new(),
             own: manifest.pins.len(),
             by_package: HashMap::new(),
             ids: HashSet::new(),
@@ -127,7 +130,7 @@ impl Gathering {
     fn push(&mut self, pin: Pin) {
         self.ids.insert(pin.id());
         self.by_package
-            .entry(identity(pin.registry, &pin.upstream, pin.url.as_deref()))
+            .entry(identity(pin.registry, &pin.upstream, pin.url.as_deref(), part(pin.tag.as_ref(), &pin.version)))
             .or_default()
             .push(self.pins.len());
         self.pins.push(pin);
@@ -171,7 +174,9 @@ impl Gathering {
     /// The pins of the same package.
     fn known(&self, dependency: &Dependency) -> Vec<usize> {
         let Some(registry) = dependency.registry else { return Vec::new() };
-        let identity = identity(registry, &dependency.upstream, dependency.url.as_deref());
+        let version = dependency.version.as_ref().map_or("", |version| &version.text);
+        let part = part(dependency.tag.as_ref(), version);
+        let identity = identity(registry, &dependency.upstream, dependency.url.as_deref(), part);
         self.by_package.get(&identity).cloned().unwrap_or_default()
     }
 
@@ -191,11 +196,8 @@ impl Gathering {
             place: dependency.place,
         };
         // members of a workspace declare the same dependency again and again
-        let is_same = |known: &Unpinned| {
-            (&known.group, &known.package, &known.version, &known.reason)
-                == (&unpinned.group, &unpinned.package, &unpinned.version, &unpinned.reason)
-        };
-        if !self.unpinned.iter().any(is_same) {
+        let Unpinned { group, package, version, reason, .. } = unpinned.clone();
+        if self.told.insert((group, package, version, reason)) {
             self.unpinned.push(unpinned);
         }
     }
@@ -211,17 +213,17 @@ impl Gathering {
             upstream: dependency.upstream,
             version: version.text,
             registry,
-            scheme: registry.scheme(),
+            scheme: dependency.scheme.unwrap_or(registry.scheme()),
             url: dependency.url,
             strategy: Strategy::Tags,
-            tag: None,
+            tag: dependency.tag,
             requirement: None,
             requirements: Vec::new(),
             elsewhere: Vec::new(),
             moves: dependency.moves,
             prereleases: None,
             channel: None,
-            ignore: Vec::new(),
+            ignore: dependency.ignore,
             policy: None,
             dispatch: None,
             changelog: None,
@@ -263,14 +265,21 @@ fn obstacle(dependency: &Dependency) -> Option<String> {
 }
 
 /// A package by the name under which its registry knows it, as far as spellings differ.
-fn identity(registry: RegistryId, upstream: &str, url: Option<&str>) -> Identity {
+fn identity(registry: RegistryId, upstream: &str, url: Option<&str>, part: String) -> Identity {
     let name = match registry {
         RegistryId::PyPi => crate::registry::pypi::fold(upstream),
         RegistryId::Git => url.unwrap_or(upstream).trim_end_matches('/').trim_end_matches(".git").to_lowercase(),
         RegistryId::CratesIo => upstream.to_lowercase().replace('_', "-"),
         RegistryId::Npm | RegistryId::RubyGems => upstream.to_owned(),
     };
-    (registry, name)
+    (registry, name, part)
+}
+
+/// What of a git remote it is: a repository may hold several packages, each with the tags of its own directory
+/// (`gopls/v0.15.0`).
+fn part(tag: Option<&TagTemplate>, version: &str) -> String {
+    let prefix = tag.map_or_else(|| TagTemplate::infer(version).prefix().to_owned(), |tag| tag.prefix().to_owned());
+    prefix.rsplit_once('/').map(|(directory, _)| directory.to_owned()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -337,5 +346,16 @@ mod tests {
         assert_eq!(chosen(r#""all": false"#), ["a", "@t/b", "-c"]);
         assert_eq!(chosen(r#""include": ["@t/*"]"#), ["@t/b"]);
         assert_eq!(chosen(r#""exclude": ["a", "@*"]"#), ["-c"]);
+    }
+
+    #[test]
+    fn modules_of_one_repository_are_pins_apart_and_are_compared_by_their_own_tags() {
+        let text = "require (\n\tgithub.com/a/b v1.0.0\n\tgithub.com/a/b/sub v1.0.0\n\tgithub.com/a/b/other v1.0.0\n)\n";
+        let own = r#"{ "git": { "sub": { "version": "sub/v1.0.0", "url": "https://github.com/a/b.git" },
+            "other": { "version": "1.1.0", "tag": "other/v{version}", "url": "https://github.com/a/b" } }, "from": ["go.mod"] }"#;
+        let found = held(own, &[("go.mod", text)]);
+        assert_eq!(pinned(&found), ["git/sub sub/v1.0.0 None", "git/other 1.1.0 None", "go/github.com/a/b v1.0.0 None"]);
+        let drift: Vec<String> = found.manifest.pins.iter().flat_map(crate::pin::drift).collect();
+        assert_eq!(drift, ["`pins.json:2` pins `1.1.0`, `go.mod:4` pins `1.0.0`"]);
     }
 }

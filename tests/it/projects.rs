@@ -103,6 +103,46 @@ fn workflows_hold_the_tags_of_their_actions() {
     check("actions", 5);
 }
 
+/// `path version` of everything that was found, of what stands in for it where it is replaced.
+fn required(holdings: &Holdings) -> BTreeSet<String> {
+    let plain = |version: &str| version.trim_end_matches("+incompatible").trim_start_matches('v').to_owned();
+    let pins = holdings.manifest.pins.iter().map(|pin| format!("{} v{}", pin.package, plain(&pin.version)));
+    let others = holdings.unpinned.iter().map(|other| match &other.version {
+        Some(version) => format!("{} v{}", other.package, plain(version)),
+        None => format!("{} {}", other.package, other.reason),
+    });
+    pins.chain(others).collect()
+}
+
+#[test]
+fn go_modules_hold_what_go_mod_edit_lists() {
+    let projects = projects("go");
+    assert!(projects.len() >= 6, "{projects:?}");
+    for project in projects {
+        let direct = held(&project);
+        let text = std::fs::read_to_string(project.join("expected.txt")).expect("the tool's list is there");
+        let expected = |all: bool| -> BTreeSet<String> {
+            let lines = text.lines().filter(|line| all || !line.ends_with(" // indirect"));
+            lines.map(|line| line.trim_end_matches(" // indirect").to_owned()).collect()
+        };
+        assert_eq!(required(&direct), expected(false), "{}", project.display());
+        direct.manifest.pins.iter().for_each(assert_in_place);
+        let go_mod = std::fs::read(project.join("go.mod")).expect("a module");
+        let everything = repository(&[
+            ("go.mod", &go_mod),
+            ("upstream-versions.json", br#"{ "from": [{ "file": "go.mod", "all": true }] }"#),
+        ]);
+        let everything = held(everything.path());
+        assert_eq!(required(&everything), expected(true), "{}", project.display());
+        // every module that lies at a known forge and has a version is a pin
+        let is_at_forge = |name: &str| ["github.com/", "gitlab.com/"].iter().any(|forge| name.starts_with(forge));
+        for other in everything.unpinned {
+            let is_commit = other.reason == "a commit between tags" || other.version.is_none();
+            assert!(is_commit || !is_at_forge(&other.package), "{other:?}");
+        }
+    }
+}
+
 #[test]
 fn every_format_is_told() {
     let told = std::fs::read_to_string(manifest::root().join("docs/sources.md")).expect("docs/sources.md is there");
@@ -174,6 +214,7 @@ const KNOWN_NAMES: &[&str] = &[
     "app.gemspec",
     "pnpm-lock.yaml",
     "yarn.lock",
+    "go.mod",
     "action.yml",
 ];
 

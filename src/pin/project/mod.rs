@@ -10,6 +10,7 @@
 
 mod cargo;
 pub(crate) mod files;
+mod gomod;
 mod npm;
 mod pnpm;
 mod python;
@@ -24,9 +25,10 @@ use globset::Glob;
 use schemars::JsonSchema;
 
 use self::files::Files;
-use super::{Place, Written};
+use super::{Ignore, Place, TagTemplate, Written};
 use crate::document::{FileError, Source, Word};
 use crate::registry::RegistryId;
+use crate::version::SchemeId;
 
 /// What a file of the project says of one package.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +41,12 @@ pub struct Dependency {
     pub registry: Option<RegistryId>,
     /// The git remote, for dependencies whose releases are tags.
     pub url: Option<String>,
+    /// How its tags spell a version, where the ecosystem says so.
+    pub tag: Option<TagTemplate>,
+    /// How its versions compare, unless as the registry's do.
+    pub scheme: Option<SchemeId>,
+    /// Versions that the project never takes.
+    pub ignore: Vec<Ignore>,
     /// The version that the file pins.
     pub version: Option<Written>,
     /// The range of versions that the project accepts.
@@ -67,6 +75,9 @@ impl Dependency {
             upstream: name.to_owned(),
             registry: None,
             url: None,
+            tag: None,
+            scheme: None,
+            ignore: Vec::new(),
             version: None,
             requirement: None,
             moves: false,
@@ -138,6 +149,7 @@ formats! {
     Gemspec = "gemspec", "ruby", &["*.gemspec"], ruby::gemspec, "A gemspec alone: it pins what it requires exactly.";
     PnpmLock = "pnpm-lock", "npm", &["pnpm-lock.yaml"], pnpm::lock, "pnpm's lock file, version 6 or 9; the `package.json` beside it says what is required.";
     YarnLock = "yarn-lock", "npm", &["yarn.lock"], yarn::lock, "Yarn's lock file, of version 1 and of later ones; the `package.json` beside it says what is direct.";
+    GoMod = "go-mod", "go", &["go.mod"], gomod::read, "A Go module: the tags of the modules that it requires.";
     Workflow = "workflow", "actions", &[".github/workflows/*.yml", ".github/workflows/*.yaml", "action.yml", "action.yaml"], workflow::read, "A workflow of GitHub Actions, or an action: the tags of the actions that it uses.";
 }
 
