@@ -9,10 +9,12 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::from::FromEntry;
+use super::ground::Ground;
 use super::manifest::Manifest;
 use super::project::files::{Disk, Files, directory, expand, is_pattern};
+use super::project::text::normal;
 use super::project::{Dependency, Format};
-use super::{Pin, Place, Strategy, TagTemplate, Written, names};
+use super::{Pin, Place, Strategy, TagTemplate, names};
 use crate::document::{FileError, Placed, Problem, Text, Wrong};
 use crate::registry::RegistryId;
 
@@ -53,12 +55,25 @@ impl Holdings {
 
     /// Adds what the files say.
     pub(crate) fn with(mut manifest: Manifest, files: &dyn Files) -> Result<Self, FileError> {
+        for located in &manifest.located {
+            let file = directory(manifest.source().name()).join(&located.file.value.0);
+            let Some(source) = files.read(&normal(&file))? else { return Err(missing(&manifest, &located.file)) };
+            let pins = located.read(manifest.source(), &source)?;
+            manifest.pins.extend(pins);
+        }
         let mut gathering = Gathering::new(&manifest);
-        for entry in &manifest.from {
-            for (format, file) in chosen(&manifest, &entry.value, files)? {
-                let Some(source) = files.read(&file)? else { return Err(missing(&manifest, &entry.value)) };
-                let found = format.read(&source, files)?;
-                gathering.take(&entry.value, format, found);
+        for entry in manifest.from.iter().map(|entry| &entry.value).filter(|entry| entry.pins.is_empty()) {
+            for file in chosen(&manifest, entry, files)? {
+                let known = || entry.format().or_else(|| Format::of(&file.to_string_lossy()));
+                let format = if entry.pattern.is_some() { None } else { Some(known()) };
+                let format = format.map(|known| known.ok_or_else(|| no_format(&manifest, &entry.file))).transpose()?;
+                let Some(source) = files.read(&file)? else { return Err(missing(&manifest, &entry.file)) };
+                if let Some(format) = format {
+                    gathering.take(entry, format.group(), format.read(&source, files)?);
+                } else if let Some(pattern) = &entry.pattern {
+                    let ground = Ground::new(manifest.source(), &source, &entry.file, None);
+                    gathering.take(entry, "", ground.matches(pattern, entry.registry())?);
+                }
             }
         }
         let Gathering { pins, unpinned, .. } = gathering;
@@ -67,31 +82,27 @@ impl Holdings {
     }
 }
 
-/// The files of an entry, each with its format.
-fn chosen(manifest: &Manifest, entry: &FromEntry, files: &dyn Files) -> Result<Vec<(Format, PathBuf)>, FileError> {
+/// The files of an entry.
+fn chosen(manifest: &Manifest, entry: &FromEntry, files: &dyn Files) -> Result<Vec<PathBuf>, FileError> {
     let base = directory(manifest.source().name());
     let found = expand(&base.join(&entry.file.value.0), files);
-    if found.is_empty() {
-        return Err(missing(manifest, entry));
-    }
-    let with_format = |file: PathBuf| {
-        let format = entry.format.or_else(|| Format::of(&file.to_string_lossy()));
-        format.map(|format| (format, file)).ok_or_else(|| no_format(manifest, &entry.file))
-    };
-    found.into_iter().map(with_format).collect()
+    if found.is_empty() { Err(missing(manifest, &entry.file)) } else { Ok(found) }
 }
 
-fn missing(manifest: &Manifest, entry: &FromEntry) -> FileError {
-    let what = if is_pattern(&entry.file.value.0) { "no file matches" } else { "there is no file" };
-    let message = format!("{what} `{}`", entry.file.value.0);
-    let problem = Problem::new(entry.file.span.clone(), message);
+fn missing(manifest: &Manifest, file: &Placed<Text>) -> FileError {
+    let what = if is_pattern(&file.value.0) { "no file matches" } else { "there is no file" };
+    let message = format!("{what} `{}`", file.value.0);
+    let problem = Problem::new(file.span.clone(), message);
     told(manifest, problem.help("the path starts at the directory of this file"))
 }
 
 fn no_format(manifest: &Manifest, file: &Placed<Text>) -> FileError {
     let words: Vec<&str> = Format::ALL.iter().map(|format| format.as_str()).collect();
     let message = format!("`{}` is not called like a file that upmon knows", file.value.0);
-    let help = format!("say what it is with a `format`, one of {}", words.join(", "));
+    let help = format!(
+        "say what it is with a `format`, one of {}; or where the versions stand in it with `pins` or a `pattern`",
+        words.join(", ")
+    );
     told(manifest, Problem::new(file.span.clone(), message).help(help))
 }
 
@@ -136,8 +147,8 @@ impl Gathering {
         self.pins.push(pin);
     }
 
-    fn take(&mut self, entry: &FromEntry, format: Format, found: Vec<Dependency>) {
-        let group = entry.group.clone().unwrap_or_else(|| format.group().to_owned());
+    fn take(&mut self, entry: &FromEntry, group: &str, found: Vec<Dependency>) {
+        let group = entry.group.clone().unwrap_or_else(|| group.to_owned());
         for dependency in found.into_iter().filter(|dependency| entry.takes(dependency)) {
             self.add(&group, dependency);
         }
@@ -156,7 +167,7 @@ impl Gathering {
                 self.leave_out(group, dependency, obstacle);
             } else {
                 for index in lent {
-                    require(&mut self.pins[index], dependency.requirement.clone());
+                    self.pins[index].require(dependency.requirement.clone());
                 }
             }
             return;
@@ -166,7 +177,7 @@ impl Gathering {
             pin.group == group && dependency.version.as_ref().is_some_and(|version| version.text == pin.version)
         };
         match known.iter().copied().find(same) {
-            Some(index) => require(&mut self.pins[index], dependency.requirement),
+            Some(index) => self.pins[index].require(dependency.requirement),
             None => self.pin(group, dependency),
         }
     }
@@ -230,7 +241,7 @@ impl Gathering {
             migration_guide: None,
             place: version.place,
         };
-        require(&mut pin, dependency.requirement);
+        pin.require(dependency.requirement);
         self.push(pin);
     }
 }
@@ -240,18 +251,7 @@ fn confirm(pin: &mut Pin, dependency: &Dependency) {
     if dependency.obstacle.is_none() {
         pin.elsewhere.extend(dependency.version.clone());
     }
-    require(pin, dependency.requirement.clone());
-}
-
-/// Adds a requirement; what is wanted has to meet all of them.
-fn require(pin: &mut Pin, requirement: Option<Written>) {
-    let Some(requirement) = requirement else { return };
-    if pin.requirements.iter().any(|known| known.text == requirement.text) {
-        return;
-    }
-    pin.requirements.push(requirement);
-    let texts: Vec<&str> = pin.requirements.iter().map(|requirement| requirement.text.as_str()).collect();
-    pin.requirement = pin.scheme.all_of(&texts);
+    pin.require(dependency.requirement.clone());
 }
 
 /// Why it is no pin: what the format says, or a name that no registry could be asked for.
@@ -350,12 +350,135 @@ mod tests {
 
     #[test]
     fn modules_of_one_repository_are_pins_apart_and_are_compared_by_their_own_tags() {
-        let text = "require (\n\tgithub.com/a/b v1.0.0\n\tgithub.com/a/b/sub v1.0.0\n\tgithub.com/a/b/other v1.0.0\n)\n";
+        let text =
+            "require (\n\tgithub.com/a/b v1.0.0\n\tgithub.com/a/b/sub v1.0.0\n\tgithub.com/a/b/other v1.0.0\n)\n";
         let own = r#"{ "git": { "sub": { "version": "sub/v1.0.0", "url": "https://github.com/a/b.git" },
             "other": { "version": "1.1.0", "tag": "other/v{version}", "url": "https://github.com/a/b" } }, "from": ["go.mod"] }"#;
         let found = held(own, &[("go.mod", text)]);
-        assert_eq!(pinned(&found), ["git/sub sub/v1.0.0 None", "git/other 1.1.0 None", "go/github.com/a/b v1.0.0 None"]);
+        assert_eq!(
+            pinned(&found),
+            ["git/sub sub/v1.0.0 None", "git/other 1.1.0 None", "go/github.com/a/b v1.0.0 None"]
+        );
         let drift: Vec<String> = found.manifest.pins.iter().flat_map(crate::pin::drift).collect();
         assert_eq!(drift, ["`pins.json:2` pins `1.1.0`, `go.mod:4` pins `1.0.0`"]);
+    }
+
+    const TOOLS: &str =
+        "# tools\n[tools]\njust = \"1.36.0\"\nport = 8\n[[list]]\nname = \"ripgrep\"\nversion = \"14.1.0\"\n";
+
+    #[test]
+    fn versions_are_found_by_paths_and_by_patterns() {
+        let own = r#"{ "npm": { "c": "1.0.0" }, "from": [
+            { "file": "versions.toml", "group": "tools", "pins": {
+                "just": { "path": "$.tools.just", "registry": "crates-io", "requirement": "^1" },
+                "rg": { "path": "$.list[?@.name == 'ripgrep'].version", "registry": "crates-io", "package": "ripgrep" },
+                "fd": { "path": "$.tools.port", "registry": "git", "url": "https://github.com/sharkdp/fd", "strategy": "commits" } } },
+            { "file": "Taskfile.yml", "group": "npm", "pins": { "prettier": { "path": "$.vars['PRETTIER_VERSION']" } } },
+            { "file": "x.json", "group": "npm", "pins": { "d": { "path": "$..d.version" } } },
+            { "file": "build.sh", "group": "python", "pins": { "ruff": { "pattern": "^RUFF=(?<version>\\S+) # (?<requirement>\\S+)$" } } },
+            { "file": "tools.txt", "group": "mixed", "registry": "npm", "exclude": ["no*"],
+              "pattern": "^(?<package>\\S+)@(?<version>\\S+)(?: of (?<registry>\\S+))?$" }, "package.json" ] }"#;
+        let found = held(
+            own,
+            &[
+                ("versions.toml", TOOLS),
+                ("Taskfile.yml", "version: '3'\nvars:\n  PRETTIER_VERSION: 3.10\n"),
+                ("x.json", r#"{ "a": { "d": { "version": "2.0.0" } } }"#),
+                ("build.sh", "set -e\r\nRUFF=0.5.0 # <1\r\n"),
+                ("tools.txt", "a@1.0.0\nnope@1\nserde@1.0.1 of crates-io\nx@2 of hackage\ny@v1 of git\n"),
+                ("package.json", r#"{ "dependencies": { "prettier": "3.9.0" } }"#),
+            ],
+        );
+        assert_eq!(
+            pinned(&found),
+            [
+                "npm/c 1.0.0 None",
+                r#"tools/just 1.36.0 Some("^1")"#,
+                "tools/rg 14.1.0 None",
+                "tools/fd 8 None",
+                "npm/prettier 3.10 None",
+                "npm/d 2.0.0 None",
+                r#"python/ruff 0.5.0 Some("<1")"#,
+                "mixed/a 1.0.0 None",
+                "mixed/serde 1.0.1 None",
+            ]
+        );
+        let pins = &found.manifest.pins;
+        let places: Vec<String> = pins.iter().map(|pin| pin.place.to_string()).collect();
+        assert_eq!(
+            places[1..7],
+            [
+                "versions.toml:3:8",
+                "versions.toml:7:11",
+                "versions.toml:4:8",
+                "Taskfile.yml:3:21",
+                "x.json:1:28",
+                "build.sh:2:6"
+            ]
+        );
+        assert_eq!(pins[3].strategy, Strategy::Commits { branch: None, pin: "8".to_owned() });
+        assert_eq!(pins[4].elsewhere[0].text, "3.9.0", "a file that pins it too is compared");
+        let reasons: Vec<&str> = found.unpinned.iter().map(|other| other.reason.as_str()).collect();
+        assert_eq!(
+            reasons,
+            [
+                "upmon knows no registry `hackage`",
+                "a git remote has an address, which `pins` can say and a pattern cannot"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_not_found_is_told_with_place_and_remedy() {
+        let files = Memory::of(&[
+            ("versions.toml", TOOLS),
+            ("v.yml", "a: &a [x, x]\nb: [*a, *a]\nc: |\n  1.0\n  2.0\nd:\n"),
+            ("v", "a 1\na 2\n"),
+            ("bad.json", "{"),
+        ]);
+        let path = |path: &str| format!(r#""path": "{path}""#);
+        let pattern = |pattern: &str| format!(r#""pattern": "{pattern}""#);
+        for (file, finder, expected) in [
+            ("versions.toml", path("$.tools.jst"), "pins.json:1:81: `$.tools.jst` leads to nothing in `versions.toml`"),
+            (
+                "versions.toml",
+                path("$.tools"),
+                "versions.toml:2:1: `$.tools` leads here, and a version is a string or a number, not a table",
+            ),
+            (
+                "versions.toml",
+                path("$.tools.*"),
+                "`$.tools.*` leads to 2 values in `versions.toml`, the first in line 3 and line 4",
+            ),
+            ("v.yml", path("$.c"), "v.yml:4:3: `$.c` leads here, and the version holds the hidden character U+000A"),
+            ("v.yml", path("$.d"), "`$.d` leads here, and the version is empty"),
+            ("v.yml", path("$.b..*"), "leads to 6 values"),
+            ("bad.json", path("$.a"), "not valid JSON"),
+            ("v", path("$.a"), "`v` is not called like JSON, TOML or YAML"),
+            ("v", pattern("^b (?<version>.)"), "the pattern matches nothing in `v`"),
+            ("v", pattern("^a (?<version>.)"), "the pattern matches twice in `v`, in line 1 and line 2"),
+            (
+                "v",
+                pattern("a 1|(?<version>b)"),
+                "v:1:1: the pattern matches here, and its group `version` matches nothing",
+            ),
+            ("gone", path("$.a"), "there is no file `gone`"),
+        ] {
+            let own = format!(
+                r#"{{ "from": [{{ "file": "{file}", "group": "rust", "pins": {{ "x": {{ {finder} }} }} }}] }}"#
+            );
+            let manifest = Manifest::parse(Source::new("pins.json", own)).unwrap();
+            let error = Holdings::with(manifest, &files).expect_err(expected);
+            assert!(error.to_string().contains(expected), "{finder}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_matches_everything_is_refused() {
+        let own = r#"{ "from": [{ "file": "v", "group": "rust", "pattern": "(?<package>.)(?<version>.)" }] }"#;
+        let text = "ab".repeat(20_000);
+        let manifest = Manifest::parse(Source::new("pins.json", own)).unwrap();
+        let error = Holdings::with(manifest, &Memory::of(&[("v", &text)])).expect_err("too many");
+        assert!(error.to_string().contains("matches more than 10000 times"), "{error}");
     }
 }

@@ -144,6 +144,31 @@ fn go_modules_hold_what_go_mod_edit_lists() {
 }
 
 #[test]
+fn dockerfiles_hold_the_images_that_their_lines_name() {
+    let projects = projects("images");
+    assert!(projects.len() >= 2, "{projects:?}");
+    for project in projects {
+        let holdings = held(&project);
+        let listed = |other: &upmon::pin::holdings::Unpinned| {
+            let version = other.version.as_deref().unwrap_or("-");
+            format!(
+                "{}:{} {} {version}",
+                other.place.file.file_name().expect("a file").display(),
+                other.place.line,
+                other.package
+            )
+        };
+        let found: BTreeSet<String> = holdings.unpinned.iter().map(listed).collect();
+        let expected = std::fs::read_to_string(project.join("expected.txt")).expect("the list is there");
+        assert_eq!(found, expected.lines().map(str::to_owned).collect(), "{}", project.display());
+        for other in holdings.unpinned.iter().filter(|other| other.version.is_some()) {
+            let bytes = std::fs::read(&other.place.file).expect("the file is there");
+            assert_eq!(bytes[other.place.span.clone()], *other.version.as_deref().unwrap_or_default().as_bytes());
+        }
+    }
+}
+
+#[test]
 fn every_format_is_told() {
     let told = std::fs::read_to_string(manifest::root().join("docs/sources.md")).expect("docs/sources.md is there");
     for format in Format::ALL {
@@ -215,6 +240,10 @@ const KNOWN_NAMES: &[&str] = &[
     "pnpm-lock.yaml",
     "yarn.lock",
     "go.mod",
+    "Dockerfile",
+    "Chart.lock",
+    "Chart.yaml",
+    "values.yaml",
     "action.yml",
 ];
 
@@ -274,6 +303,58 @@ fn what_an_entry_says_wrong_is_told_with_its_place() {
         (r#"[{ "file": "x", "group": "a/b" }]"#, "holds a slash"),
         (r#"[{ "file": "x", "all": "yes" }]"#, "must be `true` or `false`"),
         (r"[1]", "must be a list of file names"),
+        (r#"[{ "file": "x", "pins": { "a": { "path": "$.a" } } }]"#, "`pins` needs a `group`"),
+        (r#"[{ "file": "x", "group": "rust", "pins": {} }]"#, "`pins` has no effect here: it is empty"),
+        (r#"[{ "file": "x", "group": "rust", "pins": [] }]"#, "must be an object of packages"),
+        (
+            r#"[{ "file": "x", "group": "rust", "pins": { "a": "$.a" } }]"#,
+            "must be an object with a `path` or a `pattern`",
+        ),
+        (r#"[{ "file": "x", "group": "rust", "pins": { "a": {} } }]"#, "says neither by `path` nor by `pattern`"),
+        (
+            r#"[{ "file": "x", "group": "rust", "pins": { "a": { "path": "$.a", "pattern": "(?<version>a)" } } }]"#,
+            "takes one `path`",
+        ),
+        (
+            r#"[{ "file": "x", "group": "rust", "pins": { "a": { "path": "$.a", "version": "1" } } }]"#,
+            "it stands in the file",
+        ),
+        (r#"[{ "file": "x", "group": "rust", "pins": { "a": { "paht": "$.a" } } }]"#, "did you mean `path`?"),
+        (r#"[{ "file": "x", "group": "rust", "pins": { "a": { "path": "a.b" } } }]"#, "did you mean `$.a.b`?"),
+        (
+            r#"[{ "file": "x", "group": "rust", "pins": { "a": { "path": "$.a", "url": "https://x/y" } } }]"#,
+            "`url` has no effect here",
+        ),
+        (r#"[{ "file": "x", "group": "tools", "pins": { "a": { "path": "$.a" } } }]"#, "`a` names no registry"),
+        (r#"[{ "file": "*.x", "group": "rust", "pins": { "a": { "path": "$.a" } } }]"#, "`pins` takes one file"),
+        (
+            r#"[{ "file": "x", "group": "rust", "all": true, "pins": { "a": { "path": "$.a" } } }]"#,
+            "`all` has no effect here",
+        ),
+        (
+            r#"[{ "file": "x", "group": "rust", "format": "cargo-lock", "pins": { "a": { "path": "$.a" } } }]"#,
+            "takes one of json, toml, yaml",
+        ),
+        (r#"[{ "file": "x", "format": "toml" }]"#, "`format` has no effect here: only `pins` says where in it"),
+        (
+            r#"[{ "file": "x", "group": "rust", "pins": { "a": { "pattern": "(?<version>a)(?<package>b)" } } }]"#,
+            "has a group `package`",
+        ),
+        (r#"[{ "file": "x", "group": "rust", "pattern": "(?<version>a)" }]"#, "`pattern` has no group `package`"),
+        (
+            r#"[{ "file": "x", "group": "tools", "pattern": "(?<version>a)(?<package>b)" }]"#,
+            "nothing says who lists the packages",
+        ),
+        (
+            r#"[{ "file": "x", "pattern": "(?<version>a)(?<package>b)", "registry": "npm" }]"#,
+            "`pattern` needs a `group`",
+        ),
+        (r#"[{ "file": "x", "registry": "npm" }]"#, "`registry` has no effect here"),
+        (
+            r#"[{ "file": "x", "group": "rust", "pins": { "a": { "path": "$.a" } } },
+                { "file": "y", "group": "rust", "pins": { "a": { "path": "$.a" } } }]"#,
+            "`rust/a` is pinned twice",
+        ),
         (r#"{ "a": { "version": "1", "registry": "npm" } }"#, "1 pins, 0 not checked"),
     ] {
         let directory = repository(&[("pins.json", format!("{{ \"from\": {from} }}").as_bytes())]);

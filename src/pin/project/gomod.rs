@@ -292,7 +292,9 @@ fn home(path: &str) -> Result<Home, &'static str> {
         (None, "github.com" | "bitbucket.org" | "codeberg.org") if parts.len() > 2 => (3, parts[..3].join("/")),
         (None, "gitlab.com") if parts.len() == 3 => (3, path.to_owned()),
         (None, "gitlab.com") if parts.len() == 4 && is_major(parts[3]) => (3, parts[..3].join("/")),
-        (None, "gitlab.com") => return Err("GitLab has groups in groups: only its host knows which part is the repository"),
+        (None, "gitlab.com") => {
+            return Err("GitLab has groups in groups: only its host knows which part is the repository");
+        }
         _ => return Err(NO_REPOSITORY),
     };
     let below = &parts[length..];

@@ -9,13 +9,16 @@
 //! `docs/sources.md`.
 
 mod cargo;
+mod dockerfile;
 pub(crate) mod files;
 mod gomod;
+mod helm;
+mod image;
 mod npm;
 mod pnpm;
 mod python;
 mod ruby;
-mod text;
+pub(super) mod text;
 mod workflow;
 mod yarn;
 
@@ -63,13 +66,13 @@ pub struct Dependency {
 
 impl Dependency {
     /// A direct dependency at a version.
-    fn pinned(registry: RegistryId, name: &str, version: Written) -> Self {
+    pub(super) fn pinned(registry: RegistryId, name: &str, version: Written) -> Self {
         let place = version.place.clone();
         Self { version: Some(version), obstacle: None, registry: Some(registry), ..Self::open(name, place, "") }
     }
 
     /// A direct dependency that cannot be checked; its registry may be added.
-    fn open(name: &str, place: Place, obstacle: impl Into<String>) -> Self {
+    pub(super) fn open(name: &str, place: Place, obstacle: impl Into<String>) -> Self {
         Self {
             name: name.to_owned(),
             upstream: name.to_owned(),
@@ -88,12 +91,12 @@ impl Dependency {
     }
 
     /// The same under upstream's own name.
-    fn of(self, upstream: &str) -> Self {
+    pub(super) fn of(self, upstream: &str) -> Self {
         Self { upstream: upstream.to_owned(), ..self }
     }
 
     /// The same with what the project requires.
-    fn requiring(self, requirement: Option<Written>) -> Self {
+    pub(super) fn requiring(self, requirement: Option<Written>) -> Self {
         Self { requirement, ..self }
     }
 }
@@ -150,6 +153,10 @@ formats! {
     PnpmLock = "pnpm-lock", "npm", &["pnpm-lock.yaml"], pnpm::lock, "pnpm's lock file, version 6 or 9; the `package.json` beside it says what is required.";
     YarnLock = "yarn-lock", "npm", &["yarn.lock"], yarn::lock, "Yarn's lock file, of version 1 and of later ones; the `package.json` beside it says what is direct.";
     GoMod = "go-mod", "go", &["go.mod"], gomod::read, "A Go module: the tags of the modules that it requires.";
+    Dockerfile = "dockerfile", "images", &["Dockerfile", "Containerfile", "Dockerfile.*", "Containerfile.*", "*.Dockerfile"], dockerfile::read, "A Dockerfile: the images that it builds on.";
+    HelmLock = "helm-lock", "charts", &["Chart.lock"], helm::lock, "Helm's lock file; the `Chart.yaml` beside it says what is required.";
+    HelmChart = "helm-chart", "charts", &["Chart.yaml"], helm::manifest, "A chart of Helm: the charts that it depends on.";
+    HelmValues = "helm-values", "images", &["values.yaml", "values-*.yaml", "values.*.yaml"], helm::values, "The values of a chart of Helm: the images that they name.";
     Workflow = "workflow", "actions", &[".github/workflows/*.yml", ".github/workflows/*.yaml", "action.yml", "action.yaml"], workflow::read, "A workflow of GitHub Actions, or an action: the tags of the actions that it uses.";
 }
 
