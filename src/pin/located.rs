@@ -49,9 +49,10 @@ impl JsonSchema for PinNodes {
         let text = |about: &str, example: &str| serde_json::json!({ "type": "string", "pattern": "\\S", "description": about, "examples": [example] });
         if let Some(keys) = pin.get_mut("properties").and_then(serde_json::Value::as_object_mut) {
             keys.shift_remove("version");
-            let about = "Where the version stands in a JSON, TOML or YAML file, as a JSONPath (RFC 9535).";
+            let about =
+                "Where the version stands in a JSON, TOML or YAML file, as a JSONPath (RFC 9535). Default: none.";
             keys.insert(PATH.to_owned(), text(about, "$.tools.just"));
-            let about = "A regular expression that matches once, with a group `version` and perhaps `requirement`.";
+            let about = "A regular expression that matches once, with a group `version` and perhaps `requirement`. Default: none.";
             keys.insert(PATTERN.to_owned(), text(about, "just@(?<version>[0-9.]+)"));
         }
         pin.insert("oneOf".to_owned(), serde_json::json!([{ "required": [PATH] }, { "required": [PATTERN] }]));
