@@ -1,6 +1,8 @@
 //! Where the files of a project disagree about a pin: versions and requirements, both places named.
 
 use super::{Pin, Place, Written};
+use crate::select::template_of;
+use crate::version::Version;
 
 /// Every disagreement, as a sentence.
 pub(crate) fn drift(pin: &Pin) -> Vec<String> {
@@ -22,14 +24,21 @@ pub(crate) fn drift(pin: &Pin) -> Vec<String> {
 
 /// Two spellings of one version are no disagreement; of what does not parse, the text counts.
 fn is_same(pin: &Pin, other: &str) -> bool {
-    let versions = pin.scheme.parse(&pin.version).ok().zip(pin.scheme.parse(other).ok());
+    let versions = version(pin, &pin.version).zip(version(pin, other));
     versions.map_or(pin.version == other, |(pinned, other)| pinned.precedence(&other).is_eq())
+}
+
+/// A version as the pin's scheme reads it; of a tag, what the pin's template makes of it.
+fn version(pin: &Pin, text: &str) -> Option<Version> {
+    let template = template_of(pin);
+    let of_tag = template.as_ref().and_then(|template| template.version_of(text));
+    pin.scheme.parse(of_tag.as_deref().unwrap_or(text)).ok()
 }
 
 /// What cannot be read is a finding of its own, not a disagreement.
 fn accepts(pin: &Pin, requirement: &Written) -> bool {
     let requirement = pin.scheme.requirement(&requirement.text).ok();
-    let version = pin.scheme.parse(&pin.version).ok();
+    let version = version(pin, &pin.version);
     requirement.zip(version).is_none_or(|(requirement, version)| requirement.accepts(&version))
 }
 

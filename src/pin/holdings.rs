@@ -9,10 +9,12 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::from::FromEntry;
+use super::ground::Ground;
 use super::manifest::Manifest;
 use super::project::files::{Disk, Files, directory, expand, is_pattern};
+use super::project::text::normal;
 use super::project::{Dependency, Format};
-use super::{Pin, Place, Strategy, Written, names};
+use super::{Pin, Place, Strategy, TagTemplate, names};
 use crate::document::{FileError, Placed, Problem, Text, Wrong};
 use crate::registry::RegistryId;
 
@@ -53,6 +55,8 @@ impl Holdings {
 
     /// Adds what the files say.
     pub(crate) fn with(mut manifest: Manifest, files: &dyn Files) -> Result<Self, FileError> {
+        let located = located(&manifest, files)?;
+        manifest.pins.extend(located);
         let mut gathering = Gathering::new(&manifest);
         for Found { group, dependency, .. } in found(&manifest, files)? {
             gathering.add(&group, dependency);
@@ -66,8 +70,9 @@ impl Holdings {
 /// What a file that the pins file names says of one package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
-    /// The format of the file that was named; the dependency may stand in one that belongs to it.
-    pub(crate) format: Format,
+    /// The format of the file that was named; the dependency may stand in one that belongs to it. `None` for what a
+    /// pattern found in a text.
+    pub(crate) format: Option<Format>,
     /// The file that was named.
     pub(crate) file: PathBuf,
     /// The group that a pin of it belongs to.
@@ -76,17 +81,39 @@ pub(crate) struct Found {
     pub(crate) dependency: Dependency,
 }
 
+/// The pins whose versions stand in other files, by path or pattern, in their order.
+///
+/// # Errors
+/// When such a file cannot be read, or does not hold a version where it should.
+pub(crate) fn located(manifest: &Manifest, files: &dyn Files) -> Result<Vec<Pin>, FileError> {
+    let mut pins = Vec::new();
+    for located in &manifest.located {
+        let file = directory(manifest.source().name()).join(&located.file.value.0);
+        let Some(source) = files.read(&normal(&file))? else { return Err(missing(manifest, &located.file)) };
+        pins.extend(located.read(manifest.source(), &source)?);
+    }
+    Ok(pins)
+}
+
 /// Everything that counts in the files that the pins file names, in their order.
 ///
 /// # Errors
 /// When one of them cannot be read, or with everything that is wrong in the first that is wrong.
 pub(crate) fn found(manifest: &Manifest, files: &dyn Files) -> Result<Vec<Found>, FileError> {
     let mut all = Vec::new();
-    for entry in &manifest.from {
-        for (format, file) in chosen(manifest, &entry.value, files)? {
-            let Some(source) = files.read(&file)? else { return Err(missing(manifest, &entry.value)) };
-            let group = entry.value.group.clone().unwrap_or_else(|| format.group().to_owned());
-            let counted = format.read(&source, files)?.into_iter().filter(|dependency| entry.value.takes(dependency));
+    for entry in manifest.from.iter().map(|entry| &entry.value).filter(|entry| entry.pins.is_empty()) {
+        for file in chosen(manifest, entry, files)? {
+            let format = if entry.pattern.is_some() { None } else { Some(format_of(manifest, entry, &file)?) };
+            let Some(source) = files.read(&file)? else { return Err(missing(manifest, &entry.file)) };
+            let dependencies = match (format, &entry.pattern) {
+                (Some(format), _) => format.read(&source, files)?,
+                (None, Some(pattern)) => {
+                    Ground::new(manifest.source(), &source, &entry.file, None).matches(pattern, entry.registry())?
+                }
+                (None, None) => Vec::new(),
+            };
+            let group = entry.group.clone().unwrap_or_else(|| format.map_or("", Format::group).to_owned());
+            let counted = dependencies.into_iter().filter(|dependency| entry.takes(dependency));
             all.extend(counted.map(|dependency| Found {
                 format,
                 file: file.clone(),
@@ -98,43 +125,47 @@ pub(crate) fn found(manifest: &Manifest, files: &dyn Files) -> Result<Vec<Found>
     Ok(all)
 }
 
-/// The files that the entries of the pins file name, each with its format.
+/// The files of known formats that the entries of the pins file name, each with its format.
 ///
 /// # Errors
 /// When a pattern matches nothing, or a name does not say what its file is.
 pub(crate) fn named(manifest: &Manifest, files: &dyn Files) -> Result<Vec<(Format, PathBuf)>, FileError> {
     let mut all = Vec::new();
-    for entry in &manifest.from {
-        all.extend(chosen(manifest, &entry.value, files)?);
+    let of_format = |entry: &&FromEntry| entry.pins.is_empty() && entry.pattern.is_none();
+    for entry in manifest.from.iter().map(|entry| &entry.value).filter(of_format) {
+        for file in chosen(manifest, entry, files)? {
+            all.push((format_of(manifest, entry, &file)?, file));
+        }
     }
     Ok(all)
 }
 
-/// The files of an entry, each with its format.
-fn chosen(manifest: &Manifest, entry: &FromEntry, files: &dyn Files) -> Result<Vec<(Format, PathBuf)>, FileError> {
-    let base = directory(manifest.source().name());
-    let found = expand(&base.join(&entry.file.value.0), files);
-    if found.is_empty() {
-        return Err(missing(manifest, entry));
-    }
-    let with_format = |file: PathBuf| {
-        let format = entry.format.or_else(|| Format::of(&file.to_string_lossy()));
-        format.map(|format| (format, file)).ok_or_else(|| no_format(manifest, &entry.file))
-    };
-    found.into_iter().map(with_format).collect()
+fn format_of(manifest: &Manifest, entry: &FromEntry, file: &Path) -> Result<Format, FileError> {
+    let format = entry.format().or_else(|| Format::of(&file.to_string_lossy()));
+    format.ok_or_else(|| no_format(manifest, &entry.file))
 }
 
-fn missing(manifest: &Manifest, entry: &FromEntry) -> FileError {
-    let what = if is_pattern(&entry.file.value.0) { "no file matches" } else { "there is no file" };
-    let message = format!("{what} `{}`", entry.file.value.0);
-    let problem = Problem::new(entry.file.span.clone(), message);
+/// The files of an entry.
+fn chosen(manifest: &Manifest, entry: &FromEntry, files: &dyn Files) -> Result<Vec<PathBuf>, FileError> {
+    let base = directory(manifest.source().name());
+    let found = expand(&base.join(&entry.file.value.0), files);
+    if found.is_empty() { Err(missing(manifest, &entry.file)) } else { Ok(found) }
+}
+
+fn missing(manifest: &Manifest, file: &Placed<Text>) -> FileError {
+    let what = if is_pattern(&file.value.0) { "no file matches" } else { "there is no file" };
+    let message = format!("{what} `{}`", file.value.0);
+    let problem = Problem::new(file.span.clone(), message);
     told(manifest, problem.help("the path starts at the directory of this file"))
 }
 
 fn no_format(manifest: &Manifest, file: &Placed<Text>) -> FileError {
     let words: Vec<&str> = Format::ALL.iter().map(|format| format.as_str()).collect();
     let message = format!("`{}` is not called like a file that upmon knows", file.value.0);
-    let help = format!("say what it is with a `format`, one of {}", words.join(", "));
+    let help = format!(
+        "say what it is with a `format`, one of {}; or where the versions stand in it with `pins` or a `pattern`",
+        words.join(", ")
+    );
     told(manifest, Problem::new(file.span.clone(), message).help(help))
 }
 
@@ -143,11 +174,13 @@ fn told(manifest: &Manifest, problem: Problem) -> FileError {
 }
 
 /// What names a package, whoever spells it.
-pub(crate) type Identity = (RegistryId, String);
+pub(crate) type Identity = (RegistryId, String, String);
 
 struct Gathering {
     pins: Vec<Pin>,
     unpinned: Vec<Unpinned>,
+    /// Group, package, version and reason of what could not be pinned down.
+    told: HashSet<(String, String, Option<String>, String)>,
     /// How many of the pins are the pins file's own.
     own: usize,
     by_package: HashMap<Identity, Vec<usize>>,
@@ -159,6 +192,7 @@ impl Gathering {
         let mut gathering = Self {
             pins: Vec::new(),
             unpinned: Vec::new(),
+            told: HashSet::new(),
             own: manifest.pins.len(),
             by_package: HashMap::new(),
             ids: HashSet::new(),
@@ -170,7 +204,7 @@ impl Gathering {
     fn push(&mut self, pin: Pin) {
         self.ids.insert(pin.id());
         self.by_package
-            .entry(identity(pin.registry, &pin.upstream, pin.url.as_deref()))
+            .entry(identity(pin.registry, &pin.upstream, pin.url.as_deref(), part(pin.tag.as_ref(), &pin.version)))
             .or_default()
             .push(self.pins.len());
         self.pins.push(pin);
@@ -189,7 +223,7 @@ impl Gathering {
                 self.leave_out(group, dependency, obstacle);
             } else {
                 for index in lent {
-                    require(&mut self.pins[index], dependency.requirement.clone());
+                    self.pins[index].require(dependency.requirement.clone());
                 }
             }
             return;
@@ -199,7 +233,7 @@ impl Gathering {
             pin.group == group && dependency.version.as_ref().is_some_and(|version| version.text == pin.version)
         };
         match known.iter().copied().find(same) {
-            Some(index) => require(&mut self.pins[index], dependency.requirement),
+            Some(index) => self.pins[index].require(dependency.requirement),
             None => self.pin(group, dependency),
         }
     }
@@ -207,7 +241,9 @@ impl Gathering {
     /// The pins of the same package.
     fn known(&self, dependency: &Dependency) -> Vec<usize> {
         let Some(registry) = dependency.registry else { return Vec::new() };
-        let identity = identity(registry, &dependency.upstream, dependency.url.as_deref());
+        let version = dependency.version.as_ref().map_or("", |version| &version.text);
+        let part = part(dependency.tag.as_ref(), version);
+        let identity = identity(registry, &dependency.upstream, dependency.url.as_deref(), part);
         self.by_package.get(&identity).cloned().unwrap_or_default()
     }
 
@@ -227,11 +263,8 @@ impl Gathering {
             place: dependency.place,
         };
         // members of a workspace declare the same dependency again and again
-        let is_same = |known: &Unpinned| {
-            (&known.group, &known.package, &known.version, &known.reason)
-                == (&unpinned.group, &unpinned.package, &unpinned.version, &unpinned.reason)
-        };
-        if !self.unpinned.iter().any(is_same) {
+        let Unpinned { group, package, version, reason, .. } = unpinned.clone();
+        if self.told.insert((group, package, version, reason)) {
             self.unpinned.push(unpinned);
         }
     }
@@ -247,24 +280,24 @@ impl Gathering {
             upstream: dependency.upstream,
             version: version.text,
             registry,
-            scheme: registry.scheme(),
+            scheme: dependency.scheme.unwrap_or(registry.scheme()),
             url: dependency.url,
             strategy: Strategy::Tags,
-            tag: None,
+            tag: dependency.tag,
             requirement: None,
             requirements: Vec::new(),
             elsewhere: Vec::new(),
             moves: dependency.moves,
             prereleases: None,
             channel: None,
-            ignore: Vec::new(),
+            ignore: dependency.ignore,
             policy: None,
             dispatch: None,
             changelog: None,
             migration_guide: None,
             place: version.place,
         };
-        require(&mut pin, dependency.requirement);
+        pin.require(dependency.requirement);
         self.push(pin);
     }
 }
@@ -274,18 +307,7 @@ fn confirm(pin: &mut Pin, dependency: &Dependency) {
     if dependency.obstacle.is_none() {
         pin.elsewhere.extend(dependency.version.clone());
     }
-    require(pin, dependency.requirement.clone());
-}
-
-/// Adds a requirement; what is wanted has to meet all of them.
-fn require(pin: &mut Pin, requirement: Option<Written>) {
-    let Some(requirement) = requirement else { return };
-    if pin.requirements.iter().any(|known| known.text == requirement.text) {
-        return;
-    }
-    pin.requirements.push(requirement);
-    let texts: Vec<&str> = pin.requirements.iter().map(|requirement| requirement.text.as_str()).collect();
-    pin.requirement = pin.scheme.all_of(&texts);
+    pin.require(dependency.requirement.clone());
 }
 
 /// Why it is no pin: what the format says, or a name that no registry could be asked for.
@@ -299,14 +321,21 @@ pub(crate) fn obstacle(dependency: &Dependency) -> Option<String> {
 }
 
 /// A package by the name under which its registry knows it, as far as spellings differ.
-pub(crate) fn identity(registry: RegistryId, upstream: &str, url: Option<&str>) -> Identity {
+pub(crate) fn identity(registry: RegistryId, upstream: &str, url: Option<&str>, part: String) -> Identity {
     let name = match registry {
         RegistryId::PyPi => crate::registry::pypi::fold(upstream),
         RegistryId::Git => url.unwrap_or(upstream).trim_end_matches('/').trim_end_matches(".git").to_lowercase(),
         RegistryId::CratesIo => upstream.to_lowercase().replace('_', "-"),
         RegistryId::Npm | RegistryId::RubyGems => upstream.to_owned(),
     };
-    (registry, name)
+    (registry, name, part)
+}
+
+/// What of a git remote it is: a repository may hold several packages, each with the tags of its own directory
+/// (`gopls/v0.15.0`).
+pub(crate) fn part(tag: Option<&TagTemplate>, version: &str) -> String {
+    let prefix = tag.map_or_else(|| TagTemplate::infer(version).prefix().to_owned(), |tag| tag.prefix().to_owned());
+    prefix.rsplit_once('/').map(|(directory, _)| directory.to_owned()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -373,5 +402,139 @@ mod tests {
         assert_eq!(chosen(r#""all": false"#), ["a", "@t/b", "-c"]);
         assert_eq!(chosen(r#""include": ["@t/*"]"#), ["@t/b"]);
         assert_eq!(chosen(r#""exclude": ["a", "@*"]"#), ["-c"]);
+    }
+
+    #[test]
+    fn modules_of_one_repository_are_pins_apart_and_are_compared_by_their_own_tags() {
+        let text =
+            "require (\n\tgithub.com/a/b v1.0.0\n\tgithub.com/a/b/sub v1.0.0\n\tgithub.com/a/b/other v1.0.0\n)\n";
+        let own = r#"{ "git": { "sub": { "version": "sub/v1.0.0", "url": "https://github.com/a/b.git" },
+            "other": { "version": "1.1.0", "tag": "other/v{version}", "url": "https://github.com/a/b" } }, "from": ["go.mod"] }"#;
+        let found = held(own, &[("go.mod", text)]);
+        assert_eq!(
+            pinned(&found),
+            ["git/sub sub/v1.0.0 None", "git/other 1.1.0 None", "go/github.com/a/b v1.0.0 None"]
+        );
+        let drift: Vec<String> = found.manifest.pins.iter().flat_map(crate::pin::drift).collect();
+        assert_eq!(drift, ["`pins.json:2` pins `1.1.0`, `go.mod:4` pins `1.0.0`"]);
+    }
+
+    const TOOLS: &str =
+        "# tools\n[tools]\njust = \"1.36.0\"\nport = 8\n[[list]]\nname = \"ripgrep\"\nversion = \"14.1.0\"\n";
+
+    #[test]
+    fn versions_are_found_by_paths_and_by_patterns() {
+        let own = r#"{ "npm": { "c": "1.0.0" }, "from": [
+            { "file": "versions.toml", "group": "tools", "pins": {
+                "just": { "path": "$.tools.just", "registry": "crates-io", "requirement": "^1" },
+                "rg": { "path": "$.list[?@.name == 'ripgrep'].version", "registry": "crates-io", "package": "ripgrep" },
+                "fd": { "path": "$.tools.port", "registry": "git", "url": "https://github.com/sharkdp/fd", "strategy": "commits" } } },
+            { "file": "Taskfile.yml", "group": "npm", "pins": { "prettier": { "path": "$.vars['PRETTIER_VERSION']" } } },
+            { "file": "x.json", "group": "npm", "pins": { "d": { "path": "$..d.version" } } },
+            { "file": "build.sh", "group": "python", "pins": { "ruff": { "pattern": "^RUFF=(?<version>\\S+) # (?<requirement>\\S+)$" } } },
+            { "file": "tools.txt", "group": "mixed", "registry": "npm", "exclude": ["no*"],
+              "pattern": "^(?<package>\\S+)@(?<version>\\S+)(?: of (?<registry>\\S+))?$" }, "package.json" ] }"#;
+        let found = held(
+            own,
+            &[
+                ("versions.toml", TOOLS),
+                ("Taskfile.yml", "version: '3'\nvars:\n  PRETTIER_VERSION: 3.10\n"),
+                ("x.json", r#"{ "a": { "d": { "version": "2.0.0" } } }"#),
+                ("build.sh", "set -e\r\nRUFF=0.5.0 # <1\r\n"),
+                ("tools.txt", "a@1.0.0\nnope@1\nserde@1.0.1 of crates-io\nx@2 of hackage\ny@v1 of git\n"),
+                ("package.json", r#"{ "dependencies": { "prettier": "3.9.0" } }"#),
+            ],
+        );
+        assert_eq!(
+            pinned(&found),
+            [
+                "npm/c 1.0.0 None",
+                r#"tools/just 1.36.0 Some("^1")"#,
+                "tools/rg 14.1.0 None",
+                "tools/fd 8 None",
+                "npm/prettier 3.10 None",
+                "npm/d 2.0.0 None",
+                r#"python/ruff 0.5.0 Some("<1")"#,
+                "mixed/a 1.0.0 None",
+                "mixed/serde 1.0.1 None",
+            ]
+        );
+        let pins = &found.manifest.pins;
+        let places: Vec<String> = pins.iter().map(|pin| pin.place.to_string()).collect();
+        assert_eq!(
+            places[1..7],
+            [
+                "versions.toml:3:8",
+                "versions.toml:7:11",
+                "versions.toml:4:8",
+                "Taskfile.yml:3:21",
+                "x.json:1:28",
+                "build.sh:2:6"
+            ]
+        );
+        assert_eq!(pins[3].strategy, Strategy::Commits { branch: None, pin: "8".to_owned() });
+        assert_eq!(pins[4].elsewhere[0].text, "3.9.0", "a file that pins it too is compared");
+        let reasons: Vec<&str> = found.unpinned.iter().map(|other| other.reason.as_str()).collect();
+        assert_eq!(
+            reasons,
+            [
+                "upmon knows no registry `hackage`",
+                "a git remote has an address, which `pins` can say and a pattern cannot"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_not_found_is_told_with_place_and_remedy() {
+        let files = Memory::of(&[
+            ("versions.toml", TOOLS),
+            ("v.yml", "a: &a [x, x]\nb: [*a, *a]\nc: |\n  1.0\n  2.0\nd:\n"),
+            ("v", "a 1\na 2\n"),
+            ("bad.json", "{"),
+        ]);
+        let path = |path: &str| format!(r#""path": "{path}""#);
+        let pattern = |pattern: &str| format!(r#""pattern": "{pattern}""#);
+        for (file, finder, expected) in [
+            ("versions.toml", path("$.tools.jst"), "pins.json:1:81: `$.tools.jst` leads to nothing in `versions.toml`"),
+            (
+                "versions.toml",
+                path("$.tools"),
+                "versions.toml:2:1: `$.tools` leads here, and a version is a string or a number, not a table",
+            ),
+            (
+                "versions.toml",
+                path("$.tools.*"),
+                "`$.tools.*` leads to 2 values in `versions.toml`, the first in line 3 and line 4",
+            ),
+            ("v.yml", path("$.c"), "v.yml:4:3: `$.c` leads here, and the version holds the hidden character U+000A"),
+            ("v.yml", path("$.d"), "`$.d` leads here, and the version is empty"),
+            ("v.yml", path("$.b..*"), "leads to 6 values"),
+            ("bad.json", path("$.a"), "not valid JSON"),
+            ("v", path("$.a"), "`v` is not called like JSON, TOML or YAML"),
+            ("v", pattern("^b (?<version>.)"), "the pattern matches nothing in `v`"),
+            ("v", pattern("^a (?<version>.)"), "the pattern matches twice in `v`, in line 1 and line 2"),
+            (
+                "v",
+                pattern("a 1|(?<version>b)"),
+                "v:1:1: the pattern matches here, and its group `version` matches nothing",
+            ),
+            ("gone", path("$.a"), "there is no file `gone`"),
+        ] {
+            let own = format!(
+                r#"{{ "from": [{{ "file": "{file}", "group": "rust", "pins": {{ "x": {{ {finder} }} }} }}] }}"#
+            );
+            let manifest = Manifest::parse(Source::new("pins.json", own)).unwrap();
+            let error = Holdings::with(manifest, &files).expect_err(expected);
+            assert!(error.to_string().contains(expected), "{finder}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_matches_everything_is_refused() {
+        let own = r#"{ "from": [{ "file": "v", "group": "rust", "pattern": "(?<package>.)(?<version>.)" }] }"#;
+        let text = "ab".repeat(20_000);
+        let manifest = Manifest::parse(Source::new("pins.json", own)).unwrap();
+        let error = Holdings::with(manifest, &Memory::of(&[("v", &text)])).expect_err("too many");
+        assert!(error.to_string().contains("matches more than 10000 times"), "{error}");
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::entry::{EntryTable, refused, text};
 use super::from::FromEntry;
+use super::located::LocatedFile;
 use super::{Pin, Place, Written, names};
 use crate::document::{
     Entry, FileError, HttpUrl, Node, Placed, Problem, Read as _, Source, Text, Value, Wrong, nearest, read_json,
@@ -34,6 +35,8 @@ pub struct Manifest {
     pub pins: Vec<Pin>,
     /// The files of the project that hold more pins.
     pub(super) from: Vec<Placed<FromEntry>>,
+    /// Those of them whose pins are named here, and only the versions stand there.
+    pub(super) located: Vec<LocatedFile>,
     source: Arc<Source>,
     /// What pins name that the settings have.
     named: Named,
@@ -72,8 +75,14 @@ impl Manifest {
             Ok(root) => reader.root(&root),
             Err(problems) => reader.problems = problems,
         }
-        let Reader { pins, from, named, problems, .. } = reader;
-        if problems.is_empty() { Ok(Self { pins, from, source, named }) } else { Err(Wrong::new(source, problems)) }
+        let from = std::mem::take(&mut reader.from);
+        let located = reader.located(&from);
+        let Reader { pins, named, problems, .. } = reader;
+        if problems.is_empty() {
+            Ok(Self { pins, from, located, source, named })
+        } else {
+            Err(Wrong::new(source, problems))
+        }
     }
 
     /// The file, for what is wrong about it beyond its own text.
@@ -110,12 +119,12 @@ fn unknown<'a>(
     })
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     source: &'a Source,
-    pins: Vec<Pin>,
+    pub(super) pins: Vec<Pin>,
     from: Vec<Placed<FromEntry>>,
     named: Named,
-    problems: Vec<Problem>,
+    pub(super) problems: Vec<Problem>,
 }
 
 impl Reader<'_> {
@@ -152,7 +161,7 @@ impl Reader<'_> {
         }
     }
 
-    fn pin(&mut self, group: &str, entry: &Entry) -> Option<Pin> {
+    pub(super) fn pin(&mut self, group: &str, entry: &Entry) -> Option<Pin> {
         let key = names::key(&entry.key).map_err(|refusal| {
             self.problems.push(refused(&entry.key, &entry.key_span, refusal));
         });

@@ -13,8 +13,11 @@ use crate::version::SchemeId;
 
 mod drift;
 mod entry;
+mod finder;
 mod from;
+mod ground;
 pub mod holdings;
+mod located;
 pub mod manifest;
 mod names;
 pub mod project;
@@ -141,6 +144,17 @@ impl Pin {
     /// `group/package`, unique in a pins file and stable in reports.
     pub fn id(&self) -> String {
         format!("{}/{}", self.group, self.package)
+    }
+
+    /// Adds a requirement; what is wanted has to meet all of them.
+    fn require(&mut self, requirement: Option<Written>) {
+        let Some(requirement) = requirement else { return };
+        if self.requirements.iter().any(|known| known.text == requirement.text) {
+            return;
+        }
+        self.requirements.push(requirement);
+        let texts: Vec<&str> = self.requirements.iter().map(|requirement| requirement.text.as_str()).collect();
+        self.requirement = self.scheme.all_of(&texts);
     }
 
     /// What has to be asked of the registry; `dates` as [`Query::dates`].

@@ -8,7 +8,7 @@ use super::requirement::follow;
 use super::target::Target;
 use super::{Asked, Held, Refusal, Taking};
 use crate::document::{Edit, Source};
-use crate::pin::holdings::{Found, Identity, identity, obstacle};
+use crate::pin::holdings::{Found, Identity, identity, obstacle, part};
 use crate::pin::project::Format;
 use crate::pin::{Pin, Place, Written};
 use crate::select::template_of;
@@ -30,6 +30,10 @@ pub(super) fn of(held: &Held, taking: &Taking<'_>, files: bool) -> Result<Asked,
         let refusal = Refusal::new(format!("it is pinned in `{}`, not in the pins file", shown(&pin.place)));
         return Err(refusal.hint("--files changes it there"));
     }
+    if files && held.is_located(pin) && pin.version != target.version {
+        let version = Written { text: pin.version.clone(), place: pin.place.clone() };
+        asked.edits.extend(write(&read(held, &pin.place.file)?, None, &version, &target.version, target)?);
+    }
     if files {
         for found in held.found.iter().filter(|found| is_meant(held, pin, found)) {
             other(held, &mut asked, taking, found)?;
@@ -46,12 +50,14 @@ pub(super) fn is_meant(held: &Held, pin: &Pin, found: &Found) -> bool {
 /// What names the package that a file speaks of; `None` where no registry lists it.
 pub(super) fn named(found: &Found) -> Option<Identity> {
     let dependency = &found.dependency;
-    Some(identity(dependency.registry?, &dependency.upstream, dependency.url.as_deref()))
+    let version = dependency.version.as_ref().map_or("", |version| &version.text);
+    let part = part(dependency.tag.as_ref(), version);
+    Some(identity(dependency.registry?, &dependency.upstream, dependency.url.as_deref(), part))
 }
 
 /// The same of a pin.
 pub(super) fn identity_of(pin: &Pin) -> Identity {
-    identity(pin.registry, &pin.upstream, pin.url.as_deref())
+    identity(pin.registry, &pin.upstream, pin.url.as_deref(), part(pin.tag.as_ref(), &pin.version))
 }
 
 /// What a text that pins the old version has to be; `None` where it pins another one, which stays.
@@ -96,7 +102,7 @@ fn other(held: &Held, asked: &mut Asked, taking: &Taking<'_>, found: &Found) -> 
 fn is_copy(found: &Found, requirement: &Written) -> bool {
     found.dependency.version.as_ref().is_some_and(|version| version.place.file == found.file)
         && requirement.place.file == found.file
-        && found.format != Format::Workflow
+        && found.format != Some(Format::Workflow)
 }
 
 /// Refuses to go where the requirement would stay behind.
@@ -114,7 +120,7 @@ fn is_met(pin: &Pin, target: &Target, requirement: &Written) -> Result<(), Refus
 /// A version in a file that upmon writes; of a commit with its tag behind it, both.
 fn write(
     source: &Arc<Source>,
-    format: Format,
+    format: Option<Format>,
     version: &Written,
     new: &str,
     target: &Target,
@@ -128,7 +134,7 @@ fn write(
     };
     let start = span.start + at;
     let mut edits = vec![Edit { span: start..start + version.text.len(), text: new.to_owned() }];
-    if let Some(commit) = commit_before(source.text(), start).filter(|_| format == Format::Workflow) {
+    if let Some(commit) = commit_before(source.text(), start).filter(|_| format == Some(Format::Workflow)) {
         let Some(new) = &target.commit else {
             return Err(Refusal::new(format!("the commit of `{}` is not known", target.version)));
         };

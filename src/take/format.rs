@@ -30,7 +30,10 @@ pub(crate) struct Command {
 }
 
 /// Who writes a new version into a file of the format. A new format has to be decided on here.
-pub(super) fn writer(format: Format, file: &Source, held: &Dependency, version: &str) -> Writer {
+///
+/// What a pattern found, in no known format, is a text that stands for itself.
+pub(super) fn writer(format: Option<Format>, file: &Source, held: &Dependency, version: &str) -> Writer {
+    let Some(format) = format else { return Writer::Text };
     let (name, old) = (held.upstream.as_str(), held.version.as_ref().map_or("", |version| version.text.as_str()));
     let alias = if held.name == name { name.to_owned() } else { format!("{}@npm:{name}", held.name) };
     let at = format!("{alias}@{version}");
@@ -38,6 +41,10 @@ pub(super) fn writer(format: Format, file: &Source, held: &Dependency, version: 
         Format::CargoToml | Format::PackageJson | Format::Pyproject | Format::Gemspec | Format::Workflow => {
             Writer::Text
         }
+        // of what they hold, no registry is asked yet
+        Format::Dockerfile | Format::HelmLock | Format::HelmChart | Format::HelmValues => Writer::Text,
+        // its sums stand in go.sum
+        Format::GoMod => tool(&["go", "get", &format!("{}@v{}", held.name, version.trim_start_matches('v'))]),
         Format::Requirements => match generator(file.text()) {
             Some(words) => tool(&[words, &[&format!("{name}=={version}"), &input_of(file)]].concat()),
             None => Writer::Text,

@@ -24,7 +24,7 @@ pub(crate) use self::show::{diff, document};
 use self::target::Target;
 use crate::document::{Edit, FileError, Source};
 use crate::pin::Pin;
-use crate::pin::holdings::{Found, Holdings, found};
+use crate::pin::holdings::{Found, Holdings, found, located};
 use crate::pin::manifest::Manifest;
 use crate::pin::project::files::{Disk, Files};
 
@@ -54,6 +54,8 @@ pub(crate) struct Held {
     pub(crate) manifest: Manifest,
     /// The pins of all files.
     pub(crate) pins: Vec<Pin>,
+    /// Those of the pins file whose versions stand elsewhere.
+    located: Vec<Pin>,
     found: Vec<Found>,
     files: Box<dyn Files>,
 }
@@ -69,12 +71,17 @@ impl Held {
 
     fn with(manifest: Manifest, files: Box<dyn Files>) -> Result<Self, FileError> {
         let found = found(&manifest, &*files)?;
+        let located = located(&manifest, &*files)?;
         let pins = Holdings::with(manifest.clone(), &*files)?.manifest.pins;
-        Ok(Self { manifest, pins, found, files })
+        Ok(Self { manifest, pins, located, found, files })
     }
 
     fn is_own(&self, pin: &Pin) -> bool {
         pin.place.file == self.manifest.source().name()
+    }
+
+    fn is_located(&self, pin: &Pin) -> bool {
+        self.located.iter().any(|located| located.id() == pin.id())
     }
 }
 

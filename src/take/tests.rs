@@ -231,7 +231,24 @@ fn sample(format: Format, hand: &Hand, old: &str) -> Sample {
                 [line("GEM\n  remote: https://rubygems.org/\n  specs:"), specs, line("\nDEPENDENCIES"), asked].concat();
             Sample { files: vec![("Gemfile.lock", hand.file(&lines))], tool: Some("bundle update --conservative goal") }
         }
+        Format::GoMod => {
+            let end = if hand.comment.is_empty() { String::new() } else { format!(" // {}", hand.comment) };
+            let entry = |name: &str| format!("{indent}github.com/owner/{name} {gap}v{old}{end}");
+            let lines = [line("module example.com/app\n\nrequire ("), hand.ordered(&entry), line(")")].concat();
+            Sample { files: vec![("go.mod", hand.file(&lines))], tool: Some("go get github.com/owner/goal@v") }
+        }
+        Format::Dockerfile | Format::HelmLock | Format::HelmChart | Format::HelmValues => {
+            unreachable!("of images and charts no registry is asked, so they hold no pin")
+        }
     }
+}
+
+/// The formats that hold pins.
+fn formats() -> Vec<Format> {
+    let is_listed = |format: &Format| {
+        matches!(format, Format::Dockerfile | Format::HelmLock | Format::HelmChart | Format::HelmValues)
+    };
+    Format::ALL.iter().copied().filter(|format| !is_listed(format)).collect()
 }
 
 fn held(pins: &str, files: &[(&'static str, String)]) -> Held {
@@ -284,12 +301,12 @@ proptest! {
         is_own in any::<bool>(),
     ) {
         prop_assume!(old != new);
-        let format = *at.get(Format::ALL);
+        let format = *at.get(&formats());
         let sample = sample(format, &hand, &old);
         // with the format said, nobody has to compare names
         let from = format!("\"from\": [{{ \"file\": \"{}\", \"format\": \"{}\" }}]", sample.files[0].0, format.as_str());
         let own = match format {
-            Format::Workflow => format!(
+            Format::Workflow | Format::GoMod => format!(
                 "\"git\": {{ \"owner/goal\": {{ \"version\": \"v{old}\", \"url\": \"https://github.com/owner/goal\" }} }}"
             ),
             _ => format!("\"{}\": {{ \"goal\":\t\"{old}\" }}", format.group()),
@@ -298,7 +315,8 @@ proptest! {
         let before = held(&pins, &sample.files);
         let pin = before.pins.iter().find(|pin| pin.package.ends_with("goal"));
         let pin = pin.unwrap_or_else(|| panic!("{format:?}: {:?}", sample.files));
-        let new = if format == Format::Workflow { format!("v{new}") } else { new };
+        let is_tag = matches!(format, Format::Workflow | Format::GoMod);
+        let new = if is_tag { format!("v{new}") } else { new };
         let plan = planned(&before, pin, &new);
         let plan = plan.unwrap_or_else(|refusal| panic!("{format:?} {pins}: {refusal:?} {:?}", sample.files));
         let changed = after(&sample.files, &plan);
@@ -357,10 +375,43 @@ fn every_format_is_tried_by_the_property() {
         has_end: true,
         comment: "",
     };
-    for format in Format::ALL {
-        let sample = sample(*format, &hand, "1.2.3");
-        assert_eq!(Format::of(sample.files[0].0), Some(*format));
+    for format in formats() {
+        let sample = sample(format, &hand, "1.2.3");
+        assert_eq!(Format::of(sample.files[0].0), Some(format));
     }
+}
+
+/// Finds the version of `goal` in a file, and says what that file holds before and after.
+const LOCATED: [(&str, &str, &str); 5] = [
+    ("versions.toml", r#""path": "$.tools.goal""#, "# tools\r\n[tools]\r\nother = '1.2.3'\r\ngoal = '@' # 1.2.3\r\n"),
+    ("versions.yaml", r#""path": "$.vars.GOAL""#, "vars:\n  OTHER: 1.2.3\n  GOAL: \"@\" # 1.2.3\n"),
+    ("Taskfile.yml", r#""path": "$.vars.GOAL""#, "vars: { GOAL: @, OTHER: 1.2.3 }\n"),
+    ("versions.json", r#""path": "$['goal']""#, "{\"other\": \"1.2.3\",\t\"goal\":\"@\"}"),
+    ("build.sh", r#""pattern": "GOAL=(?<version>\\S+)""#, "OTHER=1.2.3\nGOAL=@ # 1.2.3\n"),
+];
+
+#[test]
+fn a_version_that_a_path_or_a_pattern_finds_is_changed_where_it_stands() {
+    for (name, finder, text) in LOCATED {
+        let pins = format!(
+            r#"{{ "from": [{{ "file": "{name}", "group": "tools", "pins": {{ "goal": {{ {finder}, "registry": "npm" }} }} }}] }}"#
+        );
+        let files = [(name, text.replace('@', "1.2.3"))];
+        let before = held(&pins, &files);
+        let plan = planned(&before, &before.pins[0], "2.0.0").unwrap_or_else(|refusal| panic!("{name}: {refusal:?}"));
+        assert_eq!(after(&files, &plan)[0].1, text.replace('@', "2.0.0"));
+        let taking = Taking { pin: &before.pins[0], target: target(&before.pins[0], "2.0.0") };
+        assert_eq!(ask(&before, &taking, false).unwrap_err().hint.unwrap(), "--files changes it there");
+    }
+}
+
+#[test]
+fn of_the_matches_of_a_pattern_the_one_that_is_meant_is_changed() {
+    let pins = r#"{ "from": [{ "file": "list", "group": "tools", "registry": "npm", "pattern": "^(?<package>\\S+) (?<version>\\S+)$" }] }"#;
+    let files = [("list", "other 1.2.3\ngoal 1.2.3\n".to_owned())];
+    let before = held(pins, &files);
+    let goal = before.pins.iter().find(|pin| pin.package == "goal").unwrap();
+    assert_eq!(after(&files, &planned(&before, goal, "2.0.0").unwrap())[0].1, "other 1.2.3\ngoal 2.0.0\n");
 }
 
 #[test]

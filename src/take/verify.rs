@@ -8,7 +8,7 @@ use super::format::{Writer, writer};
 use super::overlay::Overlay;
 use super::{Held, Plan, Refusal, Taking};
 use crate::document::Source;
-use crate::pin::holdings::{Found, Identity, found, obstacle};
+use crate::pin::holdings::{Found, Identity, found, located, obstacle};
 use crate::pin::manifest::Manifest;
 use crate::pin::project::Dependency;
 use crate::pin::{Pin, Place, Strategy, Written};
@@ -22,6 +22,10 @@ pub(super) fn verify(held: &Held, takings: &[Taking<'_>], plan: &Plan) -> Result
         return Err(unlike("the pins file would hold other pins"));
     }
     for (before, after) in held.manifest.pins.iter().zip(&manifest.pins) {
+        pin(takings, before, after)?;
+    }
+    let elsewhere = located(&manifest, &files).map_err(|error| unlike(&error.to_string()))?;
+    for (before, after) in held.located.iter().zip(&elsewhere) {
         pin(takings, before, after)?;
     }
     let after = found(&manifest, &files).map_err(|error| unlike(&error.to_string()))?;

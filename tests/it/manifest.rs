@@ -24,6 +24,13 @@ pub(crate) const VALID: &[(&str, usize)] = &[
             "include": ["@a/*"], "exclude": ["b"], "all": true }], "rust": { "a": "1" } }"#,
         1,
     ),
+    (
+        r#"{ "from": [{ "file": "a.toml", "group": "rust", "pins": { "a": { "path": "$.a" }, "b": { "pattern": "(?<version>x)",
+            "registry": "git", "url": "https://host/x", "tag": "v{version}", "policy": "relaxed" } } },
+            { "file": "b", "format": "yaml", "group": "x", "pins": { "a": { "path": "$['a'][0]", "registry": "npm" } } },
+            { "file": "*.txt", "group": "tools", "registry": "pypi", "pattern": "(?<package>a)(?<version>b)" }] }"#,
+        0,
+    ),
     (r#"{ "from": { "a": { "version": "1", "registry": "npm" } } }"#, 1),
     (r#"{ "tools": { "tokio": { "version": "1.40.0", "registry": "crates-io" } } }"#, 1),
     (r#"{ "javascript": { "x": { "version": "v1", "registry": "git", "url": "https://host/x" } } }"#, 1),

@@ -103,6 +103,71 @@ fn workflows_hold_the_tags_of_their_actions() {
     check("actions", 5);
 }
 
+/// `path version` of everything that was found, of what stands in for it where it is replaced.
+fn required(holdings: &Holdings) -> BTreeSet<String> {
+    let plain = |version: &str| version.trim_end_matches("+incompatible").trim_start_matches('v').to_owned();
+    let pins = holdings.manifest.pins.iter().map(|pin| format!("{} v{}", pin.package, plain(&pin.version)));
+    let others = holdings.unpinned.iter().map(|other| match &other.version {
+        Some(version) => format!("{} v{}", other.package, plain(version)),
+        None => format!("{} {}", other.package, other.reason),
+    });
+    pins.chain(others).collect()
+}
+
+#[test]
+fn go_modules_hold_what_go_mod_edit_lists() {
+    let projects = projects("go");
+    assert!(projects.len() >= 6, "{projects:?}");
+    for project in projects {
+        let direct = held(&project);
+        let text = std::fs::read_to_string(project.join("expected.txt")).expect("the tool's list is there");
+        let expected = |all: bool| -> BTreeSet<String> {
+            let lines = text.lines().filter(|line| all || !line.ends_with(" // indirect"));
+            lines.map(|line| line.trim_end_matches(" // indirect").to_owned()).collect()
+        };
+        assert_eq!(required(&direct), expected(false), "{}", project.display());
+        direct.manifest.pins.iter().for_each(assert_in_place);
+        let go_mod = std::fs::read(project.join("go.mod")).expect("a module");
+        let everything = repository(&[
+            ("go.mod", &go_mod),
+            ("upstream-versions.json", br#"{ "from": [{ "file": "go.mod", "all": true }] }"#),
+        ]);
+        let everything = held(everything.path());
+        assert_eq!(required(&everything), expected(true), "{}", project.display());
+        // every module that lies at a known forge and has a version is a pin
+        let is_at_forge = |name: &str| ["github.com/", "gitlab.com/"].iter().any(|forge| name.starts_with(forge));
+        for other in everything.unpinned {
+            let is_commit = other.reason == "a commit between tags" || other.version.is_none();
+            assert!(is_commit || !is_at_forge(&other.package), "{other:?}");
+        }
+    }
+}
+
+#[test]
+fn dockerfiles_hold_the_images_that_their_lines_name() {
+    let projects = projects("images");
+    assert!(projects.len() >= 2, "{projects:?}");
+    for project in projects {
+        let holdings = held(&project);
+        let listed = |other: &upmon::pin::holdings::Unpinned| {
+            let version = other.version.as_deref().unwrap_or("-");
+            format!(
+                "{}:{} {} {version}",
+                other.place.file.file_name().expect("a file").display(),
+                other.place.line,
+                other.package
+            )
+        };
+        let found: BTreeSet<String> = holdings.unpinned.iter().map(listed).collect();
+        let expected = std::fs::read_to_string(project.join("expected.txt")).expect("the list is there");
+        assert_eq!(found, expected.lines().map(str::to_owned).collect(), "{}", project.display());
+        for other in holdings.unpinned.iter().filter(|other| other.version.is_some()) {
+            let bytes = std::fs::read(&other.place.file).expect("the file is there");
+            assert_eq!(bytes[other.place.span.clone()], *other.version.as_deref().unwrap_or_default().as_bytes());
+        }
+    }
+}
+
 #[test]
 fn every_format_is_told() {
     let told = std::fs::read_to_string(manifest::root().join("docs/sources.md")).expect("docs/sources.md is there");
@@ -174,6 +239,11 @@ const KNOWN_NAMES: &[&str] = &[
     "app.gemspec",
     "pnpm-lock.yaml",
     "yarn.lock",
+    "go.mod",
+    "Dockerfile",
+    "Chart.lock",
+    "Chart.yaml",
+    "values.yaml",
     "action.yml",
 ];
 
@@ -233,6 +303,58 @@ fn what_an_entry_says_wrong_is_told_with_its_place() {
         (r#"[{ "file": "x", "group": "a/b" }]"#, "holds a slash"),
         (r#"[{ "file": "x", "all": "yes" }]"#, "must be `true` or `false`"),
         (r"[1]", "must be a list of file names"),
+        (r#"[{ "file": "x", "pins": { "a": { "path": "$.a" } } }]"#, "`pins` needs a `group`"),
+        (r#"[{ "file": "x", "group": "rust", "pins": {} }]"#, "`pins` has no effect here: it is empty"),
+        (r#"[{ "file": "x", "group": "rust", "pins": [] }]"#, "must be an object of packages"),
+        (
+            r#"[{ "file": "x", "group": "rust", "pins": { "a": "$.a" } }]"#,
+            "must be an object with a `path` or a `pattern`",
+        ),
+        (r#"[{ "file": "x", "group": "rust", "pins": { "a": {} } }]"#, "says neither by `path` nor by `pattern`"),
+        (
+            r#"[{ "file": "x", "group": "rust", "pins": { "a": { "path": "$.a", "pattern": "(?<version>a)" } } }]"#,
+            "takes one `path`",
+        ),
+        (
+            r#"[{ "file": "x", "group": "rust", "pins": { "a": { "path": "$.a", "version": "1" } } }]"#,
+            "it stands in the file",
+        ),
+        (r#"[{ "file": "x", "group": "rust", "pins": { "a": { "paht": "$.a" } } }]"#, "did you mean `path`?"),
+        (r#"[{ "file": "x", "group": "rust", "pins": { "a": { "path": "a.b" } } }]"#, "did you mean `$.a.b`?"),
+        (
+            r#"[{ "file": "x", "group": "rust", "pins": { "a": { "path": "$.a", "url": "https://x/y" } } }]"#,
+            "`url` has no effect here",
+        ),
+        (r#"[{ "file": "x", "group": "tools", "pins": { "a": { "path": "$.a" } } }]"#, "`a` names no registry"),
+        (r#"[{ "file": "*.x", "group": "rust", "pins": { "a": { "path": "$.a" } } }]"#, "`pins` takes one file"),
+        (
+            r#"[{ "file": "x", "group": "rust", "all": true, "pins": { "a": { "path": "$.a" } } }]"#,
+            "`all` has no effect here",
+        ),
+        (
+            r#"[{ "file": "x", "group": "rust", "format": "cargo-lock", "pins": { "a": { "path": "$.a" } } }]"#,
+            "takes one of json, toml, yaml",
+        ),
+        (r#"[{ "file": "x", "format": "toml" }]"#, "`format` has no effect here: only `pins` says where in it"),
+        (
+            r#"[{ "file": "x", "group": "rust", "pins": { "a": { "pattern": "(?<version>a)(?<package>b)" } } }]"#,
+            "has a group `package`",
+        ),
+        (r#"[{ "file": "x", "group": "rust", "pattern": "(?<version>a)" }]"#, "`pattern` has no group `package`"),
+        (
+            r#"[{ "file": "x", "group": "tools", "pattern": "(?<version>a)(?<package>b)" }]"#,
+            "nothing says who lists the packages",
+        ),
+        (
+            r#"[{ "file": "x", "pattern": "(?<version>a)(?<package>b)", "registry": "npm" }]"#,
+            "`pattern` needs a `group`",
+        ),
+        (r#"[{ "file": "x", "registry": "npm" }]"#, "`registry` has no effect here"),
+        (
+            r#"[{ "file": "x", "group": "rust", "pins": { "a": { "path": "$.a" } } },
+                { "file": "y", "group": "rust", "pins": { "a": { "path": "$.a" } } }]"#,
+            "`rust/a` is pinned twice",
+        ),
         (r#"{ "a": { "version": "1", "registry": "npm" } }"#, "1 pins, 0 not checked"),
     ] {
         let directory = repository(&[("pins.json", format!("{{ \"from\": {from} }}").as_bytes())]);

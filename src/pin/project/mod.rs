@@ -9,12 +9,16 @@
 //! `docs/sources.md`.
 
 mod cargo;
+mod dockerfile;
 pub(crate) mod files;
+mod gomod;
+mod helm;
+mod image;
 mod npm;
 mod pnpm;
 mod python;
 mod ruby;
-mod text;
+pub(super) mod text;
 mod workflow;
 mod yarn;
 
@@ -25,9 +29,10 @@ use schemars::JsonSchema;
 
 use self::files::Files;
 pub(crate) use self::python::poetry_specifiers;
-use super::{Place, Written};
+use super::{Ignore, Place, TagTemplate, Written};
 use crate::document::{FileError, Source, Word};
 use crate::registry::RegistryId;
+use crate::version::SchemeId;
 
 /// What a file of the project says of one package.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +45,12 @@ pub struct Dependency {
     pub registry: Option<RegistryId>,
     /// The git remote, for dependencies whose releases are tags.
     pub url: Option<String>,
+    /// How its tags spell a version, where the ecosystem says so.
+    pub tag: Option<TagTemplate>,
+    /// How its versions compare, unless as the registry's do.
+    pub scheme: Option<SchemeId>,
+    /// Versions that the project never takes.
+    pub ignore: Vec<Ignore>,
     /// The version that the file pins.
     pub version: Option<Written>,
     /// The range of versions that the project accepts.
@@ -56,18 +67,21 @@ pub struct Dependency {
 
 impl Dependency {
     /// A direct dependency at a version.
-    fn pinned(registry: RegistryId, name: &str, version: Written) -> Self {
+    pub(super) fn pinned(registry: RegistryId, name: &str, version: Written) -> Self {
         let place = version.place.clone();
         Self { version: Some(version), obstacle: None, registry: Some(registry), ..Self::open(name, place, "") }
     }
 
     /// A direct dependency that cannot be checked; its registry may be added.
-    fn open(name: &str, place: Place, obstacle: impl Into<String>) -> Self {
+    pub(super) fn open(name: &str, place: Place, obstacle: impl Into<String>) -> Self {
         Self {
             name: name.to_owned(),
             upstream: name.to_owned(),
             registry: None,
             url: None,
+            tag: None,
+            scheme: None,
+            ignore: Vec::new(),
             version: None,
             requirement: None,
             moves: false,
@@ -78,12 +92,12 @@ impl Dependency {
     }
 
     /// The same under upstream's own name.
-    fn of(self, upstream: &str) -> Self {
+    pub(super) fn of(self, upstream: &str) -> Self {
         Self { upstream: upstream.to_owned(), ..self }
     }
 
     /// The same with what the project requires.
-    fn requiring(self, requirement: Option<Written>) -> Self {
+    pub(super) fn requiring(self, requirement: Option<Written>) -> Self {
         Self { requirement, ..self }
     }
 }
@@ -139,6 +153,11 @@ formats! {
     Gemspec = "gemspec", "ruby", &["*.gemspec"], ruby::gemspec, "A gemspec alone: it pins what it requires exactly.";
     PnpmLock = "pnpm-lock", "npm", &["pnpm-lock.yaml"], pnpm::lock, "pnpm's lock file, version 6 or 9; the `package.json` beside it says what is required.";
     YarnLock = "yarn-lock", "npm", &["yarn.lock"], yarn::lock, "Yarn's lock file, of version 1 and of later ones; the `package.json` beside it says what is direct.";
+    GoMod = "go-mod", "go", &["go.mod"], gomod::read, "A Go module: the tags of the modules that it requires.";
+    Dockerfile = "dockerfile", "images", &["Dockerfile", "Containerfile", "Dockerfile.*", "Containerfile.*", "*.Dockerfile"], dockerfile::read, "A Dockerfile: the images that it builds on.";
+    HelmLock = "helm-lock", "charts", &["Chart.lock"], helm::lock, "Helm's lock file; the `Chart.yaml` beside it says what is required.";
+    HelmChart = "helm-chart", "charts", &["Chart.yaml"], helm::manifest, "A chart of Helm: the charts that it depends on.";
+    HelmValues = "helm-values", "images", &["values.yaml", "values-*.yaml", "values.*.yaml"], helm::values, "The values of a chart of Helm: the images that they name.";
     Workflow = "workflow", "actions", &[".github/workflows/*.yml", ".github/workflows/*.yaml", "action.yml", "action.yaml"], workflow::read, "A workflow of GitHub Actions, or an action: the tags of the actions that it uses.";
 }
 

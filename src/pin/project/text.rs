@@ -9,24 +9,24 @@ use crate::pin::{Place, Written};
 
 /// A file that was read whole.
 #[derive(Debug, Clone)]
-pub(super) struct Document {
-    pub(super) source: Arc<Source>,
-    pub(super) root: Node,
+pub(in crate::pin) struct Document {
+    pub(in crate::pin) source: Arc<Source>,
+    pub(in crate::pin) root: Node,
 }
 
 impl Document {
     /// Reads TOML.
-    pub(super) fn toml(source: Arc<Source>) -> Result<Self, FileError> {
+    pub(in crate::pin) fn toml(source: Arc<Source>) -> Result<Self, FileError> {
         Self::with(source, read_toml)
     }
 
     /// Reads JSON.
-    pub(super) fn json(source: Arc<Source>) -> Result<Self, FileError> {
+    pub(in crate::pin) fn json(source: Arc<Source>) -> Result<Self, FileError> {
         Self::with(source, read_json)
     }
 
     /// Reads YAML.
-    pub(super) fn yaml(source: Arc<Source>) -> Result<Self, FileError> {
+    pub(in crate::pin) fn yaml(source: Arc<Source>) -> Result<Self, FileError> {
         Self::with(source, read_yaml)
     }
 
@@ -38,17 +38,17 @@ impl Document {
     }
 
     /// Where a node stands.
-    pub(super) fn place(&self, node: &Node) -> Place {
+    pub(in crate::pin) fn place(&self, node: &Node) -> Place {
         Place::of(&self.source, &node.span)
     }
 
     /// A string with its place.
-    pub(super) fn written(&self, node: &Node) -> Option<Written> {
+    pub(in crate::pin) fn written(&self, node: &Node) -> Option<Written> {
         Some(Written { text: node.text()?.to_owned(), place: self.place(node) })
     }
 
     /// Text that is part of a string, with the place of that part; of the whole string, where it was written otherwise.
-    pub(super) fn part(&self, node: &Node, text: &str) -> Written {
+    pub(in crate::pin) fn part(&self, node: &Node, text: &str) -> Written {
         let raw = self.source.text().get(node.span.clone()).unwrap_or_default();
         let span = match raw.rfind(text).filter(|_| !text.is_empty()) {
             Some(at) => node.span.start + at..node.span.start + at + text.len(),
@@ -69,23 +69,23 @@ impl Document {
     }
 
     /// What is wrong with a node.
-    pub(super) fn wrong(&self, node: &Node, message: impl Into<String>) -> FileError {
+    pub(in crate::pin) fn wrong(&self, node: &Node, message: impl Into<String>) -> FileError {
         wrong(&self.source, node.span.clone(), message)
     }
 }
 
 /// What is wrong with a range of a file.
-pub(super) fn wrong(source: &Arc<Source>, span: Range<usize>, message: impl Into<String>) -> FileError {
+pub(in crate::pin) fn wrong(source: &Arc<Source>, span: Range<usize>, message: impl Into<String>) -> FileError {
     Wrong::new(Arc::clone(source), vec![Problem::new(span, message)]).into()
 }
 
 /// The name of a file that lies in the same directory, or is reached from there.
-pub(super) fn beside(file: &Source, name: impl AsRef<Path>) -> PathBuf {
+pub(in crate::pin) fn beside(file: &Source, name: impl AsRef<Path>) -> PathBuf {
     normal(&file.name().parent().unwrap_or(Path::new("")).join(name))
 }
 
 /// A path without `.` and, as far as its own words tell, without `..`.
-pub(super) fn normal(path: &Path) -> PathBuf {
+pub(in crate::pin) fn normal(path: &Path) -> PathBuf {
     use std::path::Component;
     let mut normal = PathBuf::new();
     for component in path.components() {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::Dependency;
 use super::files::Files;
+use super::image::Reference;
 use super::text::Document;
 use crate::document::{Entry, FileError, Node, Source};
 use crate::pin::{Place, Written};
@@ -43,10 +44,19 @@ fn no_image(document: &Document, image: &Node) -> Option<Dependency> {
     if text == "Dockerfile" {
         return None;
     }
-    Some(Dependency::open(text, document.place(image), IMAGE))
+    Some(image_at(document, image, text))
 }
 
-const IMAGE: &str = "an image, and upmon cannot ask image registries yet";
+/// An image, with its tag where it has one; `text` is the end of the node's.
+fn image_at(document: &Document, node: &Node, text: &str) -> Dependency {
+    if text.contains("${{") {
+        return Dependency::open(text, document.place(node), "an image whose name is computed");
+    }
+    let reference = Reference::of(text);
+    let tag = reference.tag.clone().map(|tag| document.part(node, &text[tag]));
+    let place = tag.as_ref().map_or_else(|| document.place(node), |tag| tag.place.clone());
+    reference.dependency(place, tag)
+}
 
 fn used(document: &Document, uses: &Node) -> Option<Dependency> {
     let text = uses.text()?;
@@ -54,8 +64,8 @@ fn used(document: &Document, uses: &Node) -> Option<Dependency> {
     if text.starts_with("./") || text.starts_with("../") {
         return open(text, "an action of this repository");
     }
-    if text.starts_with("docker://") {
-        return open(text, IMAGE);
+    if let Some(image) = text.strip_prefix("docker://") {
+        return Some(image_at(document, uses, image));
     }
     let Some((path, reference)) = text.rsplit_once('@') else {
         return open(text, "names no tag");
@@ -155,8 +165,8 @@ mod tests {
         assert_eq!(
             told(&text),
             [
-                format!("node:20 -  {image}"),
-                format!("postgres:16 -  {image}"),
+                format!("node 20  {image}"),
+                format!("postgres 16  {image}"),
                 "actions/checkout v4 https://github.com/actions/checkout".to_owned(),
                 "actions/checkout v5.0.1 https://github.com/actions/checkout".to_owned(),
                 "a/b/sub 1.2.3 https://github.com/a/b".to_owned(),
@@ -164,7 +174,7 @@ mod tests {
                 format!("c/d - https://github.com/c/d {untold}"),
                 "dtolnay/rust-toolchain - https://github.com/dtolnay/rust-toolchain follows a branch, which is no release".to_owned(),
                 "./.github/actions/x -  an action of this repository".to_owned(),
-                format!("docker://alpine:3 -  {image}"),
+                format!("alpine 3  {image}"),
                 "e/f -  names no tag".to_owned(),
                 "${{ matrix.x }}@v1 -  is computed, or names no repository".to_owned(),
                 "g/h/.github/workflows/i.yml v2.1 https://github.com/g/h".to_owned(),

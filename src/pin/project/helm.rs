@@ -1,0 +1,257 @@
+//! Helm: `Chart.yaml` and `Chart.lock`, which name charts, and `values.yaml`, which names images.
+//! <https://helm.sh/docs/topics/charts/>
+
+use std::sync::Arc;
+
+use super::Dependency;
+use super::files::Files;
+use super::image::Reference;
+use super::text::{Document, beside};
+use crate::document::{FileError, Node, Source, Value};
+use crate::pin::Written;
+use crate::registry::RegistryId;
+use crate::version::SchemeId;
+
+/// Who lists the versions of charts: nobody yet, so that a chart is told with its reason. With a registry here, it is a
+/// pin.
+const REGISTRY: Option<RegistryId> = None;
+
+/// Reads `Chart.lock`, and from `Chart.yaml` beside it what is required.
+pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
+    let lock = Document::yaml(Arc::clone(file))?;
+    let locked: Vec<&Node> = charts(&lock).collect();
+    let manifest = files.read(&beside(file, "Chart.yaml"))?.map(Document::yaml).transpose()?;
+    let Some(manifest) = manifest else { return Ok(locked.iter().filter_map(|node| chart(&lock, node)).collect()) };
+    let is_same =
+        |one: &Node, other: &Node| ["name", "repository"].into_iter().all(|key| part(one, key) == part(other, key));
+    // a chart may be used twice under two aliases: the lock file keeps the order of the manifest
+    let mut left = locked;
+    let mut found = Vec::new();
+    for declared in charts(&manifest) {
+        let Some(named) = chart(&manifest, declared) else { continue };
+        let required =
+            declared.get("version").filter(|node| node.text() != Some("")).and_then(|node| manifest.written(node));
+        match left.iter().position(|node| is_same(node, declared)).map(|at| left.remove(at)) {
+            Some(node) => found.extend(chart(&lock, node).map(|chart| {
+                let chart = Dependency { name: named.name, ..chart };
+                if chart.version.is_some() { chart.requiring(required) } else { chart }
+            })),
+            None => {
+                let reason = format!("`{}` does not hold it: run `helm dependency update`", file.name().display());
+                found.push(Dependency { version: None, requirement: required, obstacle: Some(reason), ..named });
+            }
+        }
+    }
+    found.extend(left.into_iter().filter_map(|node| chart(&lock, node)));
+    Ok(found)
+}
+
+/// Reads `Chart.yaml` without a lock file.
+pub(super) fn manifest(file: &Arc<Source>, _files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
+    let document = Document::yaml(Arc::clone(file))?;
+    Ok(charts(&document).filter_map(|node| chart(&document, node)).collect())
+}
+
+/// Reads `values.yaml`.
+pub(super) fn values(file: &Arc<Source>, _files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
+    let document = Document::yaml(Arc::clone(file))?;
+    let mut found = Vec::new();
+    images(&document, &document.root, &mut found);
+    Ok(found)
+}
+
+fn charts(document: &Document) -> impl Iterator<Item = &Node> {
+    document.root.get("dependencies").map(Node::items).unwrap_or_default().iter()
+}
+
+fn part<'a>(node: &'a Node, key: &str) -> &'a str {
+    node.get(key).and_then(Node::text).unwrap_or_default().trim_end_matches('/')
+}
+
+/// A chart under its alias; at a version, where that is exact.
+fn chart(document: &Document, node: &Node) -> Option<Dependency> {
+    let name = node.get("alias").or_else(|| node.get("name")).and_then(Node::text)?;
+    let repository = part(node, "repository");
+    let upstream = format!("{repository}/{}", part(node, "name"));
+    let version = node.get("version").filter(|node| node.text() != Some(""));
+    let (place, written) = (document.place(version.unwrap_or(node)), version.and_then(|node| document.written(node)));
+    let open = |reason: &str| Dependency::open(name, place.clone(), reason);
+    let (exact, range): (Option<Written>, Option<Written>) = match written {
+        Some(written) if is_exact(&written.text) => (Some(written), None),
+        other => (None, other),
+    };
+    let dependency = match (repository.split_once("://"), exact) {
+        (Some(("file", _)), _) => open("a chart of this repository"),
+        (None, _) if repository.is_empty() => open("a chart of this repository"),
+        (None, _) => open("comes from a repository that only the Helm of a machine knows under this name"),
+        (_, None) => open("the file requires a range and pins no version: name the `Chart.lock`"),
+        (_, Some(version)) => match REGISTRY {
+            Some(registry) => Dependency::pinned(registry, name, version),
+            None => {
+                Dependency { version: Some(version), ..open("a chart, and upmon cannot ask chart repositories yet") }
+            }
+        },
+    };
+    Some(dependency.of(upstream.trim_start_matches('/')).requiring(range))
+}
+
+/// Whether a requirement is one version: [Helm](https://github.com/Masterminds/semver#basic-comparisons) takes a whole
+/// version for itself, also behind `=` or `v`.
+fn is_exact(text: &str) -> bool {
+    SchemeId::Semver.parse(text.strip_prefix('v').unwrap_or(text)).is_ok()
+}
+
+/// The images below a node, by the habits of charts: a table with `repository` and `tag`, or a text under a key that ends
+/// in `image`. What a table repeats through an alias stands where it was written.
+fn images(document: &Document, node: &Node, found: &mut Vec<Dependency>) {
+    match &node.value {
+        Value::List(items) => items.iter().for_each(|item| images(document, item, found)),
+        Value::Table(entries) => {
+            if let Some(image) = table(document, node) {
+                return found.push(image);
+            }
+            for entry in entries {
+                match &entry.node.value {
+                    Value::Text(text) if entry.key.to_lowercase().ends_with("image") => {
+                        found.extend(text_image(document, node, &entry.node, text));
+                    }
+                    _ => images(document, &entry.node, found),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// `{ registry, repository, tag, digest }`.
+fn table(document: &Document, node: &Node) -> Option<Dependency> {
+    let repository = node.get("repository").and_then(Node::text).filter(|text| !text.is_empty())?;
+    let tag = node.get("tag")?;
+    let tag = tag.text().map(|text| (tag, text));
+    let name = match part(node, "registry") {
+        "" => repository.to_owned(),
+        registry => format!("{registry}/{repository}"),
+    };
+    let has_digest = !part(node, "digest").is_empty();
+    Some(tagged(document, node, &name, tag.filter(|(_, text)| !text.is_empty()), has_digest))
+}
+
+/// `image: "repository:tag"`, or the tag beside it as `imageTag` or `tag`.
+fn text_image(document: &Document, table: &Node, node: &Node, text: &str) -> Option<Dependency> {
+    if text.contains("{{") {
+        return Some(Dependency::open(text, document.place(node), "is computed by a template"));
+    }
+    if text.is_empty() || text.contains(char::is_whitespace) {
+        return None;
+    }
+    let reference = Reference::of(text);
+    let beside = || ["imageTag", "tag"].into_iter().find_map(|key| table.get(key)).filter(|tag| tag.text() != Some(""));
+    match (&reference.tag, beside()) {
+        (None, Some(tag)) => {
+            let text = tag.text()?;
+            Some(tagged(document, node, reference.name, Some((tag, text)), reference.has_digest))
+        }
+        (None, None) => Some(reference.dependency(document.place(node), None)),
+        (Some(range), _) => {
+            let tag = document.part(node, &text[range.clone()]);
+            Some(reference.dependency(tag.place.clone(), Some(tag)))
+        }
+    }
+}
+
+/// An image whose tag has a place of its own.
+fn tagged(document: &Document, node: &Node, name: &str, tag: Option<(&Node, &str)>, has_digest: bool) -> Dependency {
+    let reference = Reference { name, tag: None, has_digest };
+    // a tag may hold its digest, too
+    let tag = tag.map(|(node, text)| document.part(node, text.split('@').next().unwrap_or(text)));
+    let place = tag.as_ref().map_or_else(|| document.place(node), |tag| tag.place.clone());
+    let is_open = tag.is_none() && !has_digest;
+    let dependency = reference.dependency(place, tag);
+    if is_open {
+        let reason = "an image without a tag here: most charts take their `appVersion` then".to_owned();
+        return Dependency { obstacle: Some(reason), ..dependency };
+    }
+    dependency
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::files::Memory;
+    use super::*;
+
+    fn told(read: super::super::Reader, name: &'static str, files: &[(&'static str, &str)]) -> Vec<String> {
+        let files = Memory::of(files);
+        let file = files.read(name.as_ref()).unwrap().unwrap();
+        let told = |one: Dependency| {
+            let version = one.version.map_or("-".to_owned(), |version| {
+                let raw = &file.text()[version.place.span.clone()];
+                assert_eq!(raw.trim_matches('"'), version.text);
+                format!("{}@{}", version.text, version.place.line)
+            });
+            let required = one.requirement.map_or("-".to_owned(), |required| required.text);
+            format!("{} ({}) {version} {required} {}", one.name, one.upstream, one.obstacle.unwrap_or_default())
+        };
+        read(&file, &files).unwrap_or_else(|error| panic!("{}", error.render(false))).into_iter().map(told).collect()
+    }
+
+    const CHART: &str = "apiVersion: v2\nname: app\nversion: 1.0.0\ndependencies:\n- name: redis\n  version: 18.x.x\n  \
+        repository: https://charts.example.org/\n- name: pg\n  alias: db\n  version: \"12.1.9\"\n  \
+        repository: oci://registry.example.org/charts\n- name: common\n  repository: file://../common\n  version: 1.0.0\n\
+        - name: odd\n  repository: \"@stable\"\n  version: 1.0.0\n- name: late\n  repository: https://x\n  version: ^1\n";
+
+    const WAITS: &str = "a chart, and upmon cannot ask chart repositories yet";
+
+    #[test]
+    fn charts_are_told_with_what_is_required_and_locked() {
+        let elsewhere = "comes from a repository that only the Helm of a machine knows under this name";
+        assert_eq!(
+            told(manifest, "Chart.yaml", &[("Chart.yaml", CHART)]),
+            [
+                "redis (https://charts.example.org/redis) - 18.x.x the file requires a range and pins no version: name the `Chart.lock`",
+                &format!("db (oci://registry.example.org/charts/pg) 12.1.9@10 - {WAITS}"),
+                "common (file://../common/common) - - a chart of this repository",
+                &format!("odd (@stable/odd) - - {elsewhere}"),
+                "late (https://x/late) - ^1 the file requires a range and pins no version: name the `Chart.lock`",
+            ]
+        );
+        let lock_text = "dependencies:\n- name: redis\n  repository: https://charts.example.org\n  version: 18.4.0\n\
+            - name: pg\n  repository: oci://registry.example.org/charts\n  version: 12.1.9\n- name: common\n  \
+            repository: file://../common\n  version: 1.0.0\n- name: gone\n  repository: https://x\n  version: 3.0.0\n\
+            digest: sha256:ab\ngenerated: \"2026-01-01T00:00:00Z\"\n";
+        assert_eq!(
+            told(lock, "c/Chart.lock", &[("c/Chart.yaml", CHART), ("c/Chart.lock", lock_text)]),
+            [
+                &format!("redis (https://charts.example.org/redis) 18.4.0@4 18.x.x {WAITS}"),
+                &format!("db (oci://registry.example.org/charts/pg) 12.1.9@7 12.1.9 {WAITS}"),
+                "common (file://../common/common) - - a chart of this repository",
+                "odd (@stable/odd) - 1.0.0 `c/Chart.lock` does not hold it: run `helm dependency update`",
+                "late (https://x/late) - ^1 `c/Chart.lock` does not hold it: run `helm dependency update`",
+                &format!("gone (https://x/gone) 3.0.0@13 - {WAITS}"),
+            ]
+        );
+    }
+
+    #[test]
+    fn images_are_found_by_the_habits_of_charts() {
+        let text = "image:\n  registry: quay.io\n  repository: a/b\n  tag: \"1.10\"\n  pullPolicy: Always\nx:\n  - sidecarImage: c:2.0@sha256:ab\n    \
+            z: 1\n  - image: d\n    imageTag: 3.1\n  - { image: e, pull: x }\ny: { image: { repository: f, tag: \"\" } }\n\
+            w: &w { repository: g, tag: 4.0, digest: \"\" }\nv: *w\nu: { image: \"\", template: \"{{ .x }}\", tag: 9 }\n\
+            t: { image: \"{{ .x }}:1\", proxyImage: \"h:5\" }\ns: { repository: i, tag: 6.0@sha256:ab }\n";
+        let waits = "an image, and upmon cannot ask image registries yet";
+        assert_eq!(
+            told(values, "values.yaml", &[("values.yaml", text)]),
+            [
+                &format!("quay.io/a/b (quay.io/a/b) 1.10@4 - {waits}"),
+                &format!("c (docker.io/library/c) 2.0@7 - {waits}"),
+                &format!("d (docker.io/library/d) 3.1@10 - {waits}"),
+                "e (docker.io/library/e) - - an image without a tag",
+                "f (docker.io/library/f) - - an image without a tag here: most charts take their `appVersion` then",
+                &format!("g (docker.io/library/g) 4.0@13 - {waits}"),
+                &format!("g (docker.io/library/g) 4.0@13 - {waits}"),
+                "{{ .x }}:1 ({{ .x }}:1) - - is computed by a template",
+                &format!("h (docker.io/library/h) 5@16 - {waits}"),
+                &format!("i (docker.io/library/i) 6.0@17 - {waits}"),
+            ]
+        );
+    }
+}
