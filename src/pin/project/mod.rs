@@ -9,7 +9,7 @@
 //! `docs/sources.md`.
 
 mod cargo;
-pub(crate) mod files;
+pub mod files;
 mod npm;
 mod pnpm;
 mod python;
