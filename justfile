@@ -32,3 +32,7 @@ schemas:
 # Licences, duplicate crates and sources of the dependencies.
 deny:
     cargo deny check bans licenses sources
+
+# Throws texts at all that reads what others wrote, ten minutes each; see fuzz/README.md: just fuzz format:yarn-lock
+fuzz *ARGS:
+    fuzz/run {{ARGS}}

@@ -42,8 +42,13 @@ pub struct Source {
     text: String,
     /// Where each line starts; ten thousand pins ask for their lines.
     lines: Vec<usize>,
+    /// How many characters stand before each [`STRIDE`]: a lock file may be one line of megabytes.
+    characters: Vec<usize>,
     byte_order_mark: usize,
 }
+
+/// In bytes.
+const STRIDE: usize = 1 << 10;
 
 impl fmt::Debug for Source {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -99,7 +104,12 @@ impl Source {
         let byte_order_mark = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
         text.drain(..byte_order_mark);
         let lines = std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1)).collect();
-        Self { name: name.into(), text, lines, byte_order_mark }
+        let strides = text.as_bytes().chunks(STRIDE).scan(0, |before, stride| {
+            *before += count_characters(stride);
+            Some(*before)
+        });
+        let characters = std::iter::once(0).chain(strides).collect();
+        Self { name: name.into(), text, lines, characters, byte_order_mark }
     }
 
     /// Reads a file; `hint` is what the user is told when it does not exist.
@@ -129,7 +139,12 @@ impl Source {
     /// Line and column of a byte offset, both from 1, the column in characters.
     pub fn line_and_column(&self, offset: usize) -> (usize, usize) {
         let line = self.line_index(offset);
-        (1 + line, 1 + self.text[self.lines[line]..offset].chars().count())
+        (1 + line, 1 + self.characters_before(offset) - self.characters_before(self.lines[line]))
+    }
+
+    fn characters_before(&self, offset: usize) -> usize {
+        let stride = offset / STRIDE;
+        self.characters[stride] + count_characters(&self.text.as_bytes()[stride * STRIDE..offset])
     }
 
     fn line_index(&self, offset: usize) -> usize {
@@ -150,11 +165,22 @@ impl Source {
     }
 }
 
+/// Characters are counted where they start.
+fn count_characters(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|&byte| byte & 0b1100_0000 != 0b1000_0000).count()
+}
+
 fn read_text(path: &Path) -> io::Result<String> {
+    let too_large = || io::Error::new(io::ErrorKind::InvalidData, "it is larger than 16 MiB");
+    let file = std::fs::File::open(path)?;
+    // a device tells no size, and a file may grow while it is read
+    if file.metadata()?.len() > LARGEST {
+        return Err(too_large());
+    }
     let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is larger than 16 MiB"));
+        return Err(too_large());
     }
     String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
@@ -175,5 +201,17 @@ mod tests {
         }
         assert_eq!(source.in_file(&(0..1)), 3..4);
         assert_eq!(source.line(0), 0..1);
+    }
+
+    #[test]
+    fn columns_are_right_far_into_a_long_line() {
+        let text = format!("\n{}", "a\u{e9}\u{4e16}".repeat(STRIDE));
+        let source = Source::new("pins", text.as_str());
+        for (column, (offset, _)) in text[1..].char_indices().enumerate() {
+            assert_eq!(source.line_and_column(1 + offset), (2, 1 + column), "offset {offset}");
+        }
+        assert_eq!(source.line_and_column(text.len()), (2, 1 + 3 * STRIDE));
+        let full = Source::new("pins", "a".repeat(STRIDE));
+        assert_eq!(full.line_and_column(STRIDE), (1, 1 + STRIDE));
     }
 }

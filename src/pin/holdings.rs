@@ -53,8 +53,11 @@ impl Holdings {
         Self::with(Manifest::read(path)?, &Disk::around(path))
     }
 
-    /// Adds what the files say.
-    pub(crate) fn with(mut manifest: Manifest, files: &dyn Files) -> Result<Self, FileError> {
+    /// Adds what the files say that a pins file names.
+    ///
+    /// # Errors
+    /// When one of them cannot be read, or with everything that is wrong in the first that is wrong.
+    pub fn with(mut manifest: Manifest, files: &dyn Files) -> Result<Self, FileError> {
         let located = located(&manifest, files)?;
         manifest.pins.extend(located);
         let mut gathering = Gathering::new(&manifest);

@@ -80,7 +80,12 @@ pub fn read(path: &Path) -> Result<Report, ReadError> {
     parse(&text, path)
 }
 
-fn parse(text: &str, path: &Path) -> Result<Report, ReadError> {
+/// Reads the text of a report; `path` is what errors call it.
+///
+/// # Errors
+///
+/// As [`read`], but for a file that cannot be opened.
+pub fn parse(text: &str, path: &Path) -> Result<Report, ReadError> {
     // what a program under Windows may have put in front of it
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let versioned: Versioned = serde_json::from_str(text).map_err(|error| malformed(&error, path))?;

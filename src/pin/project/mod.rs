@@ -10,7 +10,7 @@
 
 mod cargo;
 mod dockerfile;
-pub(crate) mod files;
+pub mod files;
 mod gomod;
 mod helm;
 mod image;

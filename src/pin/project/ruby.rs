@@ -69,7 +69,11 @@ fn resolve(lock: &Lockfile, file: &Source, asked: &Line, meant: Option<Written>)
     if let Some(spec) = lock.specs.iter().find(|spec| spec.line.name == asked.name) {
         return pinned(spec, file, requirement);
     }
-    let reason = format!("`{}` does not hold it: run `bundle lock`", file.name().display());
+    let reason = if asked.name == "bundler" {
+        "Bundler itself, which no lock file holds".to_owned()
+    } else {
+        format!("`{}` does not hold it: run `bundle lock`", file.name().display())
+    };
     let open = Dependency::open(&asked.name, asked.place(file), reason);
     Dependency { registry: Some(RegistryId::RubyGems), ..open }.requiring(requirement)
 }
@@ -143,6 +147,24 @@ mod tests {
                 "~racc 1.7.3: ",
             ]
         );
+    }
+
+    #[test]
+    fn bundler_is_not_missing_from_its_lock_file() {
+        let text = "GEM\n  specs:\n\nDEPENDENCIES\n  bundler (>= 2)\n\nBUNDLED WITH\n   2.4.22\n";
+        let files = Memory::of(&[("Gemfile.lock", text)]);
+        let file = files.read("Gemfile.lock".as_ref()).unwrap().unwrap();
+        let found = told(lock(&file, &files).unwrap());
+        assert_eq!(found, ["bundler - >= 2 (Gemfile.lock:5:12): Bundler itself, which no lock file holds"]);
+    }
+
+    #[test]
+    fn a_line_without_a_name_is_a_name() {
+        let text = "GEM\n  specs:\n    (= 7.2)\n\nDEPENDENCIES\n  (= 7.2)\n  ()\n  !\n";
+        let files = Memory::of(&[("Gemfile.lock", text)]);
+        let file = files.read("Gemfile.lock".as_ref()).unwrap().unwrap();
+        let found = told(lock(&file, &files).unwrap());
+        assert_eq!(found.len(), 3, "{found:?}");
     }
 
     #[test]

@@ -134,8 +134,9 @@ impl Line {
     fn read(text: &str, start: usize, is_gem: bool) -> Self {
         let at = text.len() - text.trim_start().len();
         let line = text.trim_end_matches('!');
-        let (end, detail) = match line.find(" (").filter(|_| line.ends_with(')')) {
-            Some(end) => {
+        let (end, detail) = match line[at..].find(" (").filter(|_| line.ends_with(')')) {
+            Some(length) => {
+                let end = at + length;
                 let inner = end + 2..line.len() - 1;
                 let length = if is_gem { line[inner.clone()].find('-') } else { None };
                 (end, Some(inner.start..length.map_or(inner.end, |length| inner.start + length)))
