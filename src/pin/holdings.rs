@@ -107,7 +107,7 @@ pub(crate) fn found(manifest: &Manifest, files: &dyn Files) -> Result<Vec<Found>
     for entry in manifest.from.iter().map(|entry| &entry.value).filter(|entry| entry.pins.is_empty()) {
         for file in chosen(manifest, entry, files)? {
             let format = if entry.pattern.is_some() { None } else { Some(format_of(manifest, entry, &file)?) };
-            let Some(source) = files.read(&file)? else { return Err(missing(manifest, &entry.file)) };
+            let Some(source) = files.read(&file)? else { return Err(gone(manifest, &entry.file, &file)) };
             let dependencies = match (format, &entry.pattern) {
                 (Some(format), _) => format.read(&source, files)?,
                 (None, Some(pattern)) => {
@@ -160,6 +160,15 @@ fn missing(manifest: &Manifest, file: &Placed<Text>) -> FileError {
     let message = format!("{what} `{}`", file.value.0);
     let problem = Problem::new(file.span.clone(), message);
     told(manifest, problem.help("the path starts at the directory of this file"))
+}
+
+/// A name was listed, and nothing is behind it.
+fn gone(manifest: &Manifest, named: &Placed<Text>, file: &Path) -> FileError {
+    if !is_pattern(&named.value.0) {
+        return missing(manifest, named);
+    }
+    let message = format!("`{}` matches `{}`, a link to nothing", named.value.0, file.display());
+    told(manifest, Problem::new(named.span.clone(), message).help("remove the link, or mend it"))
 }
 
 fn no_format(manifest: &Manifest, file: &Placed<Text>) -> FileError {
