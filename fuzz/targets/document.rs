@@ -69,7 +69,7 @@ fn state(text: &str) {
 /// together.
 fn nvchecker(text: &str) {
     let (config, record) = text.split_once(upmon_fuzz::FILE_SEPARATOR).unwrap_or((text, "{}"));
-    let Ok(config) = Config::parse(Source::new("nvchecker.toml", config)) else { return };
+    let Some(config) = check_shown(Config::parse(Source::new("nvchecker.toml", config))) else { return };
     let record = Record::parse(&Source::new("old_ver.json", record)).unwrap_or_default();
     config.record(Some("/home"));
     let import = config.import(&record);

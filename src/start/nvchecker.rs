@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json, json};
 pub use self::record::Record;
 use self::source::Upstream;
 use super::additions::NewPin;
-use crate::document::{Entry, Node, Problem, Source, Value, read_toml};
+use crate::document::{Entry, Node, Source, Value, Wrong, read_toml};
 use crate::pin::project::files::directory;
 use crate::registry::RegistryId;
 
@@ -53,10 +53,10 @@ impl Config {
     ///
     /// # Errors
     /// When it is not TOML.
-    pub fn parse(source: Source) -> Result<Self, (Source, Vec<Problem>)> {
+    pub fn parse(source: Source) -> Result<Self, Wrong> {
         match read_toml(&source) {
             Ok(root) => Ok(Self { source, root }),
-            Err(problems) => Err((source, problems)),
+            Err(problems) => Err(Wrong::new(source.into(), problems)),
         }
     }
 

@@ -211,7 +211,7 @@ impl fmt::Display for Version {
 pub struct Requirement {
     text: Box<str>,
     parsed: ParsedRequirement,
-    beside: Vec<Requirement>,
+    beside: Vec<Self>,
 }
 
 impl Requirement {
