@@ -22,9 +22,9 @@ pub(super) mod text;
 mod workflow;
 mod yarn;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use globset::Glob;
+use globset::{Glob, GlobMatcher};
 use schemars::JsonSchema;
 
 use self::files::Files;
@@ -164,11 +164,13 @@ formats! {
 impl Format {
     /// The format of a file by its name, with slashes.
     pub fn of(path: &str) -> Option<Self> {
-        let is_called = |name: &str| {
-            let glob = Glob::new(&format!("**/{name}")).expect("the names of the list are globs");
-            glob.compile_matcher().is_match(path)
-        };
-        Self::ALL.iter().copied().find(|format| format.file_names().iter().any(|name| is_called(name)))
+        static NAMES: LazyLock<Vec<(GlobMatcher, Format)>> = LazyLock::new(|| {
+            let glob = |name: &str| Glob::new(&format!("**/{name}")).expect("the names of the list are globs");
+            let of =
+                |format: Format| format.file_names().iter().map(move |name| (glob(name).compile_matcher(), format));
+            Format::ALL.iter().copied().flat_map(of).collect()
+        });
+        NAMES.iter().find(|(glob, _)| glob.is_match(path)).map(|(_, format)| *format)
     }
 
     /// Everything that a file says.

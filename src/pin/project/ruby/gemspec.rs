@@ -19,29 +19,36 @@ pub(super) struct Asked {
     pub(super) place: Place,
 }
 
+/// The longest string of a call in bytes, and the most of them; more than that is computed. Without such a bound, a line of
+/// many calls would be read to its end for each of them.
+const LONGEST: usize = 1024;
+const MOST: usize = 32;
+
+/// How much is shown of a call that is computed, in bytes.
+const SHOWN: usize = 120;
+
 const CALLS: [&str; 3] = ["add_dependency", "add_runtime_dependency", "add_development_dependency"];
 
 /// Every dependency, in the order of the file.
 pub(super) fn read(file: &Source) -> Vec<Asked> {
     let text = file.text();
     let mut found: Vec<(usize, Asked)> = Vec::new();
-    for call in CALLS {
-        for (at, _) in text.match_indices(call) {
-            let end = at + call.len();
-            // a method of something (`spec.add_dependency`), not part of a longer word or of a comment
-            let is_call = text[..at].ends_with('.') && text[end..].starts_with([' ', '(', '\t', '<']);
-            if is_call && !is_comment(text, at) {
-                found.push((at, asked(file, at, end)));
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let is_comment = line.trim_start().starts_with('#');
+        for call in CALLS.iter().filter(|_| !is_comment) {
+            for (at, _) in line.match_indices(call) {
+                let (at, end) = (start + at, start + at + call.len());
+                // a method of something (`spec.add_dependency`), not part of a longer word
+                if text[..at].ends_with('.') && text[end..].starts_with([' ', '(', '\t', '<']) {
+                    found.push((at, asked(file, at, end)));
+                }
             }
         }
+        start += line.len();
     }
     found.sort_by_key(|(at, _)| *at);
     found.into_iter().map(|(_, asked)| asked).collect()
-}
-
-fn is_comment(text: &str, at: usize) -> bool {
-    let line = text[..at].rfind('\n').map_or(0, |end| end + 1);
-    text[line..at].trim_start().starts_with('#')
 }
 
 fn asked(file: &Source, call: usize, end: usize) -> Asked {
@@ -50,7 +57,8 @@ fn asked(file: &Source, call: usize, end: usize) -> Asked {
     let is_whole = arguments.is_at_end();
     let said = |range: &Range<usize>| file.text()[range.clone()].to_owned();
     let Some((name, rest)) = strings.split_first() else {
-        let line = file.text()[call..].lines().next().unwrap_or_default();
+        let text = file.text();
+        let line = text[call..text.floor_char_boundary(call + SHOWN)].lines().next().unwrap_or_default();
         let place = Place::of(file, &(call..call + line.len()));
         return Asked { name: line.to_owned(), requirement: None, is_computed: true, place };
     };
@@ -71,7 +79,7 @@ impl Arguments<'_> {
     fn strings(&mut self) -> Vec<Range<usize>> {
         let mut found = Vec::new();
         self.skip(&[' ', '\t', '(']);
-        while let Some(range) = self.string() {
+        while let Some(range) = self.string().filter(|_| found.len() < MOST) {
             found.push(range);
             self.skip(&[' ', '\t', ']']);
             if !self.text[self.at..].starts_with(',') {
@@ -87,7 +95,7 @@ impl Arguments<'_> {
         let rest = &self.text[self.at..];
         let (open, close) =
             [("\"", '"'), ("'", '\''), ("%q<", '>')].into_iter().find(|(open, _)| rest.starts_with(open))?;
-        let length = rest[open.len()..].find(close)?;
+        let length = rest[open.len()..rest.floor_char_boundary(LONGEST)].find(close)?;
         let range = self.at + open.len()..self.at + open.len() + length;
         let inner = &self.text[range.clone()];
         if inner.is_empty() || inner.contains(['\\', '\n']) || open == "\"" && inner.contains("#{") {
@@ -150,5 +158,23 @@ mod tests {
                 "j - computed",
             ]
         );
+    }
+
+    /// Each call was read to the end of its line, and kept it.
+    #[test]
+    fn a_line_of_a_hundred_thousand_calls_is_read_in_linear_time() {
+        let requirements = ["'1', "; 100].concat();
+        for (call, count, shown) in [
+            ("s.add_dependency x ", 100_000, "add_dependency x s.add_dependency x s.add_dependency x"),
+            ("s.add_dependency(%q<", 100_000, "add_dependency(%q<s.add_dependency(%q<"),
+            ("s.add_dependency(\u{e9}", 100_000, "add_dependency(\u{e9}s.add_dependency(\u{e9}"),
+            (&format!("s.add_dependency 'a', {requirements}"), 1, "a"),
+        ] {
+            let asked = read(&Source::new("x.gemspec", call.repeat(count)));
+            assert_eq!(asked.len(), count);
+            let Asked { name, requirement, is_computed, .. } = &asked[0];
+            assert!(name.starts_with(shown) && name.len() <= SHOWN && *is_computed, "{name}");
+            assert_eq!(requirement, &None);
+        }
     }
 }
