@@ -46,7 +46,7 @@ pub(super) fn run(global: &Global, arguments: &ImportArgs) -> Result<ExitCode, F
     let wrong = |source: &Source, problems: Vec<Problem>| usage(Wrong::new(source.clone().into(), problems).into());
     known_tool(arguments)?;
     let source = Source::read(&arguments.file, "name the file of the other tool").map_err(usage)?;
-    let config = Config::parse(source).map_err(|(source, problems)| wrong(&source, problems))?;
+    let config = Config::parse(&source).map_err(|problems| wrong(&source, problems))?;
     let (record, read_from) = match record(&config, arguments).map_err(usage)? {
         Some(source) => {
             let record = Record::parse(&source).map_err(|problems| wrong(&source, problems))?;
@@ -76,7 +76,8 @@ const STRING: &str = "a string takes every text";
 /// Whose file it is: what was said, or what the name says.
 fn known_tool(arguments: &ImportArgs) -> Result<Tool, Failure> {
     let name = arguments.file.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let by_name = (name.contains("nvchecker") && name.ends_with(".toml")).then_some(Tool::Nvchecker);
+    let is_toml = arguments.file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"));
+    let by_name = (name.contains("nvchecker") && is_toml).then_some(Tool::Nvchecker);
     arguments.format.or(by_name).ok_or_else(|| {
         let message = format!("`{}` is not called like a file that upmon can import", arguments.file.display());
         Failure::Usage(format!("error: {message}\nhint: say whose it is, with --format nvchecker"))

@@ -98,7 +98,9 @@ fn glob(text: &str) -> Result<globset::Glob, String> {
 
 fn set(globs: &[globset::Glob]) -> GlobSet {
     let mut set = GlobSetBuilder::new();
-    globs.iter().for_each(|glob| _ = set.add(glob.clone()));
+    for glob in globs {
+        set.add(glob.clone());
+    }
     set.build().expect("each of the globs was built before")
 }
 

@@ -53,11 +53,8 @@ impl Config {
     ///
     /// # Errors
     /// When it is not TOML.
-    pub(crate) fn parse(source: Source) -> Result<Self, (Source, Vec<Problem>)> {
-        match read_toml(&source) {
-            Ok(root) => Ok(Self { source, root }),
-            Err(problems) => Err((source, problems)),
-        }
+    pub(crate) fn parse(source: &Source) -> Result<Self, Vec<Problem>> {
+        Ok(Self { root: read_toml(source)?, source: source.clone() })
     }
 
     /// The record of old versions that the configuration names, from its own directory; nothing where none is named.

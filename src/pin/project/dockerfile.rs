@@ -117,7 +117,7 @@ impl<'a> Reader<'a> {
             Some(Written { text: text[tag].to_owned(), place })
         });
         let place = tag.as_ref().map_or_else(|| Place::of(self.file, span), |tag| tag.place.clone());
-        self.found.push(reference.dependency(place, tag));
+        self.found.push(reference.dependency(&place, tag));
     }
 }
 
