@@ -342,7 +342,10 @@ async fn gitlab_shows_its_token_or_signs_and_is_known_again() {
     assert_eq!(send(&signed(now, &v5), event, &v5).status, 202);
     assert!(sorted(&service).iter().all(|delivery| delivery["pins"] == json!(["git/octo"])));
     let metrics = service.get("/metrics").body;
-    assert!(metrics.contains("upmon_deliveries_total{sender=\"gitlab\",outcome=\"accepted\"} 4"), "{metrics}");
+    assert!(
+        metrics.contains("upmon_deliveries_total{sender=\"gitlab\",event=\"Tag Push Hook\",outcome=\"accepted\"} 4"),
+        "{metrics}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
