@@ -200,6 +200,10 @@ impl Check for Checks {
         self.read()
     }
 
+    fn policy<'a>(&'a self, pin: &Pin) -> &'a str {
+        &self.settings.policies.of(pin).name
+    }
+
     fn check<'a>(&'a self, scope: &'a Scope, is_urgent: bool) -> BoxFuture<'a, Result<Learned, String>> {
         self.learn(scope, is_urgent).boxed()
     }

@@ -53,6 +53,9 @@ pub trait Check: Send + Sync {
     /// With what is wrong with the file.
     fn pins(&self) -> Result<Vec<Pin>, String>;
 
+    /// The name of the policy that judges a pin.
+    fn policy<'a>(&'a self, pin: &Pin) -> &'a str;
+
     /// Checks the pins of a scope that there are. An urgent check asks upstream also what it asked a moment ago.
     ///
     /// # Errors
@@ -91,19 +94,19 @@ pub struct Options {
     pub database: Database,
     /// What strangers have to prove that they know.
     pub secrets: Secrets,
+    /// What counts the requests of the checks, to be shown with all that is counted.
+    pub requests: Requests,
 }
 
 /// What every part of the service shares.
-    /// What counts the requests of the checks, to be shown with all that is counted.
-    pub requests: Requests,
 struct Service {
     settings: ServerSettings,
     secrets: Secrets,
     counts: metrics::Counts,
+    requests: Requests,
     store: Store,
     checker: Arc<dyn Check>,
     view: RwLock<Arc<View>>,
-    requests: Requests,
     /// Something may be in the queue.
     wake: Notify,
     /// To where deliveries are written.
