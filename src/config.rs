@@ -260,6 +260,7 @@ fn merge(
     let named = table.policies.cloned().unwrap_or_default();
     let rules = table.rules.cloned().unwrap_or_default();
     let (policies, places) = policy::policies(&policy, &named, &rules, problems);
+    problems.extend(table.server.get().into_iter().flat_map(|server| server.unknown_policies(&policies)));
     Settings {
         policies,
         registries,

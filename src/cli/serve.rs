@@ -18,11 +18,12 @@ use super::{Failure, Global, badge, issues, output, run};
 use crate::config::{Action, Flags, ServerSettings, Settings};
 use crate::error::ExitCode;
 use crate::http::client::install_crypto;
+use crate::http::meter::Meter;
 use crate::pin::Pin;
 use crate::pin::manifest::Manifest;
 use crate::report::{Report, escape};
 use crate::server::store::{Database, Ended, Learned, Scope, Store};
-use crate::server::{Check, Options, Secrets, serve};
+use crate::server::{Check, Options, Requests, Secrets, serve};
 
 /// Arguments of `upmon serve`.
 #[derive(Debug, Args)]
@@ -36,14 +37,16 @@ pub(super) struct ServeArgs {
 
 pub(super) fn run(global: &Global, arguments: &ServeArgs) -> Result<ExitCode, Failure> {
     let setup = Setup::new(global, &SetupArgs::from(&arguments.lookup), Flags::default())?;
-    let (settings, engines) = setup.into_engines();
+    let (settings, mut engines) = setup.into_engines();
+    let requests = Requests::default();
+    engines.count(&(Arc::new(requests.clone()) as Arc<dyn Meter>));
     check_actions(&settings)?;
     let server =
         ServerSettings { listen: arguments.listen.unwrap_or(settings.server.listen), ..settings.server.clone() };
     let database = database(&settings)?;
     install_crypto();
     let checks = Arc::new(Checks { pins: global.pins.clone(), settings, engines });
-    let options = Options { secrets: secrets(&server)?, settings: server, database };
+    let options = Options { secrets: secrets(&server)?, settings: server, database, requests };
     let ended = runtime()?.block_on(serve(options, checks, announce));
     ended.map_err(|error| Failure::Action(format!("error: {error}")))?;
     Ok(ExitCode::Success)
@@ -195,6 +198,10 @@ impl Checks {
 impl Check for Checks {
     fn pins(&self) -> Result<Vec<Pin>, String> {
         self.read()
+    }
+
+    fn policy<'a>(&'a self, pin: &Pin) -> &'a str {
+        &self.settings.policies.of(pin).name
     }
 
     fn check<'a>(&'a self, scope: &'a Scope, is_urgent: bool) -> BoxFuture<'a, Result<Learned, String>> {

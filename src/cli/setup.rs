@@ -20,6 +20,7 @@ use crate::holds::ledger::Ledger;
 use crate::http::Fetch;
 use crate::http::client::{Client, install_crypto};
 use crate::http::journal::Journal;
+use crate::http::meter::Meter;
 use crate::http::options::Options;
 use crate::http::recording::About;
 use crate::lookup::Engine;
@@ -265,6 +266,14 @@ pub(super) struct Engines {
 }
 
 impl Engines {
+    /// Has requests counted, for who wants to know how upstream does.
+    pub(super) fn count(&mut self, meter: &Arc<dyn Meter>) {
+        for network in [&mut self.network, &mut self.asking_anew] {
+            network.options.meter = Some(Arc::clone(meter));
+            network.git.meter = Some(Arc::clone(meter));
+        }
+    }
+
     /// What actions work with, from now on.
     pub(super) fn means<'a>(&'a self, settings: &'a Settings) -> Means<'a> {
         let began = now();

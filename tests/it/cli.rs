@@ -5,7 +5,7 @@
 mod check;
 mod ending;
 mod explain;
-mod git;
+pub(crate) mod git;
 mod help;
 mod holds;
 mod import;

@@ -7,6 +7,7 @@ mod api;
 mod badges;
 mod bounds;
 mod database;
+mod metrics;
 mod pages;
 mod running;
 mod service;
