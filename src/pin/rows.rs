@@ -125,3 +125,114 @@ impl Reader<'_> {
         Text::read(node, key, &mut self.problems).map(|text| text.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::document::Source;
+    use crate::pin::Strategy;
+    use crate::pin::holdings::Holdings;
+    use crate::pin::manifest::Manifest;
+    use crate::pin::project::files::Memory;
+
+    fn read(own: &str, settings: &str) -> Result<Holdings, String> {
+        let files = Memory::of(&[
+            ("ci/versions.toml", "[tools]\njust = \"1.36.0\"\n"),
+            ("ci/web/package.json", r#"{ "dependencies": { "a": "1.0.0", "b": "1.0.0" } }"#),
+            ("web/package.json", r#"{ "dependencies": { "c": "1.0.0" } }"#),
+        ]);
+        let manifest = Manifest::parse(Source::new("pins.json", own)).unwrap();
+        let settings = Some(Source::new("ci/upmon.toml", settings));
+        let manifest = manifest.with_settings(settings).map_err(|wrong| wrong.to_string())?;
+        Holdings::with(manifest, &files).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn rows_are_pins_and_files_with_pins_each_beside_its_own_file() {
+        let own = r#"{ "npm": { "b": "1.1.0" }, "from": ["web/package.json"] }"#;
+        let settings = r#"fail = 1
+[[pins]]
+group = "rust"
+name = "serde"
+version = "1.0.0"
+requirement = "^1"
+ignore = [{ versions = "=1.0.1", until = "2027-01-31" }]
+
+[[pins]]
+file = "web/package.json"
+exclude = ["x*"]
+
+[[pins]]
+group = "tools"
+name = "git"
+registry = "git"
+url = "https://github.com/git/git"
+strategy = "commits"
+version = '0123abc'
+
+[[pins]]
+file = "versions.toml"
+group = "tools"
+pins.just = { path = "$.tools.just", registry = "crates-io" }
+"#;
+        let held = read(own, settings).unwrap();
+        let pins: Vec<String> =
+            held.manifest.pins.iter().map(|pin| format!("{} {} {}", pin.id(), pin.version, pin.place)).collect();
+        assert_eq!(
+            pins,
+            [
+                "npm/b 1.1.0 pins.json:1:17",
+                "rust/serde 1.0.0 ci/upmon.toml:5:11",
+                "tools/git 0123abc ci/upmon.toml:19:11",
+                "tools/just 1.36.0 ci/versions.toml:2:8",
+                "npm/c 1.0.0 web/package.json:1:27",
+                "npm/a 1.0.0 ci/web/package.json:1:27",
+            ]
+        );
+        let [b, serde, git, ..] = &held.manifest.pins[..] else { panic!("three pins") };
+        assert_eq!(b.elsewhere[0].place.file.to_str(), Some("ci/web/package.json"), "what stands twice is compared");
+        assert_eq!((serde.requirement.as_deref(), serde.ignore.len()), (Some("^1"), 1));
+        assert_eq!(git.strategy, Strategy::Commits { branch: None, pin: "0123abc".to_owned() });
+    }
+
+    #[test]
+    fn mistakes_are_told_with_their_lines() {
+        for (settings, expected) in [
+            ("pins = 1", "ci/upmon.toml:1:8: `pins` must be a list of tables, written as `[[pins]]`, not a number"),
+            (
+                "pins = [1]",
+                "ci/upmon.toml:1:9: `pins` must be a list of file names or of objects with a `file`, not a number",
+            ),
+            ("[[pins]]\n", "ci/upmon.toml:1:1: this is neither a `file` with pins nor a pin"),
+            ("[[pins]]\nfiel = 'x'\n", "ci/upmon.toml:2:1: unknown key `fiel`"),
+            ("[[pins]]\nname = 'a'\nversion = '1'\n", "ci/upmon.toml:1:1: `group` is missing from this pin"),
+            ("[[pins]]\ngroup = 'rust'\nversion = '1'\n", "ci/upmon.toml:1:1: `name` is missing from this pin"),
+            ("[[pins]]\ngroup = 'rust'\nname = 'a'\n", "ci/upmon.toml:1:1: `version` is missing from `a`"),
+            ("[[pins]]\ngroup = 'rust'\nname = 'a'\nversion = 1\n", "ci/upmon.toml:4:11: `version` must be a string"),
+            ("[[pins]]\ngroup = 'x'\nname = 'a'\nversion = '1'\n", "ci/upmon.toml:3:8: `a` names no registry"),
+            ("[[pins]]\ngroup = 'a/b'\nname = 'a'\nversion = '1'\n", "ci/upmon.toml:2:9: `group`"),
+            ("[[pins]]\nfile = '/etc/x'\n", "ci/upmon.toml:2:8: `file` must be a path relative to this file"),
+            ("[[pins]]\nfile = 'x.json'\nname = 'a'\n", "ci/upmon.toml:3:1: unknown key `name`"),
+            (
+                "[[pins]]\nfile = 'web/package.json'\n[[pins]]\nfile = 'x.lock'\n",
+                "ci/upmon.toml:4:8: `x.lock` is not called",
+            ),
+            ("[[pins]]\nfile = '*.lock'\n", "ci/upmon.toml:2:8: no file matches `*.lock`"),
+            (
+                "[[pins]]\nname = 'a'\ngroup = 'npm'\nversion = '1'\n[[pins]]\ngroup = 'npm'\nname = 'a'\nversion = '2'\n",
+                "ci/upmon.toml:7:8: `npm/a` is pinned twice",
+            ),
+            (
+                "[[pins]]\nname = 'b'\ngroup = 'npm'\nversion = '1'\n",
+                "ci/upmon.toml:4:11: `npm/b` is pinned in `pins.json:2`, too",
+            ),
+            (
+                "[[pins]]\nfile = 'versions.toml'\ngroup = 'npm'\npins.b.path = '$.tools.just'\n",
+                "ci/upmon.toml:4:6: `npm/b` is pinned in `pins.json:2`, too",
+            ),
+        ] {
+            let own = "{ \"npm\":\n { \"b\": \"1.1.0\" } }";
+            let told = read(own, settings).expect_err(expected);
+            assert!(told.contains(expected), "{settings}: {told}");
+        }
+    }
+}

@@ -508,7 +508,8 @@ proptest! {
 
 #[test]
 fn the_pins_of_upmon_itself_are_right() {
-    let manifest = Manifest::read(&root().join("upstream-versions.json"), None).unwrap_or_else(|error| panic!("{error}"));
+    let manifest =
+        Manifest::read(&root().join("upstream-versions.json"), None).unwrap_or_else(|error| panic!("{error}"));
     for registry in RegistryId::ALL {
         assert!(manifest.pins.iter().any(|pin| pin.registry == *registry), "no pin of {registry}");
     }

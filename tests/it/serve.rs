@@ -8,6 +8,7 @@ mod badges;
 mod bounds;
 mod database;
 mod pages;
+mod pins;
 mod running;
 mod service;
 mod webhooks;
