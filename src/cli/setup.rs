@@ -25,7 +25,6 @@ use crate::http::options::Options;
 use crate::http::recording::About;
 use crate::lookup::Engine;
 use crate::pin::Pin;
-use crate::pin::holdings::Holdings;
 use crate::pin::manifest::Manifest;
 use crate::registry::RegistryId;
 use crate::report::{Report, file};
@@ -91,9 +90,11 @@ impl Setup {
     /// Reads everything that can be wrong before anything is asked.
     pub(super) fn new(global: &Global, arguments: &SetupArgs, flags: Flags) -> Result<Self, Failure> {
         let color = output::uses_color_on_stderr(global.color);
-        let holdings = Holdings::read(&global.pins).map_err(|error| Failure::Usage(error.render(color)))?;
+        // first the settings: what is wrong in them is told at once, be it a pin or not
+        let settings = settings(global, flags)?;
+        let holdings = global.holdings().map_err(|error| Failure::Usage(error.render(color)))?;
         output::tell_unpinned(&holdings.unpinned, global);
-        Self::with(global, arguments, flags, Some(holdings.manifest))
+        Self::with(global, arguments, settings, Some(holdings.manifest))
     }
 
     /// The same for who may work from a report that was made before, and so needs no pins.
@@ -104,17 +105,20 @@ impl Setup {
         report: Option<&Path>,
     ) -> Result<Self, Failure> {
         match report {
-            Some(_) => Self::with(global, arguments, flags, None),
+            Some(_) => Self::with(global, arguments, settings(global, flags)?, None),
             None => Self::new(global, arguments, flags),
         }
     }
 
-    fn with(global: &Global, arguments: &SetupArgs, flags: Flags, manifest: Option<Manifest>) -> Result<Self, Failure> {
+    fn with(
+        global: &Global,
+        arguments: &SetupArgs,
+        settings: Settings,
+        manifest: Option<Manifest>,
+    ) -> Result<Self, Failure> {
         // who works from a report asks nobody, and remembers nothing
         let report_only = manifest.is_none();
         let color = output::uses_color_on_stderr(global.color);
-        let settings = Settings::load(global.config.as_deref(), &global.pins, &variable, flags)
-            .map_err(|error| Failure::Usage(error.render(color)))?;
         let warnings = manifest.as_ref().map(|manifest| settings.check_policies(manifest)).transpose();
         let warnings = warnings.map_err(|wrong| Failure::Usage(wrong.render(color)))?.flatten();
         if let Some(warnings) = warnings.filter(|_| !global.quiet) {
@@ -238,6 +242,12 @@ impl Setup {
     pub(super) fn wait<T>(&self, lookups: impl Future<Output = T>) -> Result<T, Failure> {
         wait(&self.runtime, lookups)
     }
+}
+
+fn settings(global: &Global, flags: Flags) -> Result<Settings, Failure> {
+    let color = output::uses_color_on_stderr(global.color);
+    let settings = Settings::load(global.config.as_deref(), &global.pins, &variable, flags);
+    settings.map_err(|error| Failure::Usage(error.render(color)))
 }
 
 /// What actions work with, whether in a run of their own or in the service.

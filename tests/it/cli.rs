@@ -13,4 +13,5 @@ mod init;
 mod input;
 mod list;
 mod recording;
+mod settings_pins;
 pub(crate) mod world;

@@ -9,6 +9,7 @@ mod bounds;
 mod database;
 mod metrics;
 mod pages;
+mod pins;
 mod running;
 mod service;
 mod webhooks;

@@ -94,7 +94,7 @@ const OPENINGS: &[&str] =
 fn refused(name: &str, format: Format, content: &[u8]) -> String {
     let directory = naming(name, format);
     write(directory.path(), name, content);
-    match Holdings::read(&directory.path().join("upstream-versions.json")) {
+    match Holdings::read(&directory.path().join("upstream-versions.json"), None) {
         Err(error) => error.render(false).replace(&format!("{}/", directory.path().display()), ""),
         Ok(holdings) => format!("{} pins, {} not checked", holdings.manifest.pins.len(), holdings.unpinned.len()),
     }
