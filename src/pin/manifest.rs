@@ -355,14 +355,12 @@ fn registry_help(group: &str, syntax: Syntax) -> String {
         .iter()
         .flat_map(|registry| registry.groups().iter().copied().chain([registry.as_str()]))
         .collect();
-    match nearest(group, &implied) {
-        Some(name) => format!("did you mean the group `{name}`? A group of another name implies no registry"),
-        None => {
-            let key = match syntax {
-                Syntax::Toml => "add a `registry`",
-                Syntax::Json | Syntax::Yaml => "write { \"version\": \"...\", \"registry\": \"...\" }",
-            };
-            format!("{key}, or move it to a group that implies one: {}", implied.join(", "))
-        }
+    if let Some(name) = nearest(group, &implied) {
+        return format!("did you mean the group `{name}`? A group of another name implies no registry");
     }
+    let key = match syntax {
+        Syntax::Toml => "add a `registry`",
+        Syntax::Json | Syntax::Yaml => "write { \"version\": \"...\", \"registry\": \"...\" }",
+    };
+    format!("{key}, or move it to a group that implies one: {}", implied.join(", "))
 }
