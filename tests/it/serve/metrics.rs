@@ -17,12 +17,12 @@ const SECRET: &str = "s3cret-s3cret-s3cret";
 /// A crate that has not changed, a throttled and a dead registry, a package that is not there, and a git remote.
 async fn of_every_kind() -> World {
     let world = tagged(&["v1.0.0"]).await.with("UPMON_SERVER_TOKEN", SECRET);
-    let url = world.path("repository");
+    let url = serde_json::json!(world.path("repository"));
     world.write(
         PINS,
         &format!(
             r#"{{ "rust": {{ "steady": "1.0.0" }}, "ruby": {{ "lost": "1.0.0" }}, "python": {{ "dead": "1.0" }},
-                "typescript": {{ "busy": "1.0.0" }}, "git": {{ "near": {{ "version": "v1.0.0", "url": {url:?} }} }} }}"#
+                "typescript": {{ "busy": "1.0.0" }}, "git": {{ "near": {{ "version": "v1.0.0", "url": {url} }} }} }}"#
         ),
     );
     let line = r#"{"name":"steady","vers":"1.0.0","deps":[],"cksum":"00","features":{},"yanked":false,"pubtime":"2024-01-01T00:00:00Z"}"#;
@@ -38,7 +38,7 @@ async fn of_every_kind() -> World {
     world.at(RegistryId::PyPi, &format!("http://{nobody}/"))
 }
 
-/// Fails unless a text is as OpenMetrics has it: each sample behind the type of its family, buckets that only grow up to the
+/// Fails unless a text is as `OpenMetrics` has it: each sample behind the type of its family, buckets that only grow up to the
 /// count, and an end.
 #[track_caller]
 fn is_open_metrics(text: &str) {

@@ -239,9 +239,9 @@ async fn a_sample_is_sent_as_each_forge_sends_it() {
         let other = if forge == "gitea" { "signed" } else { "gitea" };
         let refused = test(&["--forge", other]).ended(4);
         assert!(refused.stdout.contains("answered 401 Unauthorized"), "{forge}: {refused:?}");
-        let ping = test(&["--event", "ping"]);
+        let refused = test(&["--event", "ping"]);
         let expected = if forge == "github" { (0, "") } else { (2, "only GitHub has") };
-        assert!(ping.code() == expected.0 && ping.stderr.contains(expected.1), "{forge}: {ping:?}");
+        assert!(refused.code() == expected.0 && refused.stderr.contains(expected.1), "{forge}: {refused:?}");
     }
 }
 
