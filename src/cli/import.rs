@@ -121,7 +121,7 @@ impl Sorted {
             let alone = Json::from_iter([(group.as_str(), Json::from_iter([(name.as_str(), value.clone())]))]);
             match Manifest::parse(Source::new("imported", alone.to_string())) {
                 _ if known.contains(&id) || there.get(group).and_then(|group| group.get(name)).is_some() => {
-                    sorted.there.push(id)
+                    sorted.there.push(id);
                 }
                 Ok(_) => sorted.new.push((group.clone(), name.clone(), value.clone())),
                 Err(wrong) => {
