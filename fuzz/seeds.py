@@ -26,7 +26,40 @@ FORMATS = {
     "requirements": ("*.txt", []),
     "gemspec": ("*.gemspec", []),
     "workflow": ("*.y*ml", []),
+    "go-mod": ("go.mod", []),
+    "dockerfile": ("Dockerfile", []),
+    "helm-lock": ("Chart.lock", ["Chart.yaml"]),
+    "helm-chart": ("Chart.yaml", []),
+    "helm-values": ("values.yaml", []),
 }
+
+# Where the tests of a format are, for formats with few projects: their texts are odd on purpose.
+PARSERS = {"go-mod": "gomod", "dockerfile": "dockerfile", "helm-lock": "helm", "helm-chart": "helm", "helm-values": "helm"}
+
+LITERAL = re.compile(r'r#"(.*?)"#|"((?:[^"\\]|\\.)*)"', re.DOTALL)
+
+ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
+
+# A pin as `src/holds.rs` remembers it, whole.
+STATE = """{
+  "pins": {
+    "npm/pad": {
+      "acknowledged": [
+        {"at":"2026-01-02T03:04:05Z","found":"5","kind":"major-jump","reason":"known","version":"5.0.0"}
+      ],
+      "from": "npm pad",
+      "held": {"expected":"a","kind":"owner-moved","found":"b"},
+      "major": 1,
+      "owners": ["github.com/a"],
+      "releases": {
+        "1.5.0": {"content":["0123456789abcdef"],"held":{"expected":"1","kind":"republished","found":"2"},"seen":"2026-01-02T03:04:05Z"}
+      },
+      "shapes": ["number","year"]
+    }
+  },
+  "version": 1
+}
+"""
 
 # Which oracles speak of a scheme.
 ORACLES = {"semver": "cargo", "npm": "npm", "pep440": "pep440", "gem": "gem", "loose": "libversion", "calver": "libversion"}
@@ -55,6 +88,18 @@ def of_format(name):
         for other in (found for glob in beside for found in sorted(file.parent.glob(glob))):
             parts.append(other.name.encode() + b"\n" + cut(other.read_bytes()))
         yield SEPARATOR.join(parts)
+    for text in literals(HERE.parent / "src" / "pin" / "project" / f"{PARSERS.get(name, name)}.rs"):
+        # what stands beside a lock file is read with it
+        yield SEPARATOR.join([text, *(glob.encode() + b"\n" + text for glob in beside)])
+
+
+def literals(path):
+    """The texts of several lines in a file of Rust."""
+    code = path.read_text(encoding="utf-8") if path.is_file() else ""
+    for raw, text in LITERAL.findall(code):
+        text = raw or re.sub(r"\\(\n\s*|.)", lambda escape: ESCAPES.get(escape[1], escape[1].strip()), text)
+        if text.count("\n") > 1:
+            yield text.encode()
 
 
 def of_scheme(name):
@@ -88,6 +133,21 @@ def of_document(name):
     elif name == "settings":
         yield from (text.encode() for text in re.findall(r"```toml\n(.*?)```", docs, re.DOTALL))
         yield from (text.encode() for text in re.findall(r'"(\[(?:policy|network|cache|dispatch|registries|server)[^"]{0,300})"', tests))
+    elif name == "state":
+        yield STATE.encode()
+    elif name == "nvchecker":
+        config = (DATA / "import" / "nvchecker.toml").read_bytes()
+        yield config
+        cases = HERE.parent / "src" / "start" / "nvchecker" / "tests.rs"
+        for text in literals(cases):
+            names = re.findall(rb"^\[\"?([^\"\]]*)", text, re.MULTILINE)
+            record = {name.decode(): {"version": "1.2.3", "gitref": "refs/tags/v1.2.3"} for name in names}
+            yield text + SEPARATOR + json.dumps({"version": 2, "data": record}).encode()
+        # one table after the other: whole, the example is too long to be changed soon
+        for table in re.split(rb"\n(?=\[)", config):
+            name = re.match(rb"\[\"?([^\"\]]*)", table)
+            if name:
+                yield table + SEPARATOR + json.dumps({name[1].decode(): "v1.2.3"}).encode()
     elif name == "report":
         report = json.loads((DATA / "report" / "sample.json").read_text(encoding="utf-8"))
         yield json.dumps(report).encode()

@@ -33,7 +33,7 @@ pub mod report;
 pub mod schema;
 pub mod select;
 pub mod server;
-pub(crate) mod start;
+pub mod start;
 pub(crate) mod take;
 pub mod tracker;
 pub mod version;

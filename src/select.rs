@@ -12,7 +12,7 @@ use crate::holds::rules::Memory;
 use crate::pin::{Ignore, Pin, TagTemplate};
 use crate::registry::RegistryId;
 use crate::release::{Release, ReleaseSet};
-use crate::version::{ParseVersionError, Requirement, SchemeId, Version};
+use crate::version::{ParseRequirementError, ParseVersionError, Requirement, SchemeId, Version};
 
 /// Why a release is not eligible. The first reason that applies, in the order of the variants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -188,7 +188,7 @@ pub enum SelectError {
     Pin(#[from] ParseVersionError),
     /// The pin's requirement, or the `versions` of an ignore entry, does not parse.
     #[error(transparent)]
-    Requirement(#[from] crate::version::ParseRequirementError),
+    Requirement(#[from] ParseRequirementError),
     /// The pin's channel is not among the package's dist-tags.
     #[error("the package has no dist-tag `{0}`")]
     Channel(String),
@@ -227,7 +227,7 @@ pub fn select<'facts>(
             }
         })
         .collect();
-    let requirement = pin.requirement.as_deref().map(|text| pin.scheme.requirement(text)).transpose()?;
+    let requirement = pin.requirement.as_deref().map(|text| required(pin, text)).transpose()?;
     let memory = limits.memory;
     let mut selection = Selection {
         pinned,
@@ -263,6 +263,18 @@ fn parse_pinned(pin: &Pin, template: Option<&TagTemplate>) -> Result<Version, Pa
         reason: "it names no version".to_owned(),
     };
     pin.scheme.parse(&label.ok_or_else(no_version)?)
+}
+
+/// What is required of a pin. Where several files do, each has its own say.
+fn required(pin: &Pin, text: &str) -> Result<Requirement, ParseRequirementError> {
+    let requirement = pin.scheme.requirement(text)?;
+    match pin.requirements.as_slice() {
+        [] | [_] => Ok(requirement),
+        several => {
+            let each: Result<_, _> = several.iter().map(|one| pin.scheme.requirement(&one.text)).collect();
+            Ok(requirement.beside(each?))
+        }
+    }
 }
 
 fn label_of<'text>(release: &'text Release, template: Option<&TagTemplate>) -> Option<std::borrow::Cow<'text, str>> {
@@ -390,6 +402,7 @@ mod tests {
 
     use super::*;
     use crate::holds::{Noted, Remembered, Shape};
+    use crate::pin::Written;
 
     fn at(day: &str) -> DateTime<Utc> {
         format!("{day}T12:00:00Z").parse().unwrap()
@@ -599,6 +612,34 @@ mod tests {
             let pin = Pin { requirement: requirement.map(str::to_owned), ..Pin::sample("1.0") };
             let selection = select(&pin, &facts, limits()).unwrap();
             assert_eq!(selection.wanted().map(|(release, _)| &*release.version), wanted, "{requirement:?}");
+        }
+    }
+
+    /// npm's and Cargo's sets let in what one bound names; two files are no set.
+    #[test]
+    fn a_prerelease_that_one_of_several_requirements_refuses_is_not_wanted() {
+        let facts = listed(&["1.2.2-0", "1.2.2-1", "1.2.1"]);
+        for scheme in [SchemeId::Npm, SchemeId::Semver] {
+            for (requirements, wanted) in [
+                (&[">=1.2.2-0"][..], Some("1.2.2-1")),
+                (&[">=1.2.2-0", "*"], None),
+                (&[">=1.2.2-0", "^1.2.0"], None),
+                (&[">=1.2.1-0", "^1.2.0"], Some("1.2.1")),
+                (&["^1.2.2-0", ">=1.2.2-0"], Some("1.2.2-1")),
+            ] {
+                let place = Pin::sample("").place;
+                let written = |text: &&str| Written { text: (*text).to_owned(), place: place.clone() };
+                let pin = Pin {
+                    scheme,
+                    prereleases: Some(true),
+                    requirement: scheme.all_of(requirements),
+                    requirements: requirements.iter().map(written).collect(),
+                    ..Pin::sample("1.2.1")
+                };
+                let selection = select(&pin, &facts, limits()).unwrap();
+                let found = selection.wanted().map(|(release, _)| &*release.version);
+                assert_eq!(found, wanted, "{scheme} {requirements:?}");
+            }
         }
     }
 

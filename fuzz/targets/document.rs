@@ -8,15 +8,25 @@ use std::sync::OnceLock;
 use libfuzzer_sys::fuzz_target;
 use upmon::config::{Flags, Settings};
 use upmon::document::{Source, Wrong};
+use upmon::holds;
 use upmon::pin::TagTemplate;
 use upmon::pin::manifest::Manifest;
 use upmon::report::{Format, Options, file, render};
+use upmon::start::additions::{EMPTY, NewPin, with_pins};
+use upmon::start::nvchecker::{Config, Record};
 use upmon::version::SchemeId;
 
 /// A kind of document, and what reads it.
 type Kind = (&'static str, fn(&str));
 
-const KINDS: &[Kind] = &[("manifest", manifest), ("settings", settings), ("report", report), ("tag", tag)];
+const KINDS: &[Kind] = &[
+    ("manifest", manifest),
+    ("settings", settings),
+    ("state", state),
+    ("nvchecker", nvchecker),
+    ("report", report),
+    ("tag", tag),
+];
 
 static KIND: OnceLock<Kind> = OnceLock::new();
 
@@ -41,6 +51,36 @@ fn manifest(text: &str) {
 
 fn settings(text: &str) {
     check_shown(Settings::parse(Some(Source::new("upmon.toml", text)), &|_| None, Flags::default()));
+}
+
+/// A state that is read is written again, and reads the same.
+fn state(text: &str) {
+    let path = Path::new("upmon-state.json");
+    match holds::file::parse(path, text.as_bytes()) {
+        Ok(state) => {
+            let written = holds::file::text(&state);
+            assert_eq!(holds::file::parse(path, written.as_bytes()).expect("what was written is read"), state);
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+/// A configuration and, after the byte 1C, its record of versions. The pins that a pins file takes one by one, it takes
+/// together.
+fn nvchecker(text: &str) {
+    let (config, record) = text.split_once(upmon_fuzz::FILE_SEPARATOR).unwrap_or((text, "{}"));
+    let Some(config) = check_shown(Config::parse(Source::new("nvchecker.toml", config))) else { return };
+    let record = Record::parse(&Source::new("old_ver.json", record)).unwrap_or_default();
+    config.record(Some("/home"));
+    let import = config.import(&record);
+    assert!(import.left_out.iter().chain(&import.remarks).all(|remark| remark.line >= 1 && !remark.text.is_empty()));
+    let pins_file = |pins: &[NewPin]| {
+        let added = with_pins(&Source::new("pins.json", EMPTY), pins).expect("an empty pins file takes entries");
+        Manifest::parse(added)
+    };
+    let taken: Vec<NewPin> =
+        import.pins.into_iter().filter(|pin| check_shown(pins_file(std::slice::from_ref(pin))).is_some()).collect();
+    assert_eq!(pins_file(&taken).map(|manifest| manifest.pins.len()).ok(), Some(taken.len()));
 }
 
 /// A report that is read is written again, and reads the same.

@@ -46,7 +46,7 @@ fn check_version(version: &Version, text: &str) {
 /// One requirement and several, which together accept what each of them accepts.
 fn check_requirements(requirements: &[Requirement], versions: &[Version]) {
     let texts: Vec<&str> = requirements.iter().map(Requirement::as_str).collect();
-    let all = scheme().all_of(&texts).map(|text| scheme().requirement(&text).expect("a joined requirement is read"));
+    let joined = scheme().all_of(&texts).map(|text| scheme().requirement(&text).expect("a joined requirement is read"));
     for version in versions {
         let mut is_accepted = true;
         for requirement in requirements {
@@ -54,10 +54,16 @@ fn check_requirements(requirements: &[Requirement], versions: &[Version]) {
             assert_eq!(accepts, requirement.accepts_text(version.as_str()), "{version} for {}", requirement.as_str());
             is_accepted &= accepts;
         }
-        if let Some(all) = &all {
+        if let Some(joined) = &joined {
+            let all = joined.clone().beside(requirements.to_vec());
+            assert_eq!(all.accepts(version), is_accepted, "{version} for {texts:?} as {}", all.as_str());
             // in one set, a bound that names a prerelease lets it in for all bounds
             let is_lenient = version.is_prerelease() && !is_accepted;
-            assert!(is_lenient || all.accepts(version) == is_accepted, "{version} for {texts:?} as {}", all.as_str());
+            assert!(
+                is_lenient || joined.accepts(version) == is_accepted,
+                "{version} for {texts:?} as {}",
+                all.as_str()
+            );
         }
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn run(global: &Global, arguments: &ImportArgs) -> Result<ExitCode, F
     let wrong = |source: &Source, problems: Vec<Problem>| usage(Wrong::new(source.clone().into(), problems).into());
     known_tool(arguments)?;
     let source = Source::read(&arguments.file, "name the file of the other tool").map_err(usage)?;
-    let config = Config::parse(&source).map_err(|problems| wrong(&source, problems))?;
+    let config = Config::parse(source).map_err(|wrong| usage(wrong.into()))?;
     let (record, read_from) = match record(&config, arguments).map_err(usage)? {
         Some(source) => {
             let record = Record::parse(&source).map_err(|problems| wrong(&source, problems))?;

@@ -81,7 +81,11 @@ pub fn read(path: &Path) -> Result<State, StateError> {
     }
 }
 
-fn parse(path: &Path, bytes: &[u8]) -> Result<State, StateError> {
+/// The state that the content of a file holds.
+///
+/// # Errors
+/// As [`read`].
+pub fn parse(path: &Path, bytes: &[u8]) -> Result<State, StateError> {
     let broken = |error: serde_json::Error| StateError::Broken { path: path.to_owned(), what: error.to_string() };
     let Versioned { version } = serde_json::from_slice(bytes).map_err(broken)?;
     if version != u64::from(VERSION) {

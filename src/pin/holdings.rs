@@ -112,7 +112,7 @@ pub(crate) fn found(manifest: &Manifest, files: &dyn Files) -> Result<Vec<Found>
     for (own, entry) in entries(manifest) {
         for file in chosen(own, entry, files)? {
             let format = if entry.pattern.is_some() { None } else { Some(format_of(own, entry, &file)?) };
-            let Some(source) = files.read(&file)? else { return Err(missing(own, &entry.file)) };
+            let Some(source) = files.read(&file)? else { return Err(gone(own, &entry.file, &file)) };
             let dependencies = match (format, &entry.pattern) {
                 (Some(format), _) => format.read(&source, files)?,
                 (None, Some(pattern)) => {
@@ -169,6 +169,15 @@ fn missing(own: &Arc<Source>, file: &Placed<Text>) -> FileError {
     let message = format!("{what} `{}`", file.value.0);
     let problem = Problem::new(file.span.clone(), message);
     told(own, problem.help("the path starts at the directory of this file"))
+}
+
+/// A name was listed, and nothing is behind it.
+fn gone(own: &Arc<Source>, named: &Placed<Text>, file: &Path) -> FileError {
+    if !is_pattern(&named.value.0) {
+        return missing(own, named);
+    }
+    let message = format!("`{}` matches `{}`, a link to nothing", named.value.0, file.display());
+    told(own, Problem::new(named.span.clone(), message).help("remove the link, or mend it"))
 }
 
 fn no_format(own: &Arc<Source>, file: &Placed<Text>) -> FileError {

@@ -6,10 +6,10 @@ use crate::document::{Edit, Entry, JsonEditor, Problem, Source, Value, read_json
 use crate::pin::manifest::{FROM_KEY, SCHEMA_KEY};
 
 /// The text of a pins file that holds nothing yet.
-pub(crate) const EMPTY: &str = "{}\n";
+pub const EMPTY: &str = "{}\n";
 
 /// A pin that is to be added: its group, its name, and what stands behind the name.
-pub(crate) type NewPin = (String, String, Json);
+pub type NewPin = (String, String, Json);
 
 /// The pins file with more files in `from`.
 ///
@@ -42,7 +42,7 @@ pub(crate) fn with_files(source: &Source, files: &[String]) -> Result<Source, Ve
 ///
 /// # Errors
 /// When it is not JSON.
-pub(crate) fn with_pins(source: &Source, pins: &[NewPin]) -> Result<Source, Vec<Problem>> {
+pub fn with_pins(source: &Source, pins: &[NewPin]) -> Result<Source, Vec<Problem>> {
     if pins.is_empty() {
         return Ok(source.clone());
     }

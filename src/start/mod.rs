@@ -4,9 +4,9 @@
 //! Nothing here asks anybody or writes; a plan is the whole text of each file as it will be, so that what is shown and
 //! what is written are the same.
 
-pub(crate) mod additions;
+pub mod additions;
 pub(crate) mod discover;
-pub(crate) mod nvchecker;
+pub mod nvchecker;
 mod planned;
 pub(crate) mod workflow;
 

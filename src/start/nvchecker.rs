@@ -9,10 +9,10 @@ mod source;
 
 use serde_json::{Map, Value as Json, json};
 
-pub(crate) use self::record::Record;
+pub use self::record::Record;
 use self::source::Upstream;
 use super::additions::NewPin;
-use crate::document::{Entry, Node, Problem, Source, Value, read_toml};
+use crate::document::{Entry, Node, Source, Value, Wrong, read_toml};
 use crate::pin::project::files::directory;
 use crate::registry::RegistryId;
 
@@ -21,29 +21,29 @@ const CONFIG: &str = "__config__";
 
 /// Something that is told of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Remark {
+pub struct Remark {
     /// The line, from 1.
-    pub(crate) line: usize,
+    pub line: usize,
     /// The package, or nothing where it is about the whole file.
-    pub(crate) package: String,
+    pub package: String,
     /// A sentence fragment.
-    pub(crate) text: String,
+    pub text: String,
 }
 
 /// What becomes of a configuration.
 #[derive(Debug, Default)]
-pub(crate) struct Import {
+pub struct Import {
     /// The pins.
-    pub(crate) pins: Vec<NewPin>,
+    pub pins: Vec<NewPin>,
     /// Packages that do not become pins.
-    pub(crate) left_out: Vec<Remark>,
+    pub left_out: Vec<Remark>,
     /// Options that are not taken over.
-    pub(crate) remarks: Vec<Remark>,
+    pub remarks: Vec<Remark>,
 }
 
 /// A configuration of nvchecker.
 #[derive(Debug)]
-pub(crate) struct Config {
+pub struct Config {
     source: Source,
     root: Node,
 }
@@ -53,12 +53,15 @@ impl Config {
     ///
     /// # Errors
     /// When it is not TOML.
-    pub(crate) fn parse(source: &Source) -> Result<Self, Vec<Problem>> {
-        Ok(Self { root: read_toml(source)?, source: source.clone() })
+    pub fn parse(source: Source) -> Result<Self, Wrong> {
+        match read_toml(&source) {
+            Ok(root) => Ok(Self { source, root }),
+            Err(problems) => Err(Wrong::new(source.into(), problems)),
+        }
     }
 
     /// The record of old versions that the configuration names, from its own directory; nothing where none is named.
-    pub(crate) fn record(&self, home: Option<&str>) -> Option<std::path::PathBuf> {
+    pub fn record(&self, home: Option<&str>) -> Option<std::path::PathBuf> {
         let named = self.root.at(&[CONFIG, "oldver"])?.text()?;
         let named = match (named.strip_prefix("~/"), home) {
             (Some(rest), Some(home)) => format!("{home}/{rest}"),
@@ -68,7 +71,7 @@ impl Config {
     }
 
     /// What becomes of it, with the versions of a record.
-    pub(crate) fn import(&self, record: &Record) -> Import {
+    pub fn import(&self, record: &Record) -> Import {
         let mut import = Import::default();
         for entry in self.root.entries() {
             match &entry.node.value {

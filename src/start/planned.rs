@@ -54,4 +54,8 @@ impl Files for Planned<'_> {
         names.dedup();
         names
     }
+
+    fn real(&self, name: &Path) -> PathBuf {
+        self.disk.real(name)
+    }
 }

@@ -1,6 +1,6 @@
 //! Files as they will be: the changed texts over those of the disk.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Change;
@@ -23,5 +23,9 @@ impl Files for Overlay<'_> {
 
     fn list(&self, directory: &Path) -> Vec<String> {
         self.below.list(directory)
+    }
+
+    fn real(&self, name: &Path) -> PathBuf {
+        self.below.real(name)
     }
 }

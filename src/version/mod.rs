@@ -211,12 +211,20 @@ impl fmt::Display for Version {
 pub struct Requirement {
     text: Box<str>,
     parsed: ParsedRequirement,
+    beside: Vec<Self>,
 }
 
 impl Requirement {
     /// The requirement exactly as it was written.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// The same requirement, with others that each have to accept a version by themselves, too. Joined into one text they
+    /// are not as strict: a set of Cargo or npm lets in a prerelease that any of its bounds names.
+    #[must_use]
+    pub fn beside(self, others: Vec<Self>) -> Self {
+        Self { beside: others, ..self }
     }
 }
 
@@ -265,7 +273,9 @@ macro_rules! schemes {
                     ([only], _) => return Some((*only).to_owned()),
                     $((several, Self::$name) => <$module::$name as Scheme>::all_of(several),)+
                 };
-                joined.filter(|text| self.requirement(text).is_ok())
+                // half a requirement may become a whole one beside another
+                let is_read = |text: &str| self.requirement(text).is_ok();
+                joined.filter(|text| is_read(text) && requirements.iter().all(|text| is_read(text)))
             }
 
             /// Reads a requirement.
@@ -277,7 +287,7 @@ macro_rules! schemes {
                     $(Self::$name => <$module::$name as Scheme>::parse_requirement(text).map(ParsedRequirement::$name),)+
                 };
                 match parsed {
-                    Ok(parsed) => Ok(Requirement { text: text.into(), parsed }),
+                    Ok(parsed) => Ok(Requirement { text: text.into(), parsed, beside: Vec::new() }),
                     Err(reason) => Err(ParseRequirementError { text: text.to_owned(), scheme: self, reason }),
                 }
             }
@@ -337,22 +347,24 @@ macro_rules! schemes {
         impl Requirement {
             /// Whether the requirement accepts the version; false for a version of another scheme.
             pub fn accepts(&self, version: &Version) -> bool {
-                match (&self.parsed, &version.parsed) {
+                let is_accepted = match (&self.parsed, &version.parsed) {
                     $((ParsedRequirement::$name(requirement), Parsed::$name(version)) => {
                         <$module::$name as Scheme>::accepts(requirement, version)
                     })+
                     _ => false,
-                }
+                };
+                is_accepted && self.beside.iter().all(|other| other.accepts(version))
             }
 
             /// Whether the requirement accepts a label, which need not parse: PEP 440's `===` names labels as they are.
             pub fn accepts_text(&self, text: &str) -> bool {
-                match &self.parsed {
+                let is_accepted = match &self.parsed {
                     $(ParsedRequirement::$name(requirement) => match <$module::$name as Scheme>::parse(text) {
                         Ok(version) => <$module::$name as Scheme>::accepts(requirement, &version),
                         Err(_) => <$module::$name as Scheme>::accepts_unparsable(requirement, text),
                     },)+
-                }
+                };
+                is_accepted && self.beside.iter().all(|other| other.accepts_text(text))
             }
         }
     };

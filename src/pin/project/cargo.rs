@@ -225,11 +225,11 @@ impl Workspace {
         let named = listed("members");
         let mut waiting: VecDeque<PathBuf> = named.iter().flat_map(|pattern| expand(pattern, files)).collect();
         waiting.extend(members.iter().flat_map(Manifest::paths));
-        let mut seen: HashSet<PathBuf> = HashSet::from([beside(&root.source, "")]);
+        let mut seen: HashSet<PathBuf> = HashSet::from([files.real(&beside(&root.source, ""))]);
         while let Some(directory) = waiting.pop_front() {
             let is_excluded = excluded.iter().any(|path| directory.starts_with(path));
             let is_below = directory.starts_with(beside(&root.source, ""));
-            if !is_below || is_excluded || !seen.insert(directory.clone()) {
+            if !is_below || is_excluded || !seen.insert(files.real(&directory)) {
                 continue;
             }
             let Some(file) = files.read(&directory.join("Cargo.toml"))? else { continue };

@@ -3,10 +3,11 @@
 //! A pins file may come from a pull request of a stranger, so it can name only what lies in its own repository, whatever
 //! links there are. What is found twice is read twice: these files are small, and a run reads them once.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use globset::GlobBuilder;
@@ -24,6 +25,11 @@ pub trait Files {
 
     /// What lies in a directory, in order; nothing where there is no such directory.
     fn list(&self, directory: &Path) -> Vec<String>;
+
+    /// Where a file or directory really is: the same for every name that links give it.
+    fn real(&self, name: &Path) -> PathBuf {
+        name.to_owned()
+    }
 }
 
 impl fmt::Debug for dyn Files + '_ {
@@ -32,15 +38,27 @@ impl fmt::Debug for dyn Files + '_ {
     }
 }
 
-/// The names that a path with `*` and `?` stands for, in order; a path without them stands for itself.
+/// The names that a path with `*` and `?` stands for, in order, as far as they are there; a path without them stands for
+/// itself.
+///
+/// A directory is looked into once for each part of the path, under the first of its names: links in a circle give it more
+/// with every part.
 pub(crate) fn expand(pattern: &Path, files: &dyn Files) -> Vec<PathBuf> {
     let mut found = vec![PathBuf::new()];
+    let mut is_matched = false;
     for component in normal(pattern).components() {
         let text = component.as_os_str().to_string_lossy();
         found = if is_pattern(&text) {
-            found.iter().flat_map(|directory| matching(directory, &text, files)).collect()
+            is_matched = true;
+            let mut seen = HashSet::new();
+            let once = found.iter().filter(|directory| seen.insert(files.real(directory)));
+            once.flat_map(|directory| matching(directory, &text, files)).collect()
         } else {
-            found.iter().map(|directory| directory.join(component)).collect()
+            let is_there = |directory: &&PathBuf| {
+                let is_name = matches!(component, Component::Normal(_));
+                !is_matched || !is_name || files.list(directory).iter().any(|name| *name == text)
+            };
+            found.iter().filter(is_there).map(|directory| directory.join(component)).collect()
         };
     }
     found
@@ -115,13 +133,21 @@ impl Files for Disk {
     }
 
     fn list(&self, directory: &Path) -> Vec<String> {
-        let here = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
-        let Ok(Some(path)) = self.resolve(here) else { return Vec::new() };
+        let Ok(Some(path)) = self.resolve(here(directory)) else { return Vec::new() };
         let entries = fs::read_dir(path).into_iter().flatten().flatten();
         let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
         names.sort_unstable();
         names
     }
+
+    fn real(&self, name: &Path) -> PathBuf {
+        fs::canonicalize(here(name)).unwrap_or_else(|_| name.to_owned())
+    }
+}
+
+/// The directory that a name stands for, which may be empty.
+fn here(directory: &Path) -> &Path {
+    if directory.as_os_str().is_empty() { Path::new(".") } else { directory }
 }
 
 /// The directory of a file.
@@ -172,6 +198,8 @@ mod tests {
     fn stars_stand_for_what_is_there_and_not_hidden() {
         for (pattern, expected) in [
             ("a/*/Cargo.toml", vec!["a/x/Cargo.toml", "a/y/Cargo.toml"]),
+            ("*/x/Cargo.toml", vec!["a/x/Cargo.toml"]),
+            ("*/x/*.lock", vec![]),
             ("a/[xq]", vec!["a/x"]),
             ("b?.txt", vec!["bc.txt"]),
             ("*", vec!["a", "b.txt", "bc.txt"]),

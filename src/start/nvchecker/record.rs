@@ -15,14 +15,14 @@ pub(super) struct Held {
 
 /// The versions that are held, by the name of the package.
 #[derive(Debug, Default)]
-pub(crate) struct Record(HashMap<String, Held>);
+pub struct Record(HashMap<String, Held>);
 
 impl Record {
     /// Reads the text of a record.
     ///
     /// # Errors
     /// When it is not JSON, or neither of the two forms.
-    pub(crate) fn parse(source: &Source) -> Result<Self, Vec<Problem>> {
+    pub fn parse(source: &Source) -> Result<Self, Vec<Problem>> {
         let root = read_json(source)?;
         let data = match root.get("data") {
             Some(data) if root.get("version").is_some_and(|version| version.value == Value::Number("2".to_owned())) => {

@@ -4,7 +4,7 @@ use super::*;
 
 /// What becomes of a table, with a version of `x` in the record.
 fn imported(table: &str, record: &str) -> Import {
-    let config = Config::parse(&Source::new("nvchecker.toml", format!("[x]\n{table}"))).unwrap();
+    let config = Config::parse(Source::new("nvchecker.toml", format!("[x]\n{table}"))).unwrap();
     config.import(&Record::parse(&Source::new("old.json", record)).unwrap())
 }
 
@@ -115,7 +115,7 @@ fn what_cannot_be_taken_over_is_told_with_its_line() {
 #[test]
 fn settings_of_nvchecker_are_no_package() {
     let text = "[__config__]\noldver = \"~/old.json\"\nproxy = \"http://p\"\n[__config__.source.npm]\nregistry = \"https://r\"\n";
-    let config = Config::parse(&Source::new("a/nvchecker.toml", text)).unwrap();
+    let config = Config::parse(Source::new("a/nvchecker.toml", text)).unwrap();
     assert_eq!(config.record(Some("/home/u")), Some("/home/u/old.json".into()));
     let import = config.import(&Record::default());
     assert!(import.pins.is_empty() && import.left_out.is_empty());

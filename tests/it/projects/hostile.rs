@@ -125,6 +125,94 @@ fn the_binary_has_the_stack_for_a_hundred_thousand_levels() {
     }
 }
 
+/// A file of a few lines in which every line names the one before nine times.
+#[test]
+fn aliases_that_stand_for_billions_of_nodes_are_refused() {
+    let level = |level: usize| format!("a{level}: &a{level} [{}]\n", vec![format!("*a{}", level - 1); 9].join(","));
+    let bomb = format!("a0: &a0 x\n{}", (1..20).map(level).collect::<String>());
+    let mut seen = 0;
+    for (format, name) in names() {
+        // Yarn's own language begins otherwise
+        let head = if format == Format::YarnLock { "\n__metadata:\n  version: 8\n" } else { "" };
+        if name.ends_with("ml") && !name.ends_with(".toml") || name.starts_with("Chart.") || !head.is_empty() {
+            let directory = naming(&name, format);
+            write(directory.path(), &name, format!("{head}{bomb}").as_bytes());
+            assert_refused(directory.path(), &name, "the aliases of the file stand for more than can be read");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 6, "every format in YAML");
+}
+
+/// What is told of a directory whose pins file names this, and with which exit code.
+#[cfg(unix)]
+#[track_caller]
+fn listed_with_links(named: &str) -> (i32, String) {
+    use std::os::unix::fs::symlink;
+    let pins = format!(r#"{{ "from": [{{ "file": "{named}", "format": "requirements" }}] }}"#);
+    let directory = repository(&[("upstream-versions.json", pins.as_bytes()), (".git/HEAD", b"ref: refs/heads/main")]);
+    write(directory.path(), "deep/requirements.txt", b"attrs==23.1.0\n");
+    let at = |name: &str| directory.path().join(name);
+    // with four names for itself, every `*` would make four times as many
+    for (link, target) in [
+        ("deep/a", "."),
+        ("deep/b", "."),
+        ("deep/c", "."),
+        ("self.txt", "self.txt"),
+        ("ping.txt", "pong.txt"),
+        ("pong.txt", "ping.txt"),
+        ("dangling.txt", "nothing.txt"),
+        ("deep/up", ".."),
+        ("deep/here", "."),
+        ("deep/gone", "nowhere"),
+    ] {
+        symlink(target, at(link)).expect("links can be made");
+    }
+    listed(directory.path())
+}
+
+#[cfg(unix)]
+#[test]
+fn links_that_lead_in_circles_or_nowhere_are_refused_or_passed_by() {
+    for (named, code, expected) in [
+        ("self.txt", 2, "symbolic links"),
+        ("ping.txt", 2, "symbolic links"),
+        ("dangling.txt", 2, "dangling.txt"),
+        ("deep/gone/requirements.txt", 2, "requirements.txt"),
+        // a directory that holds itself is the same directory
+        ("deep/here/up/deep/requirements.txt", 0, "1 pin,"),
+        ("deep/*/requirements.txt", 0, "1 pin,"),
+        ("d*.txt", 2, "`d*.txt` matches `dangling.txt`, a link to nothing"),
+        ("*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/requirements.txt", 0, "1 pin,"),
+    ] {
+        let (found, told) = listed_with_links(named);
+        let head: String = told.chars().take(2_000).collect();
+        assert!(found == code && told.contains(expected), "{named}: {found} {head}");
+        assert!(told.len() < 20_000, "{named}: {} bytes", told.len());
+    }
+}
+
+/// Files that name others, by way of directories that hold themselves under two names.
+#[cfg(unix)]
+#[test]
+fn files_that_include_themselves_by_links_are_read_once() {
+    use std::os::unix::fs::symlink;
+    let member = "[package]\nname = \"p\"\n[dependencies]\nx = { path = \"x\" }\ny = { path = \"y\" }\n";
+    for (name, text) in [
+        ("requirements.txt", "-r x/requirements.txt\n-r y/requirements.txt\nattrs==23.1.0\n".to_owned()),
+        ("Cargo.lock", "version = 4\n[[package]]\nname = \"p\"\nversion = \"1.0.0\"\n".to_owned()),
+    ] {
+        let directory = naming(name, Format::of(name).expect("a known file"));
+        write(directory.path(), name, text.as_bytes());
+        write(directory.path(), "Cargo.toml", member.as_bytes());
+        for link in ["x", "y"] {
+            symlink(".", directory.path().join(link)).expect("links can be made");
+        }
+        let (code, told) = listed(directory.path());
+        assert_eq!(code, 0, "{name}: {told}");
+    }
+}
+
 #[test]
 fn a_file_of_a_hundred_megabytes_is_refused_by_its_size() {
     for (format, name) in names() {

@@ -21,13 +21,13 @@ use crate::registry::RegistryId;
 /// Reads a file and those that it includes.
 pub(in crate::pin::project) fn read(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
     let mut found = Vec::new();
-    let mut seen = HashSet::from([file.name().to_owned()]);
+    let mut seen = HashSet::from([files.real(file.name())]);
     let mut waiting: Vec<Arc<Source>> = vec![Arc::clone(file)];
     while let Some(file) = waiting.pop() {
         let mut included = Vec::new();
         for line in lines(file.text()) {
             match include(&file, line.clone()) {
-                Some(name) if seen.insert(name.clone()) => included.push(opened(&file, &name, line, files)?),
+                Some(name) if seen.insert(files.real(&name)) => included.push(opened(&file, &name, line, files)?),
                 Some(_) => {}
                 None => found.extend(dependency(&file, line)),
             }
