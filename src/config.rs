@@ -20,6 +20,7 @@ use std::sync::Arc;
 use crate::document::{
     Environment, FileError, FilePath, Placed, Problem, Source, Table, Wrong, read_table, read_toml, table,
 };
+use crate::pin::PinRows;
 use crate::pin::manifest::Manifest;
 use crate::policy::{Policies, Severity};
 use badges::BadgesTable;
@@ -52,6 +53,10 @@ table! {
         /// Policies by name, for pins and rules to use. A row that one leaves out is that of `[policy]`.
         #[schemars(extend("default" = {}), extend("examples" = [{ "relaxed": { "major": "warning" } }]))]
         policies = "policies": NamedPolicies,
+        /// Pins, beside those of the pins file or in its place: rows with `file` name files with pins, as `from` of the pins
+        /// file does; any other row is a pin.
+        #[schemars(extend("default" = []), extend("examples" = [[{ "file": "Cargo.lock" }, { "group": "rust", "name": "serde", "version": "1.0.200" }]]))]
+        pins = "pins": PinRows,
         /// Which pins a named policy is for. The last rule that matches wins; a pin that names its policy needs none.
         #[schemars(extend("default" = []), extend("examples" = [[{ "pins": "rust/*", "policy": "relaxed" }]]))]
         rules = "rules": Vec<Placed<RuleTable>>,
@@ -176,11 +181,7 @@ impl Settings {
         environment: &dyn Fn(&str) -> Option<String>,
         flags: Flags,
     ) -> Result<Self, FileError> {
-        let source = match file {
-            Some(path) => Some(Source::read(path, "leave --config away to do without settings")?),
-            None => optional(&default_path(pins))?,
-        };
-        Ok(Self::parse(source, environment, flags)?)
+        Ok(Self::parse(read_source(file, pins)?, environment, flags)?)
     }
 
     /// Merges the settings from a text, the environment and the flags.
@@ -198,6 +199,7 @@ impl Settings {
         let table = read_table::<SettingsTable>(&root, DEFAULT_NAME, &mut problems).unwrap_or_default();
         let mut environment = Environment::new(environment);
         let settings = merge(&table, &source, &mut environment, &mut problems);
+        problems.extend(PinRows::problems(&source, &root));
         if !problems.is_empty() {
             return Err(Wrong::new(source, problems));
         }
@@ -227,6 +229,17 @@ impl Settings {
             .map(|(_, place)| Problem::new(place.clone(), "no pin matches, so this has no effect"))
             .collect();
         Ok((!warnings.is_empty()).then(|| Wrong::new(Arc::clone(source), warnings)))
+    }
+}
+
+/// The text of the settings: of `file`, which then has to exist, or else of `upmon.toml` beside the pins, if there is one.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn read_source(file: Option<&Path>, pins: &Path) -> Result<Option<Source>, FileError> {
+    match file {
+        Some(path) => Source::read(path, "leave --config away to do without settings").map(Some),
+        None => optional(&default_path(pins)),
     }
 }
 
@@ -260,6 +273,7 @@ fn merge(
     let named = table.policies.cloned().unwrap_or_default();
     let rules = table.rules.cloned().unwrap_or_default();
     let (policies, places) = policy::policies(&policy, &named, &rules, problems);
+    problems.extend(table.server.get().into_iter().flat_map(|server| server.unknown_policies(&policies)));
     Settings {
         policies,
         registries,

@@ -4,7 +4,7 @@
 //! - [`State`]: what is remembered, one small document; merging two of them loses nothing, in whatever order;
 //! - [`rules`]: pure: what is suspicious, given what is remembered;
 //! - [`ledger`]: what a run has to remember of what it saw, gathered while it judges;
-//! - [`file`]: the document on disk: read whole, replaced in one step, and only where something changed;
+//! - [`mod@file`]: the document on disk: read whole, replaced in one step, and only where something changed;
 //! - [`ack`]: somebody says that it is right.
 
 pub mod ack;

@@ -44,9 +44,11 @@ pub(super) fn run(global: &Global, arguments: &DoctorArgs) -> Result<ExitCode, F
 /// The pins, if there is a file of them: a machine can be looked at before the first pin is written.
 fn pins(global: &Global) -> Result<(Vec<Pin>, Section), Failure> {
     let path = global.pins.display();
-    match Holdings::read(&global.pins) {
+    match global.holdings() {
         Ok(Holdings { manifest, .. }) => {
-            let summary = format!("{} in `{path}`", manifest.pins.len());
+            let files: Vec<String> =
+                manifest.sources().map(|source| format!("`{}`", source.name().display())).collect();
+            let summary = format!("{} in {}", manifest.pins.len(), files.join(" and "));
             Ok((manifest.pins, Section::plain("pins", State::Ok, &summary)))
         }
         Err(error) if error.is_missing() => {

@@ -9,7 +9,6 @@ use super::setup::{instant, now};
 use super::{Failure, Global, output};
 use crate::document::{Date, FromText as _, Text, nearest};
 use crate::error::ExitCode;
-use crate::pin::holdings::Holdings;
 use crate::pin::manifest::Manifest;
 use crate::pin::{Ignore, Pin};
 use crate::report::escape::{json as harmless, terminal};
@@ -88,8 +87,8 @@ fn date(text: &str) -> Result<NaiveDate, String> {
 
 pub(super) fn run(global: &Global, arguments: &IgnoreArgs) -> Result<ExitCode, Failure> {
     let color = output::uses_color_on_stderr(global.color);
-    // only what the pins file itself pins can have entries, so the files that it names are not read
-    let manifest = Manifest::read(&global.pins).map_err(|error| Failure::Usage(error.render(color)))?;
+    // only what the pins file and the settings pin themselves can have entries, so the files that they name are not read
+    let manifest = global.manifest().map_err(|error| Failure::Usage(error.render(color)))?;
     match &arguments.action {
         Action::Add(arguments) => added(global, &manifest, arguments),
         Action::List(arguments) => {
@@ -138,12 +137,19 @@ fn added(global: &Global, manifest: &Manifest, arguments: &AddArgs) -> Result<Ex
 
 fn pruned(global: &Global, manifest: &Manifest, arguments: &PruneArgs) -> Result<ExitCode, Failure> {
     let now = arguments.writing.day.as_of.unwrap_or_else(now);
-    let gone: Vec<(&Pin, Vec<usize>)> = manifest
+    let (gone, in_settings): (Vec<_>, Vec<_>) = manifest
         .pins
         .iter()
         .map(|pin| (pin, (0..pin.ignore.len()).filter(|&at| over(pin, &pin.ignore[at], now).is_some()).collect()))
         .filter(|(_, places): &(_, Vec<usize>)| !places.is_empty())
-        .collect();
+        .partition(|(pin, _)| is_in_pins_file(manifest, pin));
+    for (pin, _) in &in_settings {
+        let (id, place) = (terminal(&pin.id()), shown(&pin.place));
+        output::complain(&format!("note: `{id}` in `{place}` has entries that are over; take them out by hand"));
+    }
+    if gone.is_empty() && !in_settings.is_empty() {
+        return Ok(ExitCode::Success);
+    }
     if gone.is_empty() {
         output::print(b"every entry still has an effect, or there is none\n")?;
         return Ok(ExitCode::Success);
@@ -178,7 +184,17 @@ fn chosen<'a>(global: &Global, manifest: &'a Manifest, name: &str) -> Result<&'a
     let found: Vec<&Pin> = manifest.pins.iter().filter(|pin| pin.id() == name || pin.package == name).collect();
     let failure = |message: String, hint: String| Err(Failure::Usage(format!("error: {message}\nhint: {hint}")));
     match found[..] {
-        [pin] => return Ok(pin),
+        [pin] if is_in_pins_file(manifest, pin) => return Ok(pin),
+        [pin] => {
+            let place = shown(&pin.place);
+            return failure(
+                format!("`{}` is pinned in `{place}`, and settings are left to people", terminal(&pin.id())),
+                format!(
+                    "write `ignore = [{{ versions = \"{}\" }}]` there",
+                    above(pin).unwrap_or_else(|| "...".to_owned())
+                ),
+            );
+        }
         [] => {}
         _ => {
             let ids: Vec<String> = found.iter().map(|pin| terminal(&pin.id())).collect();
@@ -188,7 +204,7 @@ fn chosen<'a>(global: &Global, manifest: &'a Manifest, name: &str) -> Result<&'a
             );
         }
     }
-    let elsewhere = Holdings::read(&global.pins).ok().map(|holdings| holdings.manifest.pins).unwrap_or_default();
+    let elsewhere = global.holdings().ok().map(|holdings| holdings.manifest.pins).unwrap_or_default();
     if let Some(pin) = elsewhere.iter().find(|pin| pin.id() == name || pin.package == name) {
         return failure(
             format!("`{}` is pinned in `{}`, which has no room for it", terminal(&pin.id()), shown(&pin.place)),
@@ -203,6 +219,10 @@ fn chosen<'a>(global: &Global, manifest: &'a Manifest, name: &str) -> Result<&'a
         None => "a pin is named as `group/package`, or by its package alone".to_owned(),
     };
     failure(format!("no pin is called `{}`", terminal(name)), hint)
+}
+
+fn is_in_pins_file(manifest: &Manifest, pin: &Pin) -> bool {
+    pin.place.file == manifest.source().name()
 }
 
 fn entries(manifest: &Manifest) -> impl Iterator<Item = (&Pin, &Ignore)> {

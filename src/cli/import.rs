@@ -1,5 +1,6 @@
 //! `upmon import`: takes over what another tool watches into the pins file; nobody is asked.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -8,8 +9,10 @@ use serde_json::Value as Json;
 
 use super::init::{counted, existing, next};
 use super::{Failure, Global, output};
+use crate::config::read_source;
 use crate::document::{FileError, Problem, Source, Wrong};
 use crate::error::ExitCode;
+use crate::pin::Pin;
 use crate::pin::manifest::Manifest;
 use crate::replace::replace;
 use crate::report::escape::terminal;
@@ -57,10 +60,12 @@ pub(super) fn run(global: &Global, arguments: &ImportArgs) -> Result<ExitCode, F
     let import = config.import(&record);
     let known = existing(&global.pins).map_err(usage)?;
     let source = known.clone().unwrap_or_else(|| Source::new(&global.pins, additions::EMPTY));
-    Manifest::parse(source.clone()).map_err(|wrong| usage(wrong.into()))?;
-    let sorted = Sorted::of(&source, &import);
+    let settings = read_source(global.config.as_deref(), &global.pins).map_err(usage)?;
+    let read = |source: &Source| Manifest::parse(source.clone())?.with_settings(settings.clone());
+    let before = read(&source).map_err(|wrong| usage(wrong.into()))?;
+    let sorted = Sorted::of(&source, &before, &import);
     let changed = additions::with_pins(&source, &sorted.new).map_err(|problems| wrong(&source, problems))?;
-    Manifest::parse(changed.clone()).map_err(|wrong| usage(wrong.into()))?;
+    read(&changed).map_err(|wrong| usage(wrong.into()))?;
     if !arguments.dry_run && !sorted.new.is_empty() {
         let written = replace(&global.pins, changed.whole().as_bytes());
         written
@@ -76,7 +81,8 @@ const STRING: &str = "a string takes every text";
 /// Whose file it is: what was said, or what the name says.
 fn known_tool(arguments: &ImportArgs) -> Result<Tool, Failure> {
     let name = arguments.file.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let by_name = (name.contains("nvchecker") && name.ends_with(".toml")).then_some(Tool::Nvchecker);
+    let is_toml = arguments.file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"));
+    let by_name = (name.contains("nvchecker") && is_toml).then_some(Tool::Nvchecker);
     arguments.format.or(by_name).ok_or_else(|| {
         let message = format!("`{}` is not called like a file that upmon can import", arguments.file.display());
         Failure::Usage(format!("error: {message}\nhint: say whose it is, with --format nvchecker"))
@@ -99,21 +105,24 @@ fn record(config: &Config, arguments: &ImportArgs) -> Result<Option<Source>, Fil
 #[derive(Debug, Default)]
 struct Sorted {
     new: Vec<NewPin>,
-    /// Ids that the pins file has already; its own entry stays.
+    /// Ids that the pins file or the settings have already; their own entry stays.
     there: Vec<String>,
     /// What no pin can be, with the reason.
     refused: Vec<(String, String)>,
 }
 
 impl Sorted {
-    fn of(source: &Source, import: &Import) -> Self {
+    fn of(source: &Source, manifest: &Manifest, import: &Import) -> Self {
+        let known: HashSet<String> = manifest.named_pins().map(Pin::id).collect();
         let there = serde_json::from_str::<Json>(source.text()).unwrap_or_default();
         let mut sorted = Self::default();
         for (group, name, value) in &import.pins {
             let id = format!("{group}/{name}");
             let alone = Json::from_iter([(group.as_str(), Json::from_iter([(name.as_str(), value.clone())]))]);
             match Manifest::parse(Source::new("imported", alone.to_string())) {
-                _ if there.get(group).and_then(|group| group.get(name)).is_some() => sorted.there.push(id),
+                _ if known.contains(&id) || there.get(group).and_then(|group| group.get(name)).is_some() => {
+                    sorted.there.push(id);
+                }
                 Ok(_) => sorted.new.push((group.clone(), name.clone(), value.clone())),
                 Err(wrong) => {
                     let reasons: Vec<String> = wrong.problems().iter().map(ToString::to_string).collect();
@@ -139,7 +148,7 @@ fn shown(import: &Import, sorted: &Sorted, record: Option<&Path>, global: &Globa
         format!("{group}/{name}  {version}")
     };
     section("imported:", sorted.new.iter().map(named).collect());
-    section("in the pins file already, and left as they are:", sorted.there.clone());
+    section("pinned already, and left as they are:", sorted.there.clone());
     let left = import.left_out.iter().map(|remark| format!("{}: {}: {}", at(remark.line), remark.package, remark.text));
     let refused = sorted.refused.iter().map(|(id, reason)| format!("{}: {id}: {reason}", arguments.file.display()));
     section("not imported:", left.chain(refused).collect());

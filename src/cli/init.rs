@@ -8,6 +8,7 @@ use clap::Args;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::{Failure, Global, list, output};
+use crate::config::read_source;
 use crate::document::{FileError, Source, Wrong};
 use crate::error::ExitCode;
 use crate::pin::holdings::{self, Holdings};
@@ -48,20 +49,23 @@ pub(super) fn run(global: &Global, arguments: &InitArgs) -> Result<ExitCode, Fai
     let base = directory(&pins).to_owned();
     let under = below(&base, arguments.directory.as_deref().unwrap_or(&base))?;
     let known = existing(&pins).map_err(usage)?;
+    let settings = read_source(global.config.as_deref(), &pins).map_err(usage)?;
     let disk = Disk::around(&pins);
     let workflow = arguments.workflow.then(|| NewWorkflow::plan(&pins, &disk, arguments)).transpose()?;
     let files = Planned::new(&disk, workflow.iter().filter_map(|new| new.seen_from(&base, &disk)).collect());
     let exclude = set(&arguments.exclude);
     let discovery = discover(&Search { base: &base, under: &under, exclude: &exclude }, &files);
     let source = known.clone().unwrap_or_else(|| Source::new(&pins, additions::EMPTY));
-    let added = added(&source, &discovery, &files).map_err(usage)?;
-    if known.is_none() && added.is_empty() && discovery.broken.is_empty() {
+    let read = |source: &Source| Manifest::parse(source.clone())?.with_settings(settings.clone());
+    let before = read(&source).map_err(|wrong| usage(wrong.into()))?;
+    let added = added(&before, &discovery, &files).map_err(usage)?;
+    if known.is_none() && discovery.found.is_empty() && discovery.broken.is_empty() {
         return Err(nothing(&base.join(&under)));
     }
     let changed = additions::with_files(&source, &added)
         .map_err(|problems| usage(Wrong::new(source.clone().into(), problems).into()))?;
     // what is written was read before, so the next command does not refuse it
-    let manifest = Manifest::parse(changed.clone()).map_err(|wrong| usage(wrong.into()))?;
+    let manifest = read(&changed).map_err(|wrong| usage(wrong.into()))?;
     let holdings = Holdings::with(manifest, &files).map_err(usage)?;
     let is_new = known.is_none() && !added.is_empty();
     let mut text = shown(&discovery, &added);
@@ -98,7 +102,9 @@ fn glob(text: &str) -> Result<globset::Glob, String> {
 
 fn set(globs: &[globset::Glob]) -> GlobSet {
     let mut set = GlobSetBuilder::new();
-    globs.iter().for_each(|glob| _ = set.add(glob.clone()));
+    for glob in globs {
+        set.add(glob.clone());
+    }
     set.build().expect("each of the globs was built before")
 }
 
@@ -143,11 +149,10 @@ fn nothing(directory: &Path) -> Failure {
     Failure::Usage(format!("error: {message}\nhint: {hint}"))
 }
 
-/// The entries that the pins file does not have yet, neither as such nor by way of others.
-fn added(source: &Source, discovery: &Discovery, files: &Planned<'_>) -> Result<Vec<String>, FileError> {
-    let manifest = Manifest::parse(source.clone())?;
+/// The entries that neither the pins file nor the settings have yet, neither as such nor by way of others.
+fn added(manifest: &Manifest, discovery: &Discovery, files: &Planned<'_>) -> Result<Vec<String>, FileError> {
     let mut known = BTreeSet::new();
-    for (format, file) in holdings::named(&manifest, files)? {
+    for (format, file) in holdings::named(manifest, files)? {
         files.take_read();
         if let Some(source) = files.read(&file)? {
             format.read(&source, files)?;

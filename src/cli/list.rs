@@ -22,7 +22,7 @@ pub(super) struct ListArgs {
 
 pub(super) fn run(global: &Global, arguments: &ListArgs) -> Result<ExitCode, Failure> {
     let color = output::uses_color_on_stderr(global.color);
-    let holdings = Holdings::read(&global.pins).map_err(|error| Failure::Usage(error.render(color)))?;
+    let holdings = global.holdings().map_err(|error| Failure::Usage(error.render(color)))?;
     let text = if arguments.json { as_json(&holdings) } else { as_table(&holdings) };
     output::print(text.as_bytes())?;
     Ok(ExitCode::Success)

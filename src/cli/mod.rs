@@ -23,6 +23,7 @@ mod list;
 mod man;
 mod network;
 mod output;
+mod pins;
 mod recording;
 mod run;
 mod schema;

@@ -13,16 +13,17 @@ use secrecy::SecretString;
 use super::action::{Done, Tell, not_done};
 use super::dispatch::{self, Order};
 use super::network::variable;
+use super::pins::holdings;
 use super::setup::{Engines, LookupArgs, Setup, SetupArgs};
 use super::{Failure, Global, badge, issues, output, run};
 use crate::config::{Action, Flags, ServerSettings, Settings};
 use crate::error::ExitCode;
 use crate::http::client::install_crypto;
+use crate::http::meter::Meter;
 use crate::pin::Pin;
-use crate::pin::manifest::Manifest;
 use crate::report::{Report, escape};
 use crate::server::store::{Database, Ended, Learned, Scope, Store};
-use crate::server::{Check, Options, Secrets, serve};
+use crate::server::{Check, Options, Requests, Secrets, serve};
 
 /// Arguments of `upmon serve`.
 #[derive(Debug, Args)]
@@ -36,14 +37,16 @@ pub(super) struct ServeArgs {
 
 pub(super) fn run(global: &Global, arguments: &ServeArgs) -> Result<ExitCode, Failure> {
     let setup = Setup::new(global, &SetupArgs::from(&arguments.lookup), Flags::default())?;
-    let (settings, engines) = setup.into_engines();
+    let (settings, mut engines) = setup.into_engines();
+    let requests = Requests::default();
+    engines.count(&(Arc::new(requests.clone()) as Arc<dyn Meter>));
     check_actions(&settings)?;
     let server =
         ServerSettings { listen: arguments.listen.unwrap_or(settings.server.listen), ..settings.server.clone() };
     let database = database(&settings)?;
     install_crypto();
-    let checks = Arc::new(Checks { pins: global.pins.clone(), settings, engines });
-    let options = Options { secrets: secrets(&server)?, settings: server, database };
+    let checks = Arc::new(Checks { pins: global.pins.clone(), config: global.config.clone(), settings, engines });
+    let options = Options { secrets: secrets(&server)?, settings: server, database, requests };
     let ended = runtime()?.block_on(serve(options, checks, announce));
     ended.map_err(|error| Failure::Action(format!("error: {error}")))?;
     Ok(ExitCode::Success)
@@ -135,17 +138,20 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     runtime.map_err(|error| Failure::Usage(format!("error: no runtime could be started: {error}")))
 }
 
-/// The engine of `upmon check`, made anew for each check, with the pins as the file holds them then.
+/// The engine of `upmon check`, made anew for each check, with the pins as the files hold them then.
 #[derive(Debug)]
 struct Checks {
     pins: PathBuf,
+    config: Option<PathBuf>,
     settings: Settings,
     engines: Engines,
 }
 
 impl Checks {
     fn read(&self) -> Result<Vec<Pin>, String> {
-        let manifest = Manifest::read(&self.pins).map_err(|error| error.to_string())?;
+        // files that pins stand in may be large, and requests are answered meanwhile
+        let held = tokio::task::block_in_place(|| holdings(&self.pins, self.config.as_deref()));
+        let manifest = held.map_err(|error| error.to_string())?.manifest;
         self.settings.check_policies(&manifest).map_err(|wrong| wrong.to_string())?;
         Ok(manifest.pins)
     }
@@ -195,6 +201,10 @@ impl Checks {
 impl Check for Checks {
     fn pins(&self) -> Result<Vec<Pin>, String> {
         self.read()
+    }
+
+    fn policy<'a>(&'a self, pin: &Pin) -> &'a str {
+        &self.settings.policies.of(pin).name
     }
 
     fn check<'a>(&'a self, scope: &'a Scope, is_urgent: bool) -> BoxFuture<'a, Result<Learned, String>> {

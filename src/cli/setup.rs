@@ -20,11 +20,11 @@ use crate::holds::ledger::Ledger;
 use crate::http::Fetch;
 use crate::http::client::{Client, install_crypto};
 use crate::http::journal::Journal;
+use crate::http::meter::Meter;
 use crate::http::options::Options;
 use crate::http::recording::About;
 use crate::lookup::Engine;
 use crate::pin::Pin;
-use crate::pin::holdings::Holdings;
 use crate::pin::manifest::Manifest;
 use crate::registry::RegistryId;
 use crate::report::{Report, file};
@@ -90,9 +90,11 @@ impl Setup {
     /// Reads everything that can be wrong before anything is asked.
     pub(super) fn new(global: &Global, arguments: &SetupArgs, flags: Flags) -> Result<Self, Failure> {
         let color = output::uses_color_on_stderr(global.color);
-        let holdings = Holdings::read(&global.pins).map_err(|error| Failure::Usage(error.render(color)))?;
+        // first the settings: what is wrong in them is told at once, be it a pin or not
+        let settings = settings(global, flags)?;
+        let holdings = global.holdings().map_err(|error| Failure::Usage(error.render(color)))?;
         output::tell_unpinned(&holdings.unpinned, global);
-        Self::with(global, arguments, flags, Some(holdings.manifest))
+        Self::with(global, arguments, settings, Some(holdings.manifest))
     }
 
     /// The same for who may work from a report that was made before, and so needs no pins.
@@ -103,17 +105,20 @@ impl Setup {
         report: Option<&Path>,
     ) -> Result<Self, Failure> {
         match report {
-            Some(_) => Self::with(global, arguments, flags, None),
+            Some(_) => Self::with(global, arguments, settings(global, flags)?, None),
             None => Self::new(global, arguments, flags),
         }
     }
 
-    fn with(global: &Global, arguments: &SetupArgs, flags: Flags, manifest: Option<Manifest>) -> Result<Self, Failure> {
+    fn with(
+        global: &Global,
+        arguments: &SetupArgs,
+        settings: Settings,
+        manifest: Option<Manifest>,
+    ) -> Result<Self, Failure> {
         // who works from a report asks nobody, and remembers nothing
         let report_only = manifest.is_none();
         let color = output::uses_color_on_stderr(global.color);
-        let settings = Settings::load(global.config.as_deref(), &global.pins, &variable, flags)
-            .map_err(|error| Failure::Usage(error.render(color)))?;
         let warnings = manifest.as_ref().map(|manifest| settings.check_policies(manifest)).transpose();
         let warnings = warnings.map_err(|wrong| Failure::Usage(wrong.render(color)))?.flatten();
         if let Some(warnings) = warnings.filter(|_| !global.quiet) {
@@ -239,6 +244,12 @@ impl Setup {
     }
 }
 
+fn settings(global: &Global, flags: Flags) -> Result<Settings, Failure> {
+    let color = output::uses_color_on_stderr(global.color);
+    let settings = Settings::load(global.config.as_deref(), &global.pins, &variable, flags);
+    settings.map_err(|error| Failure::Usage(error.render(color)))
+}
+
 /// What actions work with, whether in a run of their own or in the service.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Means<'a> {
@@ -265,6 +276,14 @@ pub(super) struct Engines {
 }
 
 impl Engines {
+    /// Has requests counted, for who wants to know how upstream does.
+    pub(super) fn count(&mut self, meter: &Arc<dyn Meter>) {
+        for network in [&mut self.network, &mut self.asking_anew] {
+            network.options.meter = Some(Arc::clone(meter));
+            network.git.meter = Some(Arc::clone(meter));
+        }
+    }
+
     /// What actions work with, from now on.
     pub(super) fn means<'a>(&'a self, settings: &'a Settings) -> Means<'a> {
         let began = now();

@@ -30,7 +30,8 @@ pub(super) struct TakeArgs {
     /// Take what is proposed for every pin; what cannot be taken is told and left
     #[arg(long)]
     all: bool,
-    /// Also change the files that `from` names: versions that are pinned there, and, for a VERSION, what is required
+    /// Also change the settings and the files that `from` names: versions that are pinned there, and, for a VERSION, what is
+    /// required
     #[arg(long)]
     files: bool,
     /// Take VERSION although it is yanked, ignored, held back, or not what is required
@@ -70,7 +71,7 @@ struct Outcome<'a> {
 pub(super) fn run(global: &Global, arguments: &TakeArgs) -> Result<ExitCode, Failure> {
     let color = output::uses_color_on_stderr(global.color);
     let mut setup = Setup::new(global, &arguments.setup, Flags::default())?;
-    let held = Held::read(&global.pins).map_err(|error| Failure::Usage(error.render(color)))?;
+    let held = global.manifest().and_then(Held::read).map_err(|error| Failure::Usage(error.render(color)))?;
     let pins = setup.take_chosen(arguments.package.as_slice())?;
     let wish = Wish { version: arguments.version.as_deref(), force: arguments.force, files: arguments.files };
     if pins.len() > 1 && wish.version.is_some() {

@@ -1,19 +1,21 @@
 //! `upmon webhook test`: a signed event, as a forge would send it, to see whether it arrives.
 
-use clap::{Args, Subcommand, ValueEnum};
+mod sample;
+
+use clap::{Args, Subcommand};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Value, json};
 use url::Url;
+
+use self::sample::{About, Event, Forge, Sample};
 
 use super::network::{Network, NetworkArgs, variable};
 use super::serve::webhook_secrets;
 use super::{Failure, Global, output, setup};
-use crate::config::{Flags, Repository, Settings};
+use crate::config::{Flags, Settings};
 use crate::error::ExitCode;
 use crate::http::client::bare;
 use crate::http::shown;
 use crate::report::escape;
-use crate::server::sign;
 
 /// Arguments of `upmon webhook`.
 #[derive(Debug, Args)]
@@ -30,50 +32,20 @@ enum WebhookCommand {
 
 #[derive(Debug, Args)]
 struct TestArgs {
-    /// Where to send it
-    #[arg(value_name = "URL", default_value = "http://127.0.0.1:8080/webhooks/github")]
-    url: Url,
-    /// Which event
-    #[arg(long, value_name = "EVENT", default_value = "ping")]
-    event: Event,
-    /// Which repository of GitHub it is about
-    #[arg(long, value_name = "OWNER/NAME", default_value = "octocat/hello-world", value_parser = Repository::parse)]
-    repository: Repository,
+    /// Where to send it [default: `http://127.0.0.1:8080/webhooks/FORGE`]
+    #[arg(value_name = "URL")]
+    url: Option<Url>,
+    /// As whom to send it [default: as the URL ends, else github]
+    #[arg(long, value_name = "FORGE")]
+    forge: Option<Forge>,
+    /// Which event [default: ping of GitHub, push of the others]
+    #[arg(long, value_name = "EVENT")]
+    event: Option<Event>,
+    /// Which repository it is about, as `OWNER/NAME` or by its address
+    #[arg(long, value_name = "REPOSITORY", default_value = "octocat/hello-world", value_parser = About::parse)]
+    repository: About,
     #[command(flatten)]
     network: NetworkArgs,
-}
-
-/// Events to try a service with.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Event {
-    /// Proves that the secret is right, and leads to nothing
-    Ping,
-    /// A release was published
-    Release,
-    /// A tag was pushed
-    Push,
-}
-
-impl Event {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Ping => "ping",
-            Self::Release => "release",
-            Self::Push => "push",
-        }
-    }
-
-    fn payload(self, repository: &Repository, id: &str) -> Value {
-        let repository = json!({
-            "full_name": repository.to_string(), "html_url": format!("https://github.com/{repository}"),
-            "default_branch": "main",
-        });
-        match self {
-            Self::Ping => json!({ "zen": id, "repository": repository }),
-            Self::Release => json!({ "action": "published", "release": { "body": id }, "repository": repository }),
-            Self::Push => json!({ "ref": format!("refs/tags/{id}"), "repository": repository }),
-        }
-    }
 }
 
 /// As much of an answer as is shown.
@@ -87,10 +59,12 @@ pub(super) fn run(global: &Global, arguments: &WebhookArgs) -> Result<ExitCode, 
         let hint = "say `webhook-secret-file` in `[server]` of upmon.toml, or `UPMON_SERVER_WEBHOOK_SECRET`";
         return Err(Failure::Usage(format!("error: there is no secret to sign with\nhint: {hint}")));
     };
+    let sample = sample(arguments)?;
     let network = Network::new(&arguments.network, &settings)?;
     let client = bare(&network.options).map_err(|error| Failure::Usage(format!("error: {error}")))?;
-    let sent = setup::wait(&setup::runtime()?, send(client, arguments, &secret))?;
-    let place = escape::terminal(&shown(&arguments.url));
+    let url = url(arguments, sample.forge);
+    let place = escape::terminal(&shown(&url));
+    let sent = setup::wait(&setup::runtime()?, send(client, url, &sample, &secret))?;
     // the error of reqwest names the address, which may hold a password
     let unsent = |error: reqwest::Error| {
         let reason = escape::terminal(&error.without_url().to_string());
@@ -103,20 +77,35 @@ pub(super) fn run(global: &Global, arguments: &WebhookArgs) -> Result<ExitCode, 
     Ok(if status.is_success() { ExitCode::Success } else { ExitCode::Action })
 }
 
-/// Sends the event under an id of its own, so that it is never taken for one that came before.
+/// What is sent: an event under an id of its own, so that it is never taken for one that came before.
+fn sample(arguments: &TestArgs) -> Result<Sample<'_>, Failure> {
+    let forge = arguments.forge.or_else(|| arguments.url.as_ref().and_then(Forge::at)).unwrap_or(Forge::GitHub);
+    let event = arguments.event.unwrap_or(forge.usual());
+    if event == Event::Ping && forge != Forge::GitHub {
+        let hint = "say `--event push`, with a repository that no pin is of, or none";
+        return Err(Failure::Usage(format!("error: `{}` has no `ping`, only GitHub has\nhint: {hint}", forge.name())));
+    }
+    let id = format!("test-{:016x}", fastrand::u64(..));
+    Ok(Sample { forge, event, about: &arguments.repository, id, at: setup::now() })
+}
+
+fn url(arguments: &TestArgs, forge: Forge) -> Url {
+    let own = || format!("http://127.0.0.1:8080/webhooks/{}", forge.name()).parse().expect("this is an address");
+    arguments.url.clone().unwrap_or_else(own)
+}
+
+/// Sends the event, and reads the beginning of the answer.
 async fn send(
     client: reqwest::Client,
-    arguments: &TestArgs,
+    url: Url,
+    sample: &Sample<'_>,
     secret: &SecretString,
 ) -> reqwest::Result<(http::StatusCode, String)> {
-    let id = format!("test-{:016x}", fastrand::u64(..));
-    let body = arguments.event.payload(&arguments.repository, &id).to_string();
-    let request = client
-        .post(arguments.url.clone())
-        .header("content-type", "application/json")
-        .header("x-github-event", arguments.event.name())
-        .header("x-github-delivery", &id)
-        .header("x-hub-signature-256", sign(secret.expose_secret(), body.as_bytes()));
+    let body = sample.body();
+    let mut request = client.post(url).header("content-type", "application/json");
+    for (name, value) in sample.headers(secret.expose_secret(), &body) {
+        request = request.header(name, value);
+    }
     let mut response = request.body(body).send().await?;
     let mut told = Vec::new();
     while let Some(chunk) = response.chunk().await? {

@@ -227,7 +227,8 @@ pub(super) fn policies(
     (policies, places)
 }
 
-fn unknown_policy(policies: &Policies, name: &Placed<Text>) -> Option<Problem> {
+/// What is wrong with a policy's name, if there is no such policy.
+pub(super) fn unknown_policy(policies: &Policies, name: &Placed<Text>) -> Option<Problem> {
     if policies.named(&name.value.0).is_some() {
         return None;
     }

@@ -14,10 +14,12 @@ use globset::GlobMatcher;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::actions::{Action, CommandSettings, CommandTable};
-use super::policy::Globs;
+use super::policy::{Globs, unknown_policy};
 use crate::document::{
-    Bytes, Count, Environment, FilePath, FromText, InFile, Lapse, Placed, Problem, Refusal, Table, Term, Timeout, table,
+    Bytes, Count, Environment, FilePath, FromText, InFile, Lapse, Placed, Problem, Refusal, Table, Term, Text, Timeout,
+    table,
 };
+use crate::policy::Policies;
 
 table! {
     /// How `upmon serve` runs.
@@ -88,6 +90,9 @@ table! {
         /// A glob over `group/package`, or a list of globs: which pins are checked. Default: all.
         #[schemars(extend("examples" = ["rust/*"]))]
         pins = "pins": Globs,
+        /// The name of a policy, one of `[policies]` or `default`: only pins that it judges are checked. Default: all.
+        #[schemars(example = &"relaxed")]
+        policy = "policy": Text,
     }
 }
 
@@ -224,6 +229,8 @@ pub struct ScheduleSettings {
     pub jitter: Duration,
     /// Which pins, by globs over their ids; `None` for all.
     pub pins: Option<Vec<GlobMatcher>>,
+    /// Of these, only those that the policy of this name judges; `None` for whatever policy.
+    pub policy: Option<String>,
 }
 
 impl Default for ServerSettings {
@@ -249,11 +256,17 @@ impl Default for ServerSettings {
 impl ScheduleSettings {
     fn hourly() -> Self {
         let CronText(cron) = CronText::from_text("17 * * * *").expect("the default is a cron expression");
-        Self { cron, time_zone: Tz::UTC, jitter: Duration::from_mins(5), pins: None }
+        Self { cron, time_zone: Tz::UTC, jitter: Duration::from_mins(5), pins: None, policy: None }
     }
 }
 
 impl ServerTable {
+    /// The names of policies in schedules that are those of none.
+    pub(super) fn unknown_policies(&self, policies: &Policies) -> Vec<Problem> {
+        let schedules = self.schedules.get().into_iter().flatten();
+        schedules.filter_map(|schedule| unknown_policy(policies, schedule.value.policy.placed()?)).collect()
+    }
+
     /// `file` is the settings file, beside which its relative paths lie.
     pub(super) fn merge(
         mut self,
@@ -320,6 +333,7 @@ fn schedule(Placed { value, .. }: Placed<ScheduleTable>) -> Option<ScheduleSetti
         time_zone: value.time_zone.cloned().map_or(Tz::UTC, |Zone(zone)| zone),
         jitter: value.jitter.cloned().map_or(Duration::ZERO, |Lapse(jitter)| jitter),
         pins: value.pins.cloned().map(Globs::matchers),
+        policy: value.policy.cloned().map(|Text(name)| name),
     })
 }
 

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use edit::{Edit, JsonEditor};
 pub(crate) use json::read_json;
-pub(crate) use node::{Entry, Node, Value};
+pub(crate) use node::{Entry, Node, Syntax, Value};
 pub use problem::{Problem, Wrong};
 pub(crate) use table::{
     Environment, Field, Fields, Placed, Read, Table, read_table, repeated_keys, table, unknown_key, variable,

@@ -78,12 +78,13 @@ impl Memory<'_> {
         Some(Suspicion { kind: Kind::SchemeChange, expected: expected.join(" or "), found: shape.to_string() })
     }
 
-    /// A first number more than twice as high as every other, and more than so many above it.
+    /// A first number more than twice as high as every other, and more than so many above it. One of another shape has to be:
+    /// that is for the change of scheme to say.
     fn jump(&self, version: &Version, pinned: &Version) -> Option<Suspicion> {
         let highest = self.known.major.max(major_of(pinned));
         let limit = highest.saturating_add(self.major_jump.max(highest));
         let found = major_of(version);
-        let is_jump = self.major_jump > 0 && found > limit;
+        let is_jump = self.major_jump > 0 && found > limit && shape_of(version) == shape_of(pinned);
         is_jump.then(|| Suspicion {
             kind: Kind::MajorJump,
             expected: format!("at most {limit}"),

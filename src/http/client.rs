@@ -19,6 +19,7 @@ use super::exchange::{Answer, Failure, Hop, Question, Trail, arrive, hop, reply}
 use super::gunzip::Shelf;
 use super::journal::{Journal, Notes};
 use super::limit::{Lane, Limits, Pause, Place, Quota};
+use super::meter::{Outcome, Timer};
 pub use super::options::{Options, RegistryOptions, user_agent};
 use super::recording::{Exchange, NOT_RECORDED, Session, Tape, recorded};
 use super::retry::{Backoff, Cause};
@@ -291,7 +292,10 @@ impl Client {
                 .enter(url, self.deadline)
                 .await
                 .inspect_err(|failure| keep(question, url, failure))?;
-            match self.once(question, url, &place).await {
+            let timer = Timer::start(self.shared.options.meter.as_deref(), registry);
+            let outcome = self.once(question, url, &place).await;
+            timer.end(counted(&outcome));
+            match outcome {
                 Ok(Hop::Arrived(answer)) => return Ok(answer),
                 Ok(Hop::Redirected(next)) => trail.step(next)?,
                 Err(failure) => {
@@ -379,6 +383,15 @@ fn keep(question: Question<'_>, url: &Url, failure: &Failure) {
         let mut ending = failure.ending();
         ending.what = question.credential.map_or(ending.what.clone(), |credential| credential.scrub(ending.what));
         session.keep(Exchange::failure(asked, ending).with_credential(source));
+    }
+}
+
+const fn counted(outcome: &Result<Hop, Failure>) -> Outcome {
+    match outcome {
+        Ok(Hop::Arrived(Answer::Facts(..))) => Outcome::Answered,
+        Ok(Hop::Arrived(Answer::NotModified(_))) => Outcome::NotModified,
+        Ok(Hop::Redirected(_)) => Outcome::Redirected,
+        Err(failure) => failure.cause.counted(),
     }
 }
 

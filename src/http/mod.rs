@@ -16,6 +16,7 @@ mod gunzip;
 pub mod journal;
 pub mod limit;
 pub(crate) mod lines;
+pub mod meter;
 pub mod options;
 pub mod recording;
 mod retry;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::credentials::Credentials;
 use super::journal::Journal;
 use super::limit::Pace;
+use super::meter::Meter;
 use super::recording::Tape;
 use crate::registry::RegistryId;
 
@@ -31,6 +32,8 @@ pub struct Options {
     pub stale: bool,
     /// Where lookups are noted, for who wants to know what was asked; `None` notes none.
     pub journal: Option<Arc<Journal>>,
+    /// Who counts the requests; `None` for nobody.
+    pub meter: Option<Arc<dyn Meter>>,
     /// A recording to make, or to answer from; `None` for the world as it is. With one, the cache has no part in a run.
     pub tape: Option<Arc<Tape>>,
     /// Where facts are kept between runs; `None` keeps none.
@@ -69,6 +72,7 @@ impl Default for Options {
             offline: false,
             stale: false,
             journal: None,
+            meter: None,
             tape: None,
             cache: None,
             cache_size: 256 << 20,

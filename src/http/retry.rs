@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use super::limit::Pause;
-use crate::error::Trouble;
+use super::meter::Outcome;
+use crate::error::{ErrorKind, Trouble};
 
 /// What went wrong in one attempt, by what can be done about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +71,18 @@ impl Cause {
             Self::TimedOut,
         ];
         known.into_iter().find(|cause| cause.as_str() == word).unwrap_or(Self::Unreached(Trouble::Other))
+    }
+
+    /// How it is counted: by the kind that [`Asker::error`](super::asker::Asker::error) makes of it.
+    pub(super) const fn counted(self) -> Outcome {
+        Outcome::Failed(match self {
+            Self::Crowded => return Outcome::PutOff,
+            Self::Missing => ErrorKind::NotFound,
+            Self::Refused => ErrorKind::Unauthorized,
+            Self::Limited(_) => ErrorKind::RateLimited,
+            Self::NotAcceptable | Self::UnaskedNotModified | Self::Malformed | Self::CutShort => ErrorKind::BadResponse,
+            Self::Server | Self::Unreached(_) | Self::TimedOut => ErrorKind::Unreachable,
+        })
     }
 
     /// How often a lookup repeats an attempt that failed so. 429 has more: its waits are the registry's own wish.

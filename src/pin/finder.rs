@@ -167,9 +167,7 @@ fn shape(text: &str) -> (usize, usize) {
     let mut before = ' ';
     for character in text.chars() {
         match (quote, character) {
-            (Some(_), _) if before == '\\' => {}
-            (Some(open), _) if open == character => quote = None,
-            (Some(_), _) => {}
+            (Some(open), _) if open == character && before != '\\' => quote = None,
             (None, '"' | '\'') => quote = Some(character),
             (None, '[' | '(' | '!') => {
                 depth += 1;

@@ -1,21 +1,22 @@
-//! Everything that we hold: the pins of `upstream-versions.json` and those of the files that it names.
+//! Everything that we hold: the pins of `upstream-versions.json` and the settings, and those of the files that they name.
 //!
-//! A package has one pin a version. What `upstream-versions.json` itself says of a package comes first: then a file that
-//! pins it too is only compared with it (`drift`), and lends it its requirement. Otherwise every version that files pin
+//! A package has one pin a version. What these two themselves say of a package comes first: then a file that pins it too
+//! is only compared with it (`drift`), and lends it its requirement. Otherwise every version that files pin
 //! is a pin, at its first place, named after the package; a second version of it in the same group carries the version in
 //! its name, so that ids stay unique.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::from::FromEntry;
 use super::ground::Ground;
-use super::manifest::Manifest;
+use super::manifest::{Manifest, Part};
 use super::project::files::{Disk, Files, directory, expand, is_pattern};
 use super::project::text::normal;
 use super::project::{Dependency, Format};
 use super::{Pin, Place, Strategy, TagTemplate, names};
-use crate::document::{FileError, Placed, Problem, Text, Wrong};
+use crate::document::{FileError, Placed, Problem, Source, Text, Wrong};
 use crate::registry::RegistryId;
 
 /// A dependency of a file that is no pin, and why.
@@ -38,19 +39,21 @@ pub struct Unpinned {
 /// Pins, and what could not be pinned down.
 #[derive(Debug, Clone)]
 pub struct Holdings {
-    /// The pins file, whose pins include those of other files.
+    /// The pins file and the settings, whose pins include those of other files.
     pub manifest: Manifest,
     /// What could not be pinned down, in the order of the files.
     pub unpinned: Vec<Unpinned>,
 }
 
 impl Holdings {
-    /// Reads the pins file and every file that it names.
+    /// Reads the pins file, the `[[pins]]` of the settings, and every file that they name.
     ///
     /// # Errors
     /// When one of them cannot be read, or with everything that is wrong in the first that is wrong.
-    pub fn read(path: &Path) -> Result<Self, FileError> {
-        Self::with(Manifest::read(path)?, &Disk::around(path))
+    pub fn read(path: &Path, settings: Option<Source>) -> Result<Self, FileError> {
+        let manifest = Manifest::read(path, settings)?;
+        let files = Disk::around(manifest.home());
+        Self::with(manifest, &files)
     }
 
     /// Adds what the files say that a pins file names.
@@ -90,10 +93,12 @@ pub(crate) struct Found {
 /// When such a file cannot be read, or does not hold a version where it should.
 pub(crate) fn located(manifest: &Manifest, files: &dyn Files) -> Result<Vec<Pin>, FileError> {
     let mut pins = Vec::new();
-    for located in &manifest.located {
-        let file = directory(manifest.source().name()).join(&located.file.value.0);
-        let Some(source) = files.read(&normal(&file))? else { return Err(missing(manifest, &located.file)) };
-        pins.extend(located.read(manifest.source(), &source)?);
+    for Part { source: own, located, .. } in &manifest.parts {
+        for located in located {
+            let file = directory(own.name()).join(&located.file.value.0);
+            let Some(source) = files.read(&normal(&file))? else { return Err(missing(own, &located.file)) };
+            pins.extend(located.read(own, &source)?);
+        }
     }
     Ok(pins)
 }
@@ -104,14 +109,14 @@ pub(crate) fn located(manifest: &Manifest, files: &dyn Files) -> Result<Vec<Pin>
 /// When one of them cannot be read, or with everything that is wrong in the first that is wrong.
 pub(crate) fn found(manifest: &Manifest, files: &dyn Files) -> Result<Vec<Found>, FileError> {
     let mut all = Vec::new();
-    for entry in manifest.from.iter().map(|entry| &entry.value).filter(|entry| entry.pins.is_empty()) {
-        for file in chosen(manifest, entry, files)? {
-            let format = if entry.pattern.is_some() { None } else { Some(format_of(manifest, entry, &file)?) };
-            let Some(source) = files.read(&file)? else { return Err(gone(manifest, &entry.file, &file)) };
+    for (own, entry) in entries(manifest) {
+        for file in chosen(own, entry, files)? {
+            let format = if entry.pattern.is_some() { None } else { Some(format_of(own, entry, &file)?) };
+            let Some(source) = files.read(&file)? else { return Err(gone(own, &entry.file, &file)) };
             let dependencies = match (format, &entry.pattern) {
                 (Some(format), _) => format.read(&source, files)?,
                 (None, Some(pattern)) => {
-                    Ground::new(manifest.source(), &source, &entry.file, None).matches(pattern, entry.registry())?
+                    Ground::new(own, &source, &entry.file, None).matches(pattern, entry.registry())?
                 }
                 (None, None) => Vec::new(),
             };
@@ -134,55 +139,59 @@ pub(crate) fn found(manifest: &Manifest, files: &dyn Files) -> Result<Vec<Found>
 /// When a pattern matches nothing, or a name does not say what its file is.
 pub(crate) fn named(manifest: &Manifest, files: &dyn Files) -> Result<Vec<(Format, PathBuf)>, FileError> {
     let mut all = Vec::new();
-    let of_format = |entry: &&FromEntry| entry.pins.is_empty() && entry.pattern.is_none();
-    for entry in manifest.from.iter().map(|entry| &entry.value).filter(of_format) {
-        for file in chosen(manifest, entry, files)? {
-            all.push((format_of(manifest, entry, &file)?, file));
+    for (own, entry) in entries(manifest).filter(|(_, entry)| entry.pattern.is_none()) {
+        for file in chosen(own, entry, files)? {
+            all.push((format_of(own, entry, &file)?, file));
         }
     }
     Ok(all)
 }
 
-fn format_of(manifest: &Manifest, entry: &FromEntry, file: &Path) -> Result<Format, FileError> {
+/// The entries whose pins are those that their files say, each with the file that names it.
+fn entries(manifest: &Manifest) -> impl Iterator<Item = (&Arc<Source>, &FromEntry)> {
+    let all = manifest.parts.iter().flat_map(|part| part.from.iter().map(move |entry| (&part.source, &entry.value)));
+    all.filter(|(_, entry)| entry.pins.is_empty())
+}
+
+fn format_of(own: &Arc<Source>, entry: &FromEntry, file: &Path) -> Result<Format, FileError> {
     let format = entry.format().or_else(|| Format::of(&file.to_string_lossy()));
-    format.ok_or_else(|| no_format(manifest, &entry.file))
+    format.ok_or_else(|| no_format(own, &entry.file))
 }
 
 /// The files of an entry.
-fn chosen(manifest: &Manifest, entry: &FromEntry, files: &dyn Files) -> Result<Vec<PathBuf>, FileError> {
-    let base = directory(manifest.source().name());
-    let found = expand(&base.join(&entry.file.value.0), files);
-    if found.is_empty() { Err(missing(manifest, &entry.file)) } else { Ok(found) }
+fn chosen(own: &Arc<Source>, entry: &FromEntry, files: &dyn Files) -> Result<Vec<PathBuf>, FileError> {
+    let found = expand(&directory(own.name()).join(&entry.file.value.0), files);
+    if found.is_empty() { Err(missing(own, &entry.file)) } else { Ok(found) }
 }
 
-fn missing(manifest: &Manifest, file: &Placed<Text>) -> FileError {
+fn missing(own: &Arc<Source>, file: &Placed<Text>) -> FileError {
     let what = if is_pattern(&file.value.0) { "no file matches" } else { "there is no file" };
     let message = format!("{what} `{}`", file.value.0);
     let problem = Problem::new(file.span.clone(), message);
-    told(manifest, problem.help("the path starts at the directory of this file"))
+    told(own, problem.help("the path starts at the directory of this file"))
 }
 
 /// A name was listed, and nothing is behind it.
-fn gone(manifest: &Manifest, named: &Placed<Text>, file: &Path) -> FileError {
+fn gone(own: &Arc<Source>, named: &Placed<Text>, file: &Path) -> FileError {
     if !is_pattern(&named.value.0) {
-        return missing(manifest, named);
+        return missing(own, named);
     }
     let message = format!("`{}` matches `{}`, a link to nothing", named.value.0, file.display());
-    told(manifest, Problem::new(named.span.clone(), message).help("remove the link, or mend it"))
+    told(own, Problem::new(named.span.clone(), message).help("remove the link, or mend it"))
 }
 
-fn no_format(manifest: &Manifest, file: &Placed<Text>) -> FileError {
+fn no_format(own: &Arc<Source>, file: &Placed<Text>) -> FileError {
     let words: Vec<&str> = Format::ALL.iter().map(|format| format.as_str()).collect();
     let message = format!("`{}` is not called like a file that upmon knows", file.value.0);
     let help = format!(
         "say what it is with a `format`, one of {}; or where the versions stand in it with `pins` or a `pattern`",
         words.join(", ")
     );
-    told(manifest, Problem::new(file.span.clone(), message).help(help))
+    told(own, Problem::new(file.span.clone(), message).help(help))
 }
 
-fn told(manifest: &Manifest, problem: Problem) -> FileError {
-    Wrong::new(manifest.source().clone(), vec![problem]).into()
+fn told(own: &Arc<Source>, problem: Problem) -> FileError {
+    Wrong::new(Arc::clone(own), vec![problem]).into()
 }
 
 /// What names a package, whoever spells it.
@@ -353,7 +362,6 @@ pub(crate) fn part(tag: Option<&TagTemplate>, version: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::Source;
     use crate::pin::project::files::Memory;
 
     fn held(pins: &str, files: &[(&'static str, &str)]) -> Holdings {

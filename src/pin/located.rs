@@ -10,7 +10,7 @@ use super::entry::EntryTable;
 use super::finder::{Language, Path, Pattern};
 use super::from::FromEntry;
 use super::ground::Ground;
-use super::manifest::Reader;
+use super::manifest::{Reader, TWICE};
 use super::{Pin, Strategy};
 use crate::document::{
     Entry, FileError, Node, Placed, Problem, Read, Source, Table as _, Text, Value, repeated_keys, unknown_key,
@@ -99,7 +99,7 @@ impl Reader<'_> {
                 if !ids.insert(located.pin.id()) {
                     let problem =
                         Problem::new(node.key_span.clone(), format!("`{}` is pinned twice", located.pin.id()));
-                    self.problems.push(problem.help("leave one of them out, or give it another name and a `package`"));
+                    self.problems.push(problem.help(TWICE));
                 }
                 pins.push(located);
             }
@@ -163,6 +163,11 @@ impl Reader<'_> {
 }
 
 impl LocatedFile {
+    /// The pins, placed where they are named.
+    pub(super) fn pins(&self) -> impl Iterator<Item = &Pin> {
+        self.pins.iter().map(|located| &located.pin)
+    }
+
     /// The pins at the versions that the file has; `own` is the pins file.
     ///
     /// # Errors

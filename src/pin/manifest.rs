@@ -1,8 +1,9 @@
-//! Reads `upstream-versions.json`: what we hold, and where each pin stands.
+//! Reads `upstream-versions.json` and the `[[pins]]` of the settings: what we hold, and where each pin stands.
 //!
 //! Everything that is wrong with the file is told at once, with its place, before anything is asked of any registry. A
 //! version that does not parse is not wrong here: that is a finding about one pin, and the others are checked.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,8 +13,8 @@ use super::from::FromEntry;
 use super::located::LocatedFile;
 use super::{Pin, Place, Written, names};
 use crate::document::{
-    Entry, FileError, HttpUrl, Node, Placed, Problem, Read as _, Source, Text, Value, Wrong, nearest, read_json,
-    repeated_keys, unknown_key, wrong_kind,
+    Entry, FileError, HttpUrl, Node, Placed, Problem, Read as _, Source, Syntax, Text, Value, Wrong, nearest,
+    read_json, read_toml, repeated_keys, unknown_key, wrong_kind,
 };
 use crate::registry::RegistryId;
 
@@ -26,18 +27,30 @@ pub(crate) const SCHEMA_KEY: &str = "$schema";
 /// The key at the top that lists files with more pins. An object under it is a group that happens to have this name.
 pub(crate) const FROM_KEY: &str = "from";
 
-const MISSING: &str = "create it, such as { \"rust\": { \"serde\": \"1.0.200\" } }, or name another file with --pins";
+/// What helps where two places pin the same.
+pub(super) const TWICE: &str = "leave one of them out, or give it another name and a `package`";
 
-/// The pins of a file, in its order.
+const MISSING: &str = "create it, such as { \"rust\": { \"serde\": \"1.0.200\" } }, write `[[pins]]` into upmon.toml, or name another file with --pins";
+
+/// The pins of a pins file, and those of the settings behind them, each in the order of its file.
 #[derive(Debug, Clone)]
 pub struct Manifest {
     /// The pins.
     pub pins: Vec<Pin>,
+    /// The pins file, and the settings, if they name pins.
+    pub(super) parts: Vec<Part>,
+}
+
+/// What one file says, beside its pins.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    pub(super) source: Arc<Source>,
+    /// Whether there is such a file: without a pins file, the settings may have all the pins.
+    is_there: bool,
     /// The files of the project that hold more pins.
     pub(super) from: Vec<Placed<FromEntry>>,
     /// Those of them whose pins are named here, and only the versions stand there.
     pub(super) located: Vec<LocatedFile>,
-    source: Arc<Source>,
     /// What pins name that the settings have.
     named: Named,
 }
@@ -50,55 +63,127 @@ struct Named {
 }
 
 impl Manifest {
-    /// Reads a file.
+    /// Reads the pins file and the `[[pins]]` of the settings, which may make up for a pins file that does not exist.
     ///
     /// # Errors
-    /// When it cannot be read, or with everything that is wrong in it.
-    pub fn read(path: &Path) -> Result<Self, FileError> {
-        Ok(Self::parse(Source::read(path, MISSING)?)?)
+    /// When neither names pins, a file cannot be read, or with everything that is wrong in the first that is wrong.
+    pub fn read(path: &Path, settings: Option<Source>) -> Result<Self, FileError> {
+        let own = match Source::read(path, MISSING) {
+            Ok(source) => Self::parse(source)?,
+            Err(error) if error.is_missing() => {
+                let alone = Self::absent(path).with_settings(settings)?;
+                return if alone.parts.len() > 1 { Ok(alone) } else { Err(error) };
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(own.with_settings(settings)?)
     }
 
-    /// Reads a text.
+    /// Reads the text of a pins file.
     ///
     /// # Errors
     /// With everything that is wrong in it.
     pub fn parse(source: Source) -> Result<Self, Wrong> {
-        let source = Arc::new(source);
-        let mut reader = Reader {
-            source: &source,
-            pins: Vec::new(),
-            from: Vec::new(),
-            named: Named::default(),
-            problems: Vec::new(),
-        };
-        match read_json(&source) {
+        Self::parse_with(source, |reader, source| match read_json(source) {
             Ok(root) => reader.root(&root),
             Err(problems) => reader.problems = problems,
-        }
+        })
+    }
+
+    fn parse_with(source: Source, read: impl FnOnce(&mut Reader<'_>, &Source)) -> Result<Self, Wrong> {
+        let source = Arc::new(source);
+        let mut reader = Reader::new(&source);
+        read(&mut reader, &source);
         let from = std::mem::take(&mut reader.from);
         let located = reader.located(&from);
         let Reader { pins, named, problems, .. } = reader;
         if problems.is_empty() {
-            Ok(Self { pins, from, located, source, named })
+            Ok(Self { pins, parts: vec![Part { source, is_there: true, from, located, named }] })
         } else {
             Err(Wrong::new(source, problems))
         }
     }
 
-    /// The file, for what is wrong about it beyond its own text.
-    pub(crate) const fn source(&self) -> &Arc<Source> {
-        &self.source
+    /// A pins file that does not exist.
+    fn absent(path: &Path) -> Self {
+        let source = Arc::new(Source::new(path, "{}"));
+        let part = Part { source, is_there: false, from: Vec::new(), located: Vec::new(), named: Named::default() };
+        Self { pins: Vec::new(), parts: vec![part] }
+    }
+
+    /// Adds the `[[pins]]` of the settings, if they have any.
+    ///
+    /// # Errors
+    /// With everything that is wrong in them, or with the pins that the pins file has, too.
+    pub fn with_settings(mut self, settings: Option<Source>) -> Result<Self, Wrong> {
+        let Some(settings) = settings else { return Ok(self) };
+        let other = Self::parse_with(settings, |reader, source| match read_toml(source) {
+            Ok(root) => reader.rows(&root),
+            Err(problems) => reader.problems = problems,
+        })?;
+        if other.pins.is_empty() && other.parts.iter().all(|part| part.from.is_empty()) {
+            return Ok(self);
+        }
+        let known: HashMap<String, &Place> = self.named_pins().map(|pin| (pin.id(), &pin.place)).collect();
+        let source = other.source();
+        let twice = other.named_pins().filter_map(|pin| {
+            let place = known.get(&pin.id())?;
+            let message = format!("`{}` is pinned in `{}:{}`, too", pin.id(), place.file.display(), place.line);
+            Some(Problem::new(source.in_text(&pin.place.span), message).help(TWICE))
+        });
+        let twice: Vec<_> = twice.collect();
+        if !twice.is_empty() {
+            return Err(Wrong::new(Arc::clone(source), twice));
+        }
+        self.pins.extend(other.pins);
+        self.parts.extend(other.parts);
+        Ok(self)
+    }
+
+    /// The same with other texts in place of those of its files.
+    ///
+    /// # Errors
+    /// As [`Self::parse`] and [`Self::with_settings`].
+    pub(crate) fn again(&self, now: impl Fn(&Arc<Source>) -> Source) -> Result<Self, Wrong> {
+        let mut own = Self::parse(now(self.source()))?;
+        own.parts[0].is_there = self.parts[0].is_there;
+        own.with_settings(self.parts.get(1).map(|settings| now(&settings.source)))
+    }
+
+    /// The pins that these files name, also those whose versions stand elsewhere.
+    pub(crate) fn named_pins(&self) -> impl Iterator<Item = &Pin> {
+        self.pins.iter().chain(self.parts.iter().flat_map(|part| &part.located).flat_map(LocatedFile::pins))
+    }
+
+    /// The pins file, for what is wrong about it beyond its own text; an empty one where there is none.
+    pub(crate) fn source(&self) -> &Arc<Source> {
+        &self.parts[0].source
+    }
+
+    /// The files that exist: the pins file, and the settings, if they name pins.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &Arc<Source>> {
+        self.parts.iter().filter(|part| part.is_there).map(|part| &part.source)
+    }
+
+    /// The file around which the others lie: the pins file; without one, the settings.
+    pub(crate) fn home(&self) -> &Path {
+        self.sources().next().unwrap_or_else(|| self.source()).name()
     }
 
     /// Checks that every policy and every dispatch target that a pin names is one of those known.
     ///
     /// # Errors
-    /// With the places of those that are not.
+    /// With the places of those that are not, in the first file that has one.
     pub fn check_names(&self, policies: &[&str], targets: &[&str]) -> Result<(), Wrong> {
-        let problems: Vec<_> = unknown("policy", &self.named.policies, policies)
-            .chain(unknown("dispatch target", &self.named.targets, targets))
-            .collect();
-        if problems.is_empty() { Ok(()) } else { Err(Wrong::new(Arc::clone(&self.source), problems)) }
+        for Part { source, named, .. } in &self.parts {
+            let problems: Vec<_> = unknown("policy", &named.policies, policies)
+                .chain(unknown("dispatch target", &named.targets, targets))
+                .collect();
+            if !problems.is_empty() {
+                return Err(Wrong::new(Arc::clone(source), problems));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -122,9 +207,15 @@ fn unknown<'a>(
 pub(super) struct Reader<'a> {
     source: &'a Source,
     pub(super) pins: Vec<Pin>,
-    from: Vec<Placed<FromEntry>>,
+    pub(super) from: Vec<Placed<FromEntry>>,
     named: Named,
     pub(super) problems: Vec<Problem>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(source: &'a Source) -> Self {
+        Self { source, pins: Vec::new(), from: Vec::new(), named: Named::default(), problems: Vec::new() }
+    }
 }
 
 impl Reader<'_> {
@@ -229,7 +320,7 @@ impl Reader<'_> {
         let registry = table.registry.cloned().or_else(|| RegistryId::of_group(group));
         if registry.is_none() && !has_registry(entry) {
             let problem = Problem::new(entry.key_span.clone(), format!("`{}` names no registry", entry.key));
-            self.problems.push(problem.label("whose package is it?").help(registry_help(group)));
+            self.problems.push(problem.label("whose package is it?").help(registry_help(group, entry.node.syntax)));
         }
         registry
     }
@@ -259,16 +350,17 @@ fn has_registry(entry: &Entry) -> bool {
     matches!(&entry.node.value, Value::Table(entries) if entries.iter().any(|entry| entry.key == "registry"))
 }
 
-fn registry_help(group: &str) -> String {
+fn registry_help(group: &str, syntax: Syntax) -> String {
     let implied: Vec<&str> = RegistryId::ALL
         .iter()
         .flat_map(|registry| registry.groups().iter().copied().chain([registry.as_str()]))
         .collect();
-    match nearest(group, &implied) {
-        Some(name) => format!("did you mean the group `{name}`? A group of another name implies no registry"),
-        None => format!(
-            "write {{ \"version\": \"...\", \"registry\": \"...\" }}, or move it to a group that implies one: {}",
-            implied.join(", ")
-        ),
+    if let Some(name) = nearest(group, &implied) {
+        return format!("did you mean the group `{name}`? A group of another name implies no registry");
     }
+    let key = match syntax {
+        Syntax::Toml => "add a `registry`",
+        Syntax::Json | Syntax::Yaml => "write { \"version\": \"...\", \"registry\": \"...\" }",
+    };
+    format!("{key}, or move it to a group that implies one: {}", implied.join(", "))
 }

@@ -21,12 +21,14 @@ mod located;
 pub mod manifest;
 mod names;
 pub mod project;
+mod rows;
 pub mod tag;
 
 pub(crate) use drift::drift;
 pub(crate) use entry::EntryTable;
 pub(crate) use from::FromEntry;
 pub(crate) use names::is_remote;
+pub(crate) use rows::PinRows;
 pub use tag::TagTemplate;
 
 /// What of a git remote is followed.

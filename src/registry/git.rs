@@ -48,6 +48,7 @@ use self::tap::{Heard, Tap};
 use super::{Query, Registry, RegistryId};
 use crate::error::{LookupError, Trouble};
 use crate::http::client::install_crypto;
+use crate::http::meter::{Meter, Outcome, Timer};
 use crate::http::recording::Session;
 use crate::http::room::{Room, Scale};
 use crate::http::{Fetch, Fetched, Origin};
@@ -96,6 +97,8 @@ pub struct GitOptions {
     pub logins: Logins,
     /// Certificate authorities that are trusted beside the platform's.
     pub certificates: Vec<reqwest::Certificate>,
+    /// Who counts the conversations; `None` for nobody.
+    pub meter: Option<Arc<dyn Meter>>,
     /// The client for http(s). It must not follow redirects by itself: credentials are decided for each of them. `None`
     /// makes one with the proxies and certificates of the platform when it is first needed.
     pub client: Option<reqwest::Client>,
@@ -116,6 +119,7 @@ impl Default for GitOptions {
             ssh: std::env::var_os("GIT_SSH_COMMAND").filter(|line| !line.is_empty()),
             logins: Logins::none(),
             certificates: Vec::new(),
+            meter: None,
             client: None,
         }
     }
@@ -368,14 +372,25 @@ impl Git {
     /// nothing is kept then.
     async fn in_turn(&self, remote: &Remote, talk: Talk, tap: &Tap) -> Result<ReleaseSet, Failure> {
         let room = &self.tools.room;
-        match self.converse(remote, talk.clone(), Scale::new(room, false), tap).await {
+        match self.measured(self.converse(remote, talk.clone(), Scale::new(room, false), tap)).await {
             Err(failure) if failure.cause == Cause::Crowded => {
                 let Some(_place) = room.place(self.deadline).await else { return Err(failure) };
                 drop(tap.take());
-                self.converse(remote, talk, Scale::new(room, true), tap).await
+                self.measured(self.converse(remote, talk, Scale::new(room, true), tap)).await
             }
             answer => answer,
         }
+    }
+
+    /// A conversation, which is counted.
+    async fn measured(
+        &self,
+        conversation: impl Future<Output = Result<ReleaseSet, Failure>>,
+    ) -> Result<ReleaseSet, Failure> {
+        let timer = Timer::start(self.tools.options.meter.as_deref(), RegistryId::Git);
+        let answer = conversation.await;
+        timer.end(answer.as_ref().map_or_else(|failure| failure.cause.counted(), |_| Outcome::Answered));
+        answer
     }
 
     fn keep(&self, session: Option<&Session>, remote: &Remote, heard: Vec<Heard>, failure: Option<&Failure>) {

@@ -1,5 +1,7 @@
 //! `/metrics`, as Prometheus reads them. What is known is told as of the request; only what this process did is counted.
 
+mod requests;
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -19,6 +21,8 @@ use super::store::{ActionKind, Job, Known, Outcome};
 use super::view::View;
 use crate::policy::Severity;
 use crate::report::Finding;
+
+pub use requests::Requests;
 
 const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -58,6 +62,7 @@ struct ActionLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct DeliveryLabels {
     sender: &'static str,
+    event: &'static str,
     outcome: &'static str,
 }
 
@@ -68,9 +73,9 @@ impl Counts {
         self.actions.get_or_create(&labels).inc();
     }
 
-    /// Counts something that was told.
-    pub(super) fn deliver(&self, sender: &'static str, outcome: &'static str) {
-        self.deliveries.get_or_create(&DeliveryLabels { sender, outcome }).inc();
+    /// Counts something that was told. The event is one of the words that we know, not one that a sender chose.
+    pub(super) fn deliver(&self, sender: &'static str, event: &'static str, outcome: &'static str) {
+        self.deliveries.get_or_create(&DeliveryLabels { sender, event, outcome }).inc();
     }
 
     /// Counts a check.
@@ -144,6 +149,7 @@ pub(super) async fn text(State(service): State<Arc<Service>>) -> Response<Body> 
     }
     registry.register("actions", "Attempts at actions that this process made", service.counts.actions.clone());
     registry.register("deliveries", "What this process was told", service.counts.deliveries.clone());
+    service.requests.register(&mut registry);
     registry.register("checks", "Checks that this process ended", service.counts.checks.clone());
     registry.register("check_duration_seconds", "How long they took", service.counts.seconds.clone());
     let mut body = String::new();

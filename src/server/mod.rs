@@ -42,7 +42,8 @@ use store::{Database, Ended, Lane, Learned, Scope, Store, StoreError};
 use view::{Age, View};
 use webhook::take::{MOST, Taking};
 
-pub use secrets::{Secrets, sign};
+pub use metrics::Requests;
+pub use secrets::{Secrets, sign, sign_as_standard};
 
 /// The engine as the service sees it. The command line makes one from pins and settings.
 pub trait Check: Send + Sync {
@@ -51,6 +52,9 @@ pub trait Check: Send + Sync {
     /// # Errors
     /// With what is wrong with the file.
     fn pins(&self) -> Result<Vec<Pin>, String>;
+
+    /// The name of the policy that judges a pin.
+    fn policy<'a>(&'a self, pin: &Pin) -> &'a str;
 
     /// Checks the pins of a scope that there are. An urgent check asks upstream also what it asked a moment ago.
     ///
@@ -90,6 +94,8 @@ pub struct Options {
     pub database: Database,
     /// What strangers have to prove that they know.
     pub secrets: Secrets,
+    /// What counts the requests of the checks, to be shown with all that is counted.
+    pub requests: Requests,
 }
 
 /// What every part of the service shares.
@@ -97,6 +103,7 @@ struct Service {
     settings: ServerSettings,
     secrets: Secrets,
     counts: metrics::Counts,
+    requests: Requests,
     store: Store,
     checker: Arc<dyn Check>,
     view: RwLock<Arc<View>>,
@@ -146,7 +153,7 @@ pub async fn serve(
     checker: Arc<dyn Check>,
     announce: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
-    let Options { settings, database, secrets } = options;
+    let Options { settings, database, secrets, requests } = options;
     let address = settings.listen;
     let listener = TcpListener::bind(address).await.map_err(|error| ServeError::Listen { address, error })?;
     let store = Store::open(&database).await?;
@@ -156,8 +163,19 @@ pub async fn serve(
     let (wake, delivered) = (Notify::new(), Notify::new());
     let (deliveries, taken) = mpsc::channel(MOST);
     let ends = stop.clone();
-    let service = Service { settings, secrets, counts, store, checker, view, wake, deliveries, delivered, stop: ends };
-    let service = Arc::new(service);
+    let service = Arc::new(Service {
+        settings,
+        secrets,
+        counts,
+        requests,
+        store,
+        checker,
+        view,
+        wake,
+        deliveries,
+        delivered,
+        stop: ends,
+    });
     let taking = Arc::clone(&service);
     let writer = tokio::spawn(async move { webhook::take::run(&taking, taken).await });
     let mut tasks = Tasks::new(stop.clone());

@@ -68,7 +68,8 @@ impl Schedule {
     fn new(settings: ScheduleSettings, seed: u64) -> Self {
         let globs = settings.pins.iter().flatten().map(|glob| glob.glob().glob());
         let words: Vec<&str> = [settings.cron.as_str(), settings.time_zone.name()].into_iter().chain(globs).collect();
-        Self { name: words.join(" "), settings, seed, served_until: None }
+        let policy = settings.policy.as_ref().map(|policy| format!(" policy={policy}"));
+        Self { name: words.join(" ") + &policy.unwrap_or_default(), settings, seed, served_until: None }
     }
 
     async fn look(&mut self, service: &Service, now: DateTime<Utc>) -> Result<(), StoreError> {
@@ -89,10 +90,16 @@ impl Schedule {
 
     /// Which pins it means now; `None` while that cannot be told.
     fn scope(&self, service: &Service) -> Option<Scope> {
-        let Some(globs) = &self.settings.pins else { return Some(Scope::All) };
+        let ScheduleSettings { pins: globs, policy, .. } = &self.settings;
+        if globs.is_none() && policy.is_none() {
+            return Some(Scope::All);
+        }
+        let is_meant = |pin: &Pin| {
+            globs.as_ref().is_none_or(|globs| globs.iter().any(|glob| glob.is_match(pin.id())))
+                && policy.as_deref().is_none_or(|policy| service.checker.policy(pin) == policy)
+        };
         let pins = service.checker.pins().inspect_err(|fault| tracing::error!(schedule = self.name, "{fault}")).ok()?;
-        let mut ids: Vec<String> =
-            pins.iter().map(Pin::id).filter(|id| globs.iter().any(|glob| glob.is_match(id))).collect();
+        let mut ids: Vec<String> = pins.iter().filter(|pin| is_meant(pin)).map(Pin::id).collect();
         ids.sort_unstable();
         Some(Scope::Some(ids))
     }

@@ -16,21 +16,25 @@ use crate::select::template_of;
 pub(super) fn of(held: &Held, taking: &Taking<'_>, files: bool) -> Result<Asked, Refusal> {
     let Taking { pin, target } = taking;
     let mut asked = Asked::default();
-    if held.is_own(pin) {
+    if held.is_in_pins_file(pin) {
         let source = held.manifest.source();
         let span = source.in_text(&pin.place.span);
         if pin.version != target.version {
             asked.edits.push((Arc::clone(source), Edit { span, text: json(&target.version) }));
         }
-        let own = pin.requirements.iter().filter(|one| files && one.place.file == source.name());
-        for requirement in own {
-            require(held, &mut asked, pin, target, requirement)?;
-        }
     } else if !files {
         let refusal = Refusal::new(format!("it is pinned in `{}`, not in the pins file", shown(&pin.place)));
         return Err(refusal.hint("--files changes it there"));
     }
-    if files && held.is_located(pin) && pin.version != target.version {
+    if let Some(source) = held.own(&pin.place.file).filter(|_| files) {
+        for requirement in pin.requirements.iter().filter(|one| one.place.file == source.name()) {
+            require(held, &mut asked, pin, target, requirement)?;
+        }
+    }
+    if files
+        && (held.is_located(pin) || held.is_own(pin) && !held.is_in_pins_file(pin))
+        && pin.version != target.version
+    {
         let version = Written { text: pin.version.clone(), place: pin.place.clone() };
         asked.edits.extend(write(&read(held, &pin.place.file)?, None, &version, &target.version, target)?);
     }
@@ -176,8 +180,8 @@ fn require(held: &Held, asked: &mut Asked, pin: &Pin, target: &Target, requireme
 }
 
 fn read(held: &Held, name: &std::path::Path) -> Result<Arc<Source>, Refusal> {
-    if name == held.manifest.source().name() {
-        return Ok(Arc::clone(held.manifest.source()));
+    if let Some(source) = held.own(name) {
+        return Ok(Arc::clone(source));
     }
     match held.files.read(name) {
         Ok(Some(source)) => Ok(source),

@@ -129,8 +129,10 @@ fn written(ignore: &Ignore) -> Json {
 
 /// The plan, once the new text says what the old one did, but for the `ignore` entries of these pins.
 fn planned(manifest: &Manifest, pins: &[&Pin], after: Source) -> Result<Plan, Refusal> {
-    let read =
-        Manifest::parse(after.clone()).map_err(|wrong| Refusal::new(wrong.render(false).trim_end().to_owned()))?;
+    let now = |source: &Arc<Source>| {
+        if source.name() == after.name() { after.clone() } else { Source::clone(source) }
+    };
+    let read = manifest.again(now).map_err(|wrong| Refusal::new(wrong.render(false).trim_end().to_owned()))?;
     let ids: Vec<String> = pins.iter().map(|pin| pin.id()).collect();
     let plain = |pin: &Pin| {
         let ignore = if ids.contains(&pin.id()) { Vec::new() } else { pin.ignore.clone() };

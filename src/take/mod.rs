@@ -50,23 +50,24 @@ impl Refusal {
 /// Everything that may be changed, as it was read.
 #[derive(Debug)]
 pub(crate) struct Held {
-    /// The pins file alone.
+    /// The pins file and the settings alone.
     pub(crate) manifest: Manifest,
     /// The pins of all files.
     pub(crate) pins: Vec<Pin>,
-    /// Those of the pins file whose versions stand elsewhere.
+    /// Those of them whose versions stand elsewhere.
     located: Vec<Pin>,
     found: Vec<Found>,
     files: Box<dyn Files>,
 }
 
 impl Held {
-    /// Reads the pins file and every file that it names.
+    /// Reads every file that the pins file and the settings name.
     ///
     /// # Errors
-    /// As [`Holdings::read`].
-    pub(crate) fn read(path: &Path) -> Result<Self, FileError> {
-        Self::with(Manifest::read(path)?, Box::new(Disk::around(path)))
+    /// As [`Holdings::with`].
+    pub(crate) fn read(manifest: Manifest) -> Result<Self, FileError> {
+        let files = Disk::around(manifest.home());
+        Self::with(manifest, Box::new(files))
     }
 
     fn with(manifest: Manifest, files: Box<dyn Files>) -> Result<Self, FileError> {
@@ -76,7 +77,16 @@ impl Held {
         Ok(Self { manifest, pins, located, found, files })
     }
 
+    /// The file that holds the whole pin: the pins file or the settings.
+    fn own(&self, name: &Path) -> Option<&Arc<Source>> {
+        self.manifest.sources().find(|source| source.name() == name)
+    }
+
     fn is_own(&self, pin: &Pin) -> bool {
+        self.own(&pin.place.file).is_some()
+    }
+
+    fn is_in_pins_file(&self, pin: &Pin) -> bool {
         pin.place.file == self.manifest.source().name()
     }
 
@@ -102,7 +112,8 @@ pub(crate) struct Change {
 /// What will be changed, and what is left to others.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Plan {
-    /// The files that become others; the pins file last, so that a run after a crash starts from it again.
+    /// The files that become others; the pins file and the settings last, so that a run after a crash starts from them
+    /// again.
     pub(crate) changes: Vec<Change>,
     /// The commands that are left to be run.
     pub(crate) commands: Vec<Command>,
@@ -155,7 +166,7 @@ pub(crate) fn plan(held: &Held, takings: &[Taking<'_>], asked: Vec<Asked>) -> Re
         .into_values()
         .map(change)
         .filter(|change| change.before.text() != change.after.text())
-        .partition(|change| change.before.name() == held.manifest.source().name());
+        .partition(|change| held.own(change.before.name()).is_some());
     let plan = Plan { changes: other.into_iter().chain(own).collect(), commands };
     verify::verify(held, takings, &plan)?;
     Ok(plan)

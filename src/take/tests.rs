@@ -494,7 +494,7 @@ fn real_projects_take_a_version_wherever_upmon_writes_it() {
     let mut written = 0;
     let mut left = 0;
     for project in folders(&root).iter().flat_map(|ecosystem| folders(ecosystem)) {
-        let before = Held::read(&project.join("upstream-versions.json")).unwrap();
+        let before = Held::read(Manifest::read(&project.join("upstream-versions.json"), None).unwrap()).unwrap();
         for pin in before.pins.iter().step_by(9) {
             let new = match template_of(pin).map(|template| template.prefix().to_owned()) {
                 Some(prefix) if pin.moves => format!("{prefix}99"),

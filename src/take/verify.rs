@@ -9,15 +9,16 @@ use super::overlay::Overlay;
 use super::{Held, Plan, Refusal, Taking};
 use crate::document::Source;
 use crate::pin::holdings::{Found, Identity, found, located, obstacle};
-use crate::pin::manifest::Manifest;
 use crate::pin::project::Dependency;
 use crate::pin::{Pin, Place, Strategy, Written};
 
 pub(super) fn verify(held: &Held, takings: &[Taking<'_>], plan: &Plan) -> Result<(), Refusal> {
     let files = Overlay { below: &*held.files, changes: &plan.changes };
-    let own = plan.changes.iter().find(|change| change.before.name() == held.manifest.source().name());
-    let source = own.map_or(held.manifest.source(), |change| &change.after);
-    let manifest = Manifest::parse(Source::clone(source)).map_err(|wrong| unlike(&wrong.to_string()))?;
+    let now = |source: &Arc<Source>| {
+        let change = plan.changes.iter().find(|change| change.before.name() == source.name());
+        Source::clone(change.map_or(source, |change| &change.after))
+    };
+    let manifest = held.manifest.again(now).map_err(|wrong| unlike(&wrong.to_string()))?;
     if manifest.pins.len() != held.manifest.pins.len() {
         return Err(unlike("the pins file would hold other pins"));
     }

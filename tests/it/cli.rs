@@ -5,7 +5,7 @@
 mod check;
 mod ending;
 mod explain;
-mod git;
+pub(crate) mod git;
 mod help;
 mod holds;
 mod import;
@@ -13,4 +13,5 @@ mod init;
 mod input;
 mod list;
 mod recording;
+mod settings_pins;
 pub(crate) mod world;

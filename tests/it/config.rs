@@ -428,7 +428,7 @@ fn all_mistakes_of_a_file_are_told_in_one_go() {
     3 | due_after = "14d"
       : ^^^^^^^^^
       `----
-     help: did you mean `due-after`? the keys here are patch, patches, minor, minors, major, due-after, zero-minor-is-major, minimum-age, by-age, pin-yanked, pin-removed, pin-deprecated, pin-quarantined
+     help: did you mean `due-after`? the keys here are patch, patches, minor, minors, major, due-after, zero-minor-is-major, minimum-age, by-age, pin-yanked, pin-removed, pin-deprecated, pin-replaced, major-jump, pin-quarantined
 
      x there is no policy `relaxd`
       ,-[upmon.toml:7:10]

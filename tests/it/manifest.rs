@@ -446,21 +446,21 @@ fn ten_thousand_pins_are_read_with_their_lines() {
 #[test]
 fn a_file_that_cannot_be_read_is_told_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
-    let missing = Manifest::read(&folder.path().join("none.json")).expect_err("missing");
+    let missing = Manifest::read(&folder.path().join("none.json"), None).expect_err("missing");
     assert!(missing.is_missing());
     let drawn = missing.render(false).replace(folder.path().to_str().unwrap(), "FOLDER");
     insta::assert_snapshot!(drawn, @r##"
     error: cannot read `FOLDER/none.json`: No such file or directory (os error 2)
-    hint: create it, such as { "rust": { "serde": "1.0.200" } }, or name another file with --pins
+    hint: create it, such as { "rust": { "serde": "1.0.200" } }, write `[[pins]]` into upmon.toml, or name another file with --pins
     "##);
 
     let binary = folder.path().join("binary.json");
     std::fs::write(&binary, b"{\n\xff").unwrap();
-    let told = Manifest::read(&binary).expect_err("not UTF-8").to_string();
+    let told = Manifest::read(&binary, None).expect_err("not UTF-8").to_string();
     assert!(told.ends_with("line 2 is not UTF-8"), "{told}");
-    assert!(Manifest::read(folder.path()).is_err());
+    assert!(Manifest::read(folder.path(), None).is_err());
     if cfg!(unix) {
-        let told = Manifest::read(Path::new("/dev/zero")).expect_err("endless").to_string();
+        let told = Manifest::read(Path::new("/dev/zero"), None).expect_err("endless").to_string();
         assert!(told.ends_with("it is larger than 16 MiB"), "{told}");
     }
 }
@@ -508,7 +508,8 @@ proptest! {
 
 #[test]
 fn the_pins_of_upmon_itself_are_right() {
-    let manifest = Manifest::read(&root().join("upstream-versions.json")).unwrap_or_else(|error| panic!("{error}"));
+    let manifest =
+        Manifest::read(&root().join("upstream-versions.json"), None).unwrap_or_else(|error| panic!("{error}"));
     for registry in RegistryId::ALL {
         assert!(manifest.pins.iter().any(|pin| pin.registry == *registry), "no pin of {registry}");
     }

@@ -23,7 +23,7 @@ fn projects(ecosystem: &str) -> Vec<PathBuf> {
 
 /// What upmon finds in a project.
 fn held(project: &Path) -> Holdings {
-    let holdings = Holdings::read(&project.join("upstream-versions.json"));
+    let holdings = Holdings::read(&project.join("upstream-versions.json"), None);
     holdings.unwrap_or_else(|error| panic!("{}: {}", project.display(), error.render(false)))
 }
 
@@ -272,7 +272,7 @@ fn what_an_entry_says_wrong_is_told_with_its_place() {
         (r#"{ "a": { "version": "1", "registry": "npm" } }"#, "1 pins, 0 not checked"),
     ] {
         let directory = repository(&[("pins.json", format!("{{ \"from\": {from} }}").as_bytes())]);
-        let told = match Holdings::read(&directory.path().join("pins.json")) {
+        let told = match Holdings::read(&directory.path().join("pins.json"), None) {
             Err(error) => error.render(false),
             Ok(holdings) => format!("{} pins, {} not checked", holdings.manifest.pins.len(), holdings.unpinned.len()),
         };

@@ -34,7 +34,9 @@ fn not_one(file: &Arc<Source>, error: &parse_dockerfile::Error) -> FileError {
     let text = file.text();
     let start: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
     let at = text.floor_char_boundary((start + error.column().saturating_sub(1)).min(text.len()));
-    wrong(file, at..at, format!("not a Dockerfile: {error:#}"))
+    // the words of the parser may repeat a whole line
+    let told: String = format!("{error:#}").chars().take(200).collect();
+    wrong(file, at..at, format!("not a Dockerfile: {told}"))
 }
 
 /// What has been read so far.
@@ -115,7 +117,7 @@ impl<'a> Reader<'a> {
             Some(Written { text: text[tag].to_owned(), place })
         });
         let place = tag.as_ref().map_or_else(|| Place::of(self.file, span), |tag| tag.place.clone());
-        self.found.push(reference.dependency(place, tag));
+        self.found.push(reference.dependency(&place, tag));
     }
 }
 

@@ -79,11 +79,10 @@ impl Module {
             let parts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
             let line = |directive, words| Line { directive, words, comment, span: span.clone() };
             match (&block, parts.as_slice()) {
-                (_, []) => {}
+                (_, []) | (None, [_, "(", ")"]) => {}
                 (Some(_), [")"]) => block = None,
                 (Some((directive, _)), _) => module.take(file, &line(directive, &words))?,
                 (None, [directive, "("]) if is_directive(directive) => block = Some(((*directive).to_owned(), span)),
-                (None, [_, "(", ")"]) => {}
                 (None, [directive, ..]) if is_directive(directive) => {
                     module.take(file, &line(directive, &words[1..]))?;
                 }
@@ -286,7 +285,7 @@ fn home(path: &str) -> Result<Home, &'static str> {
     if parts.iter().any(|part| part.is_empty() || part.starts_with('.') || !part.chars().all(is_plain)) {
         return Err("its path is none that a module has");
     }
-    let qualified = parts.iter().skip(1).position(|part| part.ends_with(".git")).map(|at| at + 2);
+    let qualified = parts.iter().skip(1).position(|part| part.strip_suffix(".git").is_some()).map(|at| at + 2);
     let (length, url) = match (qualified, parts[0]) {
         (Some(length), _) => (length, parts[..length].join("/")),
         (None, "github.com" | "bitbucket.org" | "codeberg.org") if parts.len() > 2 => (3, parts[..3].join("/")),

@@ -31,15 +31,14 @@ pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependen
         let Some(named) = chart(&manifest, declared) else { continue };
         let required =
             declared.get("version").filter(|node| node.text() != Some("")).and_then(|node| manifest.written(node));
-        match left.iter().position(|node| is_same(node, declared)).map(|at| left.remove(at)) {
-            Some(node) => found.extend(chart(&lock, node).map(|chart| {
+        if let Some(node) = left.iter().position(|node| is_same(node, declared)).map(|at| left.remove(at)) {
+            found.extend(chart(&lock, node).map(|chart| {
                 let chart = Dependency { name: named.name, ..chart };
                 if chart.version.is_some() { chart.requiring(required) } else { chart }
-            })),
-            None => {
-                let reason = format!("`{}` does not hold it: run `helm dependency update`", file.name().display());
-                found.push(Dependency { version: None, requirement: required, obstacle: Some(reason), ..named });
-            }
+            }));
+        } else {
+            let reason = format!("`{}` does not hold it: run `helm dependency update`", file.name().display());
+            found.push(Dependency { version: None, requirement: required, obstacle: Some(reason), ..named });
         }
     }
     found.extend(left.into_iter().filter_map(|node| chart(&lock, node)));
@@ -151,10 +150,10 @@ fn text_image(document: &Document, table: &Node, node: &Node, text: &str) -> Opt
             let text = tag.text()?;
             Some(tagged(document, node, reference.name, Some((tag, text)), reference.has_digest))
         }
-        (None, None) => Some(reference.dependency(document.place(node), None)),
+        (None, None) => Some(reference.dependency(&document.place(node), None)),
         (Some(range), _) => {
             let tag = document.part(node, &text[range.clone()]);
-            Some(reference.dependency(tag.place.clone(), Some(tag)))
+            Some(reference.dependency(&tag.place.clone(), Some(tag)))
         }
     }
 }
@@ -166,7 +165,7 @@ fn tagged(document: &Document, node: &Node, name: &str, tag: Option<(&Node, &str
     let tag = tag.map(|(node, text)| document.part(node, text.split('@').next().unwrap_or(text)));
     let place = tag.as_ref().map_or_else(|| document.place(node), |tag| tag.place.clone());
     let is_open = tag.is_none() && !has_digest;
-    let dependency = reference.dependency(place, tag);
+    let dependency = reference.dependency(&place, tag);
     if is_open {
         let reason = "an image without a tag here: most charts take their `appVersion` then".to_owned();
         return Dependency { obstacle: Some(reason), ..dependency };

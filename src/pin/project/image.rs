@@ -33,7 +33,7 @@ impl<'a> Reference<'a> {
     }
 
     /// It as a dependency; `tag` is its tag, if that stands at one place of the file.
-    pub(super) fn dependency(&self, place: Place, tag: Option<Written>) -> Dependency {
+    pub(super) fn dependency(&self, place: &Place, tag: Option<Written>) -> Dependency {
         let open = |reason: &str| Dependency::open(self.name, place.clone(), reason);
         let dependency = match (tag, &self.tag) {
             (None, None) if self.has_digest => open(

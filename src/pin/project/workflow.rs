@@ -55,7 +55,7 @@ fn image_at(document: &Document, node: &Node, text: &str) -> Dependency {
     let reference = Reference::of(text);
     let tag = reference.tag.clone().map(|tag| document.part(node, &text[tag]));
     let place = tag.as_ref().map_or_else(|| document.place(node), |tag| tag.place.clone());
-    reference.dependency(place, tag)
+    reference.dependency(&place, tag)
 }
 
 fn used(document: &Document, uses: &Node) -> Option<Dependency> {

@@ -5,7 +5,8 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::error::{LookupError, Trouble};
+use crate::error::{ErrorKind, LookupError, Trouble};
+use crate::http::meter::Outcome;
 
 /// Longest quotation of a remote's own words, in characters.
 const QUOTE: usize = 200;
@@ -29,6 +30,20 @@ pub(super) enum Cause {
     Unreachable(Trouble),
     /// Nobody answered, but a second try may well succeed: a reset, a refused connection, a server error.
     Transient(Trouble),
+}
+
+impl Cause {
+    /// How it is counted: by the kind that [`Failure::into_lookup`] makes of it.
+    pub(super) const fn counted(self) -> Outcome {
+        Outcome::Failed(match self {
+            Self::Crowded => return Outcome::PutOff,
+            Self::NotFound => ErrorKind::NotFound,
+            Self::Unauthorized => ErrorKind::Unauthorized,
+            Self::RateLimited(_) => ErrorKind::RateLimited,
+            Self::BadResponse | Self::TooLarge => ErrorKind::BadResponse,
+            Self::Unreachable(_) | Self::Transient(_) => ErrorKind::Unreachable,
+        })
+    }
 }
 
 /// Why a conversation ended early.

@@ -219,11 +219,13 @@ impl ScheduleRow {
             let globs: Vec<&str> = globs.iter().map(|glob| glob.glob().glob()).collect();
             globs.join(", ")
         });
+        let pins = globs.map_or_else(|| "all pins".to_owned(), |globs| words::label(&globs).into_owned());
+        let policy = settings.policy.as_ref().map(|policy| format!(" with policy {}", words::label(policy)));
         let most = settings.jitter.as_secs();
         Self {
             cron: settings.cron.as_str().to_owned(),
             zone: settings.time_zone.name().to_owned(),
-            pins: globs.map_or_else(|| "all pins".to_owned(), |globs| words::label(&globs).into_owned()),
+            pins: pins + &policy.unwrap_or_default(),
             served: served.map(Moment::of),
             next: if is_due { plan.latest } else { plan.next }.map(Moment::of),
             is_due,

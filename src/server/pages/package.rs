@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn the_headline_says_how_bad_and_how_far() {
         let table = [
-            ("rust/tokio", "warning, 14 minor behind"),
+            ("rust/tokio", "error, 14 minor behind"),
             ("rust/anyhow", "none"),
             ("python/no-such-thing", "unknown, not-found"),
         ];

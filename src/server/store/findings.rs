@@ -218,8 +218,7 @@ async fn rows(connection: &mut AnyConnection) -> Result<HashMap<String, Row>, St
         .fetch_all(connection)
         .await
         .attempted("read what is known")?;
-    let row =
-        |(id, place, checked_at, known_at, digest, told)| (id, Row { place, checked_at, known_at, digest, told });
+    let row = |(id, place, checked_at, known_at, digest, told)| (id, Row { place, checked_at, known_at, digest, told });
     Ok(rows.into_iter().map(row).collect())
 }
 

@@ -39,6 +39,10 @@ pub(in crate::server) enum Concern {
     Pins(Vec<String>),
 }
 
+/// The events of GitHub that mean something here.
+pub(super) const KNOWN: [&str; 8] =
+    ["create", "package", "ping", "push", "registry_package", "release", "repository_dispatch", "workflow_run"];
+
 /// What an event of GitHub is about; `None` for one that concerns no pin, or that nobody here knows.
 pub(super) fn read(event: &str, payload: &Value) -> Option<Concern> {
     let repository = repository(payload);
@@ -184,6 +188,7 @@ mod tests {
         ];
         for (event, payload, expected) in table {
             assert_eq!(github(event, payload.clone()), expected, "{event} {payload}");
+            assert!(expected.is_none() || KNOWN.contains(&event), "{event}");
         }
         assert_eq!(read("release", &json!({ "action": "published" })), None);
         assert_eq!(read("release", &json!("text")), None);

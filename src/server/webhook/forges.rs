@@ -11,6 +11,12 @@ use super::event::Concern;
 use crate::registry::RegistryId;
 use crate::registry::git::place;
 
+/// The events of GitLab that mean something here.
+pub(super) const GITLAB: [&str; 5] = ["Pipeline Hook", "Push Hook", "Release Hook", "System Hook", "Tag Push Hook"];
+
+/// Those of Gitea and Forgejo.
+pub(super) const GITEA: [&str; 4] = ["create", "package", "push", "release"];
+
 /// What an event of [GitLab](https://docs.gitlab.com/user/project/integrations/webhook_events/) is about, by what
 /// `X-Gitlab-Event` says.
 pub(super) fn read_gitlab(event: &str, payload: &Value) -> Option<Concern> {
@@ -98,6 +104,7 @@ mod tests {
             let mut payload = payload;
             payload["project"] = json!({ "web_url": "https://git.example/Acme/Shop", "default_branch": "main" });
             assert_eq!(read_gitlab(event, &payload), expected, "{event} {payload}");
+            assert!(expected.is_none() || GITLAB.contains(&event), "{event}");
         }
         assert_eq!(read_gitlab("Tag Push Hook", &json!({})), None);
         assert_eq!(read_gitlab("Push Hook", &json!("text")), None);
@@ -123,6 +130,7 @@ mod tests {
             let mut payload = payload;
             payload["repository"] = json!({ "html_url": "https://git.example/acme/shop", "default_branch": "main" });
             assert_eq!(read_gitea(event, &payload), expected, "{event} {payload}");
+            assert!(expected.is_none() || GITEA.contains(&event), "{event}");
         }
     }
 }

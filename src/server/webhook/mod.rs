@@ -60,7 +60,8 @@ const LONGEST_ID: usize = 100;
 
 /// `POST /webhooks/github`.
 pub(super) async fn github(State(service): State<Arc<Service>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
-    counted(&service, "github", &from_github(&service, &headers, &body, None).await)
+    let event = known(&event::KNOWN, header(&headers, EVENT));
+    counted(&service, ("github", event), &from_github(&service, &headers, &body, None).await)
 }
 
 /// `POST /webhook/{package}`: the same, and the address says which pin it is about.
@@ -70,22 +71,26 @@ pub(super) async fn package(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {
-    counted(&service, "github", &from_github(&service, &headers, &body, Some(id)).await)
+    let event = known(&event::KNOWN, header(&headers, EVENT));
+    counted(&service, ("github", event), &from_github(&service, &headers, &body, Some(id)).await)
 }
 
 /// `POST /webhooks/gitlab`.
 pub(super) async fn gitlab(State(service): State<Arc<Service>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
-    counted(&service, "gitlab", &from_gitlab(&service, &headers, &body, now()).await)
+    let event = known(&forges::GITLAB, header(&headers, GITLAB_EVENT));
+    counted(&service, ("gitlab", event), &from_gitlab(&service, &headers, &body, now()).await)
 }
 
 /// `POST /webhooks/gitea`, from Forgejo as well.
 pub(super) async fn gitea(State(service): State<Arc<Service>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
-    counted(&service, "gitea", &from_gitea(&service, &headers, &body).await)
+    let event = known(&forges::GITEA, either(&headers, GITEA[1]));
+    counted(&service, ("gitea", event), &from_gitea(&service, &headers, &body).await)
 }
 
 /// `POST /webhooks/signed`: from whoever has a secret, about pins or a repository.
 pub(super) async fn signed(State(service): State<Arc<Service>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
-    counted(&service, "signed", &from_own(&service, &headers, &body, now()).await)
+    let event = "signed";
+    counted(&service, ("signed", event), &from_own(&service, &headers, &body, now()).await)
 }
 
 /// What became of a delivery.
@@ -99,7 +104,11 @@ enum Told {
 type Refusal = (StatusCode, &'static str);
 
 /// The answer, which is counted.
-fn counted(service: &Service, sender: &'static str, outcome: &Result<Told, Refusal>) -> Response<Body> {
+fn counted(
+    service: &Service,
+    (sender, event): (&'static str, &'static str),
+    outcome: &Result<Told, Refusal>,
+) -> Response<Body> {
     let word = match outcome {
         Ok(Told::Pong) => "pong",
         Ok(Told::Accepted) => "accepted",
@@ -108,7 +117,7 @@ fn counted(service: &Service, sender: &'static str, outcome: &Result<Told, Refus
         Err((StatusCode::SERVICE_UNAVAILABLE, _)) => "lost",
         Err(_) => "refused",
     };
-    service.counts.deliver(sender, word);
+    service.counts.deliver(sender, event, word);
     told(outcome)
 }
 
@@ -190,7 +199,7 @@ fn proven_by_gitlab(service: &Service, headers: &HeaderMap, body: &[u8], now: Da
 }
 
 async fn from_gitea(service: &Service, headers: &HeaderMap, body: &[u8]) -> Result<Told, Refusal> {
-    let [signature, event, id] = GITEA.map(|names| names.into_iter().find_map(|name| header(headers, name)));
+    let [signature, event, id] = GITEA.map(|names| either(headers, names));
     if service.secrets.webhook.is_empty() {
         return Err(NO_SECRET);
     }
@@ -249,4 +258,15 @@ async fn receive(
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The first of two headers that is there.
+fn either<'a>(headers: &'a HeaderMap, names: [&str; 2]) -> Option<&'a str> {
+    names.into_iter().find_map(|name| header(headers, name))
+}
+
+/// The event as it is counted: anybody may send any word, proven or not, so only those that mean something here have a count
+/// of their own.
+fn known(events: &[&'static str], told: Option<&str>) -> &'static str {
+    events.iter().copied().find(|event| told == Some(*event)).unwrap_or("other")
 }

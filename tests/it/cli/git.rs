@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::runner::{PINS, World};
 
 /// A world with a repository that has these tags, all of one commit.
-pub(super) async fn tagged(tags: &[&str]) -> World {
+pub(crate) async fn tagged(tags: &[&str]) -> World {
     let world = World::new("{}").await;
     std::fs::create_dir(world.path("repository")).unwrap();
     let git = |arguments: &[&str]| {

@@ -68,6 +68,55 @@ async fn a_check_that_is_cut_off_is_begun_again_by_the_next_process() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_is_for_a_group_or_for_what_a_policy_judges() {
+    let world = small_with(
+        r#"{
+        "rust": { "steady": "1.0.0", "drift": "1.0.0" },
+        "ruby": { "gemmy": "1.0.0" },
+        "python": { "serpent": "1.0" },
+        "typescript": { "@acme/pad": { "version": "1.0.0", "policy": "strict" } }
+    }"#,
+    )
+    .await;
+    // each was due on the last such day, and none comes again before the test is over
+    let settings = r#"
+        [policies.strict]
+        patch = "critical"
+        [[rules]]
+        pins = "rust/s*"
+        policy = "strict"
+        [[server.schedules]]
+        cron = "0 5 29 2 *"
+        policy = "strict"
+        [[server.schedules]]
+        cron = "0 5 29 2 *"
+        time-zone = "Europe/Vienna"
+        jitter = "1s"
+        pins = ["python/*", "typescript/*"]
+        policy = "default"
+        [[server.schedules]]
+        cron = "0 6 29 2 *"
+        pins = "ruby/*"
+        policy = "strict"
+    "#;
+    world.write("upmon.toml", settings);
+    let service = Service::start(&world);
+    let checks = |service: &Service| {
+        let metrics = service.get("/metrics").body;
+        !metrics.contains("upmon_packages{status=\"current\"} 0") && metrics.contains("\nupmon_queue_jobs 0\n")
+    };
+    service.until("the checks", checks);
+    service.until("the other policy's", |service| service.get("/api/v1/packages/python/serpent").status == 200);
+    let packages = service.get("/api/v1/packages").json();
+    let ids = packages["packages"].as_array().unwrap().iter().map(|package| package["finding"]["id"].as_str().unwrap());
+    let mut ids: Vec<&str> = ids.collect();
+    ids.sort_unstable();
+    assert_eq!(ids, ["python/serpent", "rust/steady", "typescript/@acme/pad"]);
+    let page = service.get("/").body;
+    assert!(page.contains("all pins with policy strict"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_its_files_or_its_port_it_does_not_start() {
     let world = small_with("{}").await;
     let service = Service::start(&world);
@@ -79,6 +128,7 @@ async fn without_its_files_or_its_port_it_does_not_start() {
         ("[server]\nlisten = \"localhost:1\"\n", 2, "`listen` is not an address and a port"),
         ("[[server.schedules]]\ncron = \"0 5 30 2 *\"\n", 2, "`cron` never comes"),
         ("[[server.schedules]]\ntime-zone = \"UTC\"\n", 2, "`cron` is missing"),
+        ("[[server.schedules]]\ncron = \"0 5 * * *\"\npolicy = \"lax\"\n", 2, "there is no policy `lax`"),
         ("[server]\ndatabase = \"upmon.toml/x\"\n", 4, "cannot open the database"),
     ];
     for (settings, code, expected) in of_table {

@@ -204,6 +204,47 @@ async fn a_sample_shows_whether_the_way_and_the_secret_are_right() {
     assert!(world.run(&["webhook", "test", &url]).ended(2).stderr.contains("there is no secret to sign with"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sample_is_sent_as_each_forge_sends_it() {
+    const STANDARD: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    for (secret, forge, host) in [
+        (SECRET, "github", "https://github.com"),
+        (SECRET, "gitlab", "https://gitlab.com"),
+        (STANDARD, "gitlab", "https://gitlab.com"),
+        (SECRET, "gitea", "https://gitea.com"),
+        (SECRET, "signed", "https://github.com"),
+    ] {
+        let pins = format!(
+            r#"{{ "git": {{ "shop": {{ "version": "v1.0.0", "url": "{host}/acme/shop" }},
+                "own": {{ "version": "v1.0.0", "url": "https://git.example/a/b/c" }} }} }}"#
+        );
+        let world = small_with(&pins).await.with("UPMON_SERVER_WEBHOOK_SECRET", secret);
+        let service = Service::start_with(&world, &["--offline"]);
+        let url = format!("http://{}/webhooks/{forge}", service.address);
+        let test = |more: &[&str]| world.run(&[&["webhook", "test", &url], more].concat());
+        // by the address, by name, and with nothing else said
+        let named = ["--forge", forge, "--repository", "acme/shop", "--event"];
+        for event in ["release", "push"] {
+            let run = test(&[&named[..], &[event]].concat()).ended(0);
+            assert!(run.stdout.contains("answered 202 Accepted"), "{forge}: {run:?}");
+        }
+        let own = test(&["--repository", "https://git.example/a/b/c", "--event", "release"]).ended(0);
+        assert!(own.stdout.contains("answered 202 Accepted"), "{forge}: {own:?}");
+        test(&[]).ended(0);
+        let pins: Vec<Value> = sorted(&service).iter().map(|delivery| delivery["pins"].clone()).collect();
+        let count = |id: &str| pins.iter().filter(|pins| **pins == json!([id])).count();
+        assert_eq!((count("git/shop"), count("git/own")), (2, 1), "{forge}: {pins:?}");
+        assert_eq!(pins.len(), if forge == "github" { 3 } else { 4 }, "{forge}: {pins:?}");
+        // another's event is not believed
+        let other = if forge == "gitea" { "signed" } else { "gitea" };
+        let refused = test(&["--forge", other]).ended(4);
+        assert!(refused.stdout.contains("answered 401 Unauthorized"), "{forge}: {refused:?}");
+        let refused = test(&["--event", "ping"]);
+        let expected = if forge == "github" { (0, "") } else { (2, "only GitHub has") };
+        assert!(refused.code() == expected.0 && refused.stderr.contains(expected.1), "{forge}: {refused:?}");
+    }
+}
+
 /// Every delivery, page by page.
 fn all_deliveries(service: &Service) -> Vec<Value> {
     let mut all: Vec<Value> = Vec::new();
@@ -342,7 +383,10 @@ async fn gitlab_shows_its_token_or_signs_and_is_known_again() {
     assert_eq!(send(&signed(now, &v5), event, &v5).status, 202);
     assert!(sorted(&service).iter().all(|delivery| delivery["pins"] == json!(["git/octo"])));
     let metrics = service.get("/metrics").body;
-    assert!(metrics.contains("upmon_deliveries_total{sender=\"gitlab\",outcome=\"accepted\"} 4"), "{metrics}");
+    assert!(
+        metrics.contains("upmon_deliveries_total{sender=\"gitlab\",event=\"Tag Push Hook\",outcome=\"accepted\"} 4"),
+        "{metrics}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
