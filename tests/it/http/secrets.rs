@@ -90,6 +90,8 @@ async fn a_token_comes_back_to_its_origin_after_a_detour_only_to_its_origin() {
 async fn no_log_at_the_highest_verbosity_no_error_and_no_answer_shows_a_token() {
     let captured = Captured::default();
     let writer = captured.clone();
+    // where there is one subscriber alone, a thread without it decides for all what is never logged
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let _guard = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
         .with_writer(move || writer.clone())

@@ -134,7 +134,8 @@ fn aliases_that_stand_for_billions_of_nodes_are_refused() {
     for (format, name) in names() {
         // Yarn's own language begins otherwise
         let head = if format == Format::YarnLock { "\n__metadata:\n  version: 8\n" } else { "" };
-        if name.ends_with("ml") && !name.ends_with(".toml") || name.starts_with("Chart.") || !head.is_empty() {
+        let is_yaml = Path::new(&name).extension().is_some_and(|extension| extension == "yml" || extension == "yaml");
+        if is_yaml || name.starts_with("Chart.") || !head.is_empty() {
             let directory = naming(&name, format);
             write(directory.path(), &name, format!("{head}{bomb}").as_bytes());
             assert_refused(directory.path(), &name, "the aliases of the file stand for more than can be read");

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use upmon::registry::RegistryId;
 use upmon::server::sign;
-use wiremock::ResponseTemplate;
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::service::Service;
 use crate::cli::git::tagged;
@@ -15,7 +15,8 @@ use crate::support::runner::{PINS, World};
 const SECRET: &str = "s3cret-s3cret-s3cret";
 
 /// A crate that has not changed, a throttled and a dead registry, a package that is not there, and a git remote.
-async fn of_every_kind() -> World {
+/// The second server lives as long as the test.
+async fn of_every_kind() -> (World, MockServer) {
     let world = tagged(&["v1.0.0"]).await.with("UPMON_SERVER_TOKEN", SECRET);
     let url = serde_json::json!(world.path("repository"));
     world.write(
@@ -32,10 +33,13 @@ async fn of_every_kind() -> World {
     world.respond_when(RegistryId::CratesIo, "st/ea/steady", known, ResponseTemplate::new(304)).await;
     world.missing(RegistryId::RubyGems, "info/lost").await;
     world.missing(RegistryId::RubyGems, "api/v1/versions/lost.json").await;
-    let busy = ResponseTemplate::new(429).insert_header("retry-after", "86400");
-    world.respond(RegistryId::Npm, "busy", busy).await;
+    // of its own origin, since nobody asks an origin that wants a pause
+    let busy = MockServer::start().await;
+    let wait = ResponseTemplate::new(429).insert_header("retry-after", "86400");
+    Mock::given(wiremock::matchers::any()).respond_with(wait).mount(&busy).await;
+    let world = world.at(RegistryId::Npm, &busy.uri());
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    world.at(RegistryId::PyPi, &format!("http://{nobody}/"))
+    (world.at(RegistryId::PyPi, &format!("http://{nobody}/")), busy)
 }
 
 /// Fails unless a text is as `OpenMetrics` has it: each sample behind the type of its family, buckets that only grow up to the
@@ -94,7 +98,7 @@ fn has(text: &str, lines: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_are_counted_by_registry_and_by_how_they_ended() {
-    let world = of_every_kind().await;
+    let (world, _busy) = of_every_kind().await;
     let service = Service::checked(&world);
     let text = service.get("/metrics").body;
     is_open_metrics(&text);
