@@ -376,7 +376,7 @@ def together(scenario):
                 expect(expect_right(findings(child, report), truth), PACKAGES, "findings of one of four at once that are right")
         expect(offline(runs, server, truth), PACKAGES, "findings that are right offline")
 
-        limit = 100 << 10
+        limit = 400 << 10
         before = size_of(runs.cache / "facts")
         small = Runs(scenario, f'[cache]\nsize = "{limit} B"\n', cache="together")
         expect(expect_right(small.check(server).findings, truth), PACKAGES, "findings under a small limit that are right")
