@@ -1,6 +1,7 @@
 //! Helm: `Chart.yaml` and `Chart.lock`, which name charts, and `values.yaml`, which names images.
 //! <https://helm.sh/docs/topics/charts/>
 
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::Dependency;
@@ -22,16 +23,19 @@ pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependen
     let locked: Vec<&Node> = charts(&lock).collect();
     let manifest = files.read(&beside(file, "Chart.yaml"))?.map(Document::yaml).transpose()?;
     let Some(manifest) = manifest else { return Ok(locked.iter().filter_map(|node| chart(&lock, node)).collect()) };
-    let is_same =
-        |one: &Node, other: &Node| ["name", "repository"].into_iter().all(|key| part(one, key) == part(other, key));
     // a chart may be used twice under two aliases: the lock file keeps the order of the manifest
-    let mut left = locked;
+    let mut left: Vec<Option<&Node>> = locked.iter().copied().map(Some).collect();
+    let mut places: HashMap<_, VecDeque<usize>> = HashMap::new();
+    for (at, node) in locked.into_iter().enumerate() {
+        places.entry(named_by(node)).or_default().push_back(at);
+    }
     let mut found = Vec::new();
     for declared in charts(&manifest) {
         let Some(named) = chart(&manifest, declared) else { continue };
         let required =
             declared.get("version").filter(|node| node.text() != Some("")).and_then(|node| manifest.written(node));
-        if let Some(node) = left.iter().position(|node| is_same(node, declared)).map(|at| left.remove(at)) {
+        let next = places.get_mut(&named_by(declared)).and_then(VecDeque::pop_front);
+        if let Some(node) = next.and_then(|at| left[at].take()) {
             found.extend(chart(&lock, node).map(|chart| {
                 let chart = Dependency { name: named.name, ..chart };
                 if chart.version.is_some() { chart.requiring(required) } else { chart }
@@ -41,7 +45,7 @@ pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependen
             found.push(Dependency { version: None, requirement: required, obstacle: Some(reason), ..named });
         }
     }
-    found.extend(left.into_iter().filter_map(|node| chart(&lock, node)));
+    found.extend(left.into_iter().flatten().filter_map(|node| chart(&lock, node)));
     Ok(found)
 }
 
@@ -61,6 +65,11 @@ pub(super) fn values(file: &Arc<Source>, _files: &dyn Files) -> Result<Vec<Depen
 
 fn charts(document: &Document) -> impl Iterator<Item = &Node> {
     document.root.get("dependencies").map(Node::items).unwrap_or_default().iter()
+}
+
+/// What a chart is told by, beside its alias.
+fn named_by(node: &Node) -> [&str; 2] {
+    ["name", "repository"].map(|key| part(node, key))
 }
 
 fn part<'a>(node: &'a Node, key: &str) -> &'a str {
