@@ -8,7 +8,7 @@ use super::Dependency;
 use super::files::Files;
 use super::image::Reference;
 use super::text::{Document, beside};
-use crate::document::{FileError, Node, Source, Value};
+use crate::document::{Entry, FileError, Node, Source, Value};
 use crate::pin::Written;
 use crate::registry::RegistryId;
 use crate::version::SchemeId;
@@ -121,7 +121,7 @@ fn images(document: &Document, node: &Node, found: &mut Vec<Dependency>) {
             for entry in entries {
                 match &entry.node.value {
                     Value::Text(text) if entry.key.to_lowercase().ends_with("image") => {
-                        found.extend(text_image(document, node, &entry.node, text));
+                        found.extend(text_image(document, node, entry, text));
                     }
                     _ => images(document, &entry.node, found),
                 }
@@ -144,8 +144,9 @@ fn table(document: &Document, node: &Node) -> Option<Dependency> {
     Some(tagged(document, node, &name, tag.filter(|(_, text)| !text.is_empty()), has_digest))
 }
 
-/// `image: "repository:tag"`, or the tag beside it as `imageTag` or `tag`.
-fn text_image(document: &Document, table: &Node, node: &Node, text: &str) -> Option<Dependency> {
+/// `image: "repository:tag"`, or the tag beside it: of `initImage` as `initImageTag`, `imageTag` or `tag`.
+fn text_image(document: &Document, table: &Node, entry: &Entry, text: &str) -> Option<Dependency> {
+    let node = &entry.node;
     if text.contains("{{") {
         return Some(Dependency::open(text, document.place(node), "is computed by a template"));
     }
@@ -153,8 +154,10 @@ fn text_image(document: &Document, table: &Node, node: &Node, text: &str) -> Opt
         return None;
     }
     let reference = Reference::of(text);
-    let beside = || ["imageTag", "tag"].into_iter().find_map(|key| table.get(key)).filter(|tag| tag.text() != Some(""));
-    match (&reference.tag, beside()) {
+    let own = format!("{}Tag", entry.key);
+    let tag = [own.as_str(), "imageTag", "tag"].into_iter().find_map(|key| table.get(key));
+    let tag = tag.filter(|tag| tag.text() != Some(""));
+    match (&reference.tag, tag) {
         (None, Some(tag)) => {
             let text = tag.text()?;
             Some(tagged(document, node, reference.name, Some((tag, text)), reference.has_digest))
@@ -244,7 +247,8 @@ mod tests {
         let text = "image:\n  registry: quay.io\n  repository: a/b\n  tag: \"1.10\"\n  pullPolicy: Always\nx:\n  - sidecarImage: c:2.0@sha256:ab\n    \
             z: 1\n  - image: d\n    imageTag: 3.1\n  - { image: e, pull: x }\ny: { image: { repository: f, tag: \"\" } }\n\
             w: &w { repository: g, tag: 4.0, digest: \"\" }\nv: *w\nu: { image: \"\", template: \"{{ .x }}\", tag: 9 }\n\
-            t: { image: \"{{ .x }}:1\", proxyImage: \"h:5\" }\ns: { repository: i, tag: 6.0@sha256:ab }\n";
+            t: { image: \"{{ .x }}:1\", proxyImage: \"h:5\" }\ns: { repository: i, tag: 6.0@sha256:ab }\n\
+            r: { initImage: j, initImageTag: 7.0, tag: 8 }\n";
         let waits = "an image, and upmon cannot ask image registries yet";
         assert_eq!(
             told(values, "values.yaml", &[("values.yaml", text)]),
@@ -259,6 +263,7 @@ mod tests {
                 "{{ .x }}:1 ({{ .x }}:1) - - is computed by a template",
                 &format!("h (docker.io/library/h) 5@16 - {waits}"),
                 &format!("i (docker.io/library/i) 6.0@17 - {waits}"),
+                &format!("j (docker.io/library/j) 7.0@18 - {waits}"),
             ]
         );
     }

@@ -9,6 +9,7 @@
 //! `docs/sources.md`.
 
 mod cargo;
+mod catalog;
 mod dockerfile;
 pub mod files;
 mod gomod;
@@ -151,7 +152,7 @@ formats! {
     Requirements = "requirements", "python", &["*requirements*.txt", "*requirements*.in"], python::requirements, "A requirements file of pip: it pins what it requires exactly.";
     GemfileLock = "gemfile-lock", "ruby", &["Gemfile.lock", "gems.locked"], ruby::lock, "Bundler's lock file; the gemspecs beside it say what is required.";
     Gemspec = "gemspec", "ruby", &["*.gemspec"], ruby::gemspec, "A gemspec alone: it pins what it requires exactly.";
-    PnpmLock = "pnpm-lock", "npm", &["pnpm-lock.yaml"], pnpm::lock, "pnpm's lock file, version 6 or 9; the `package.json` beside it says what is required.";
+    PnpmLock = "pnpm-lock", "npm", &["pnpm-lock.yaml"], pnpm::lock, "pnpm's lock file, version 5.3 to 9.0; the `package.json` beside it says what is required.";
     YarnLock = "yarn-lock", "npm", &["yarn.lock"], yarn::lock, "Yarn's lock file, of version 1 and of later ones; the `package.json` beside it says what is direct.";
     GoMod = "go-mod", "go", &["go.mod"], gomod::read, "A Go module: the tags of the modules that it requires.";
     Dockerfile = "dockerfile", "images", &["Dockerfile", "Containerfile", "Dockerfile.*", "Containerfile.*", "*.Dockerfile"], dockerfile::read, "A Dockerfile: the images that it builds on.";

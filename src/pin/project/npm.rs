@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Dependency;
+use super::catalog::Catalogs;
 use super::files::Files;
 use super::text::{Document, beside};
 use crate::document::{Entry, FileError, Node, Source, Value};
@@ -162,6 +163,7 @@ pub(super) fn declared<'a>(document: &'a Document, node: &'a Node) -> impl Itera
             is_peer: kind == "peerDependencies",
             document,
             entry,
+            required: (document, &entry.node),
         })
     })
 }
@@ -172,6 +174,8 @@ pub(super) struct Declared<'a> {
     pub(super) is_peer: bool,
     pub(super) document: &'a Document,
     pub(super) entry: &'a Entry,
+    /// Where it stands what is required: in the manifest, or in a catalog.
+    required: (&'a Document, &'a Node),
 }
 
 /// What the [value of a dependency](https://docs.npmjs.com/cli/v11/configuring-npm/package-json#dependencies) means.
@@ -231,12 +235,32 @@ impl Meant {
     }
 }
 
-impl Declared<'_> {
+impl<'a> Declared<'a> {
+    /// It with what `catalog:` stands for.
+    pub(super) fn with(self, catalogs: &'a Catalogs) -> Self {
+        let meant = catalogs.meant(&self.entry.key, self.entry.node.text().unwrap_or_default());
+        match meant.and_then(|required| Some((required, Meant::of(required.1.text()?)))) {
+            Some((required, meant)) => Self { meant, required, ..self },
+            None => self,
+        }
+    }
+
+    /// Whether a catalog says what is required.
+    pub(super) fn is_shared(&self) -> bool {
+        self.entry.node.text().is_some_and(|text| text.trim().starts_with("catalog:"))
+    }
+
+    /// What is required, as it is written.
+    pub(super) fn text(&self) -> Option<&str> {
+        self.required.1.text()
+    }
+
     /// The range with its place.
     pub(super) fn requirement(&self) -> Option<Written> {
+        let (document, node) = self.required;
         let range = self.meant.range()?;
         // nothing and a star require nothing
-        (!matches!(range, "" | "*")).then(|| self.document.part(&self.entry.node, range))
+        (!matches!(range, "" | "*")).then(|| document.part(node, range))
     }
 
     pub(super) fn open(&self, obstacle: impl Into<String>) -> Dependency {

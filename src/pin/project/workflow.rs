@@ -101,18 +101,23 @@ fn is_commit(reference: &str) -> bool {
     matches!(reference.len(), 40 | 64) && reference.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// The tag in the comment behind a value: its first word that looks like one, as `# v4.2.0` or `# tag=v4.2.0`.
+/// The tag in the comment behind a value: its first word that looks like one, as `# v4.2.0`, `# tag=v4.2.0`, `# pin@v4` or
+/// `# ratchet:owner/name@v4`.
 fn noted(document: &Document, node: &Node) -> Option<Written> {
     let text = document.source.text();
     let line = text[node.span.end..].lines().next()?;
     let (before, comment) = line.split_once('#')?;
-    if !before.trim_matches([' ', '\t', '"', '\'']).is_empty() {
+    if !before.trim_matches([' ', '\t', '"', '\'', '}', ']']).is_empty() {
         return None;
     }
-    let words = comment.split([' ', '\t', '=', ',']).filter(|word| !word.is_empty());
-    let is_tag = |word: &&str| word.trim_start_matches(['v', 'V']).starts_with(|first: char| first.is_ascii_digit());
-    let word = words.take(3).find(is_tag)?;
-    let start = node.span.end + before.len() + 1 + comment.find(word)?;
+    const BETWEEN: [char; 5] = [' ', '\t', '=', ',', '@'];
+    let mut start = node.span.end + before.len() + 1;
+    let placed = comment.split_inclusive(BETWEEN).map(|word| {
+        start += word.len();
+        (start - word.len(), word.trim_end_matches(BETWEEN))
+    });
+    let is_tag = |word: &str| word.trim_start_matches(['v', 'V']).starts_with(|first: char| first.is_ascii_digit());
+    let (start, word) = placed.filter(|(_, word)| !word.is_empty()).take(3).find(|(_, word)| is_tag(word))?;
     Some(Written { text: word.to_owned(), place: Place::of(&document.source, &(start..start + word.len())) })
 }
 
@@ -144,6 +149,8 @@ mod tests {
             "actions/checkout@v4".to_owned(),
             format!("actions/checkout@{SHA} # v5.0.1"),
             format!("\"a/b/sub@{SHA}\"   # tag=1.2.3 (why)"),
+            format!("a/b@{SHA} # pin@v1.2.4"),
+            format!("a/b@{SHA} # ratchet:a/b-v1@v1"),
             format!("c/d@{SHA}"),
             format!("c/d@{SHA} # for the win"),
             "dtolnay/rust-toolchain@stable".to_owned(),
@@ -170,6 +177,8 @@ mod tests {
                 "actions/checkout v4 https://github.com/actions/checkout".to_owned(),
                 "actions/checkout v5.0.1 https://github.com/actions/checkout".to_owned(),
                 "a/b/sub 1.2.3 https://github.com/a/b".to_owned(),
+                "a/b v1.2.4 https://github.com/a/b".to_owned(),
+                "a/b v1 https://github.com/a/b".to_owned(),
                 format!("c/d - https://github.com/c/d {untold}"),
                 format!("c/d - https://github.com/c/d {untold}"),
                 "dtolnay/rust-toolchain - https://github.com/dtolnay/rust-toolchain follows a branch, which is no release".to_owned(),

@@ -8,10 +8,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Dependency;
+use super::catalog::Catalogs;
 use super::files::{Files, expand};
 use super::npm::{self, Meant};
 use super::text::{Document, beside, wrong};
-use crate::document::{FileError, Node, Source};
+use crate::document::{Entry, FileError, Node, Source};
 use crate::pin::{Place, Written};
 use crate::registry::RegistryId;
 
@@ -21,11 +22,14 @@ const OURS: &str = "a package of this repository";
 pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
     let lock = Lock::read(file)?;
     let manifests = manifests(file, files)?;
+    let catalogs = Catalogs::read(&beside(file, ".yarnrc.yml"), files)?;
+    let resolutions = manifests[0].root.get("resolutions").map(Node::entries).unwrap_or_default();
     let own: HashSet<&str> = manifests.iter().filter_map(|manifest| manifest.root.get("name")?.text()).collect();
     let mut found = Vec::new();
     let mut seen = HashSet::new();
-    for declared in manifests.iter().flat_map(|manifest| npm::declared(manifest, &manifest.root)) {
-        let block = lock.lookup(&declared);
+    let declared = manifests.iter().flat_map(|manifest| npm::declared(manifest, &manifest.root));
+    for declared in declared.map(|one| one.with(&catalogs)) {
+        let block = lock.lookup(&declared, resolutions);
         seen.extend(block);
         found.push(resolve(file, &declared, block.map(|index| &lock.blocks[index]), &own));
     }
@@ -132,11 +136,20 @@ impl Lock {
         Ok(Self { blocks, by_key })
     }
 
-    /// What was chosen for a dependency, under the requirement as the manifest writes it.
-    fn lookup(&self, declared: &npm::Declared<'_>) -> Option<usize> {
-        let (name, requirement) = (&declared.entry.key, declared.entry.node.text()?);
-        let keys = [format!("{name}@{requirement}"), format!("{name}@npm:{requirement}")];
-        keys.iter().find_map(|key| self.by_key.get(key)).copied()
+    /// What was chosen for a dependency, under the requirement as the manifest or the catalog writes it, or under what
+    /// [`resolutions`](https://yarnpkg.com/configuration/manifest#resolutions) put in its place.
+    fn lookup(&self, declared: &npm::Declared<'_>, resolutions: &[Entry]) -> Option<usize> {
+        let (name, requirement) = (&declared.entry.key, declared.text()?);
+        let key = |requirement: &str| {
+            let keys = [format!("{name}@{requirement}"), format!("{name}@npm:{requirement}")];
+            keys.iter().find_map(|key| self.by_key.get(key)).copied()
+        };
+        let is_meant = |entry: &&Entry| {
+            let key = entry.key.strip_prefix("**/").unwrap_or(&entry.key);
+            let (package, range) = parted(key);
+            package == name && (range.is_empty() || range.strip_prefix("npm:").unwrap_or(range) == requirement)
+        };
+        key(requirement).or_else(|| resolutions.iter().filter(is_meant).find_map(|entry| key(entry.node.text()?)))
     }
 }
 
@@ -243,6 +256,24 @@ mod tests {
             told(LATER),
             ["@t/a=@t/a 1.2.3@7", "alias=real 3.0.0@11", own[0], own[1], "@t/a=@t/a 1.2.3@7", peer, "~b=b 2.0.0@15"]
         );
+    }
+
+    #[test]
+    fn catalogs_and_resolutions_say_what_was_looked_up() {
+        let lock = "# a head\n\n__metadata:\n  version: 8\n\n\"a@npm:^1\":\n  version: 1.2.3\n  resolution: \"a@npm:1.2.3\"\n\n\
+            \"b@npm:2.0.1\":\n  version: 2.0.1\n  resolution: \"b@npm:2.0.1\"\n\n\"c@npm:3.0.1\":\n  version: 3.0.1\n  resolution: \"c@npm:3.0.1\"\n";
+        let manifest = r#"{ "dependencies": { "a": "catalog:", "b": "^2", "c": "^3", "d": "^4" },
+            "resolutions": { "b": "npm:2.0.1", "**/c@^3": "3.0.1", "d@^3": "4.0.0" } }"#;
+        let files =
+            Memory::of(&[("yarn.lock", lock), ("package.json", manifest), (".yarnrc.yml", "catalog:\n  a: ^1\n")]);
+        let file = files.read("yarn.lock".as_ref()).unwrap().unwrap();
+        let text = |written: Option<Written>| written.map(|one| one.text).unwrap_or_default();
+        let told: Vec<String> = super::lock(&file, &files)
+            .unwrap()
+            .into_iter()
+            .map(|one| format!("{} {} {}", one.name, text(one.version), text(one.requirement)))
+            .collect();
+        assert_eq!(told, ["a 1.2.3 ^1", "b 2.0.1 ^2", "c 3.0.1 ^3", "d  ^4"]);
     }
 
     #[test]

@@ -60,8 +60,11 @@ pub(super) fn of(document: &Document) -> Vec<Declared> {
     ];
     let standard = lists.iter().flatten().flat_map(|list| list.items()).filter_map(|node| declared(document, node));
     let mut found: Vec<Declared> = standard.collect();
+    let own = root.at(&["project", "name"]).and_then(Node::text);
     for declared in &mut found {
-        declared.obstacle = declared.obstacle.or_else(|| redirected(root, &declared.name));
+        // an extra may name others of the project itself
+        let ours = || own.is_some_and(|own| is_same(own, &declared.name)).then_some(OURS);
+        declared.obstacle = declared.obstacle.or_else(|| redirected(root, &declared.name)).or_else(ours);
     }
     found.extend(poetry::declared(document));
     found

@@ -2,9 +2,10 @@
 //! <https://pip.pypa.io/en/stable/reference/requirements-file-format/>
 //!
 //! Files that are included (`-r`) belong to them. pip-compile notes with `via` who asked for a package; without such
-//! notes everything that the file names is direct.
+//! notes everything that the file names is direct. What a file of constraints (`-c`) pins is asked for only where the
+//! requirements name it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,28 +14,59 @@ use super::super::Dependency;
 use super::super::files::Files;
 use super::super::text::{beside, wrong};
 use super::requirement::{exact, pep508};
-use super::{FROM_ADDRESS, FROM_GIT, OURS};
+use super::{FROM_ADDRESS, FROM_GIT, OURS, fold};
 use crate::document::{FileError, Source};
 use crate::pin::{Place, Written};
 use crate::registry::RegistryId;
 
+/// What the lines of a file are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Role {
+    /// Packages that are asked for.
+    Requirements,
+    /// [Versions of packages](https://pip.pypa.io/en/stable/user_guide/#constraints-files), should something ask for them.
+    Constraints,
+}
+
 /// Reads a file and those that it includes.
 pub(in crate::pin::project) fn read(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
     let mut found = Vec::new();
-    let mut seen = HashSet::from([files.real(file.name())]);
-    let mut waiting: Vec<Arc<Source>> = vec![Arc::clone(file)];
-    while let Some(file) = waiting.pop() {
+    let mut constraints: HashMap<String, Vec<Written>> = HashMap::new();
+    let mut seen = HashSet::from([(files.real(file.name()), Role::Requirements)]);
+    let mut waiting = vec![(Arc::clone(file), Role::Requirements)];
+    while let Some((file, role)) = waiting.pop() {
         let mut included = Vec::new();
         for line in lines(file.text()) {
-            match include(&file, line.clone()) {
-                Some(name) if seen.insert(files.real(&name)) => included.push(opened(&file, &name, line, files)?),
-                Some(_) => {}
-                None => found.extend(dependency(&file, line)),
+            if let Some((name, of)) = include(&file, line.clone()) {
+                let of = if role == Role::Constraints { role } else { of };
+                if seen.insert((files.real(&name), of)) {
+                    included.push((opened(&file, &name, line, files)?, of));
+                }
+                continue;
+            }
+            match (dependency(&file, line), role) {
+                (Some(one), Role::Requirements) => found.push(one),
+                (Some(Dependency { name, version: Some(version), .. }), Role::Constraints) => {
+                    constraints.entry(fold(&name)).or_default().push(version);
+                }
+                _ => {}
             }
         }
         waiting.extend(included.into_iter().rev());
     }
-    Ok(found)
+    Ok(found.into_iter().map(|one| constrained(one, &constraints)).collect())
+}
+
+/// It at the version that constraints pin, where the file itself pins none. Versions that depend on the platform pin none.
+fn constrained(one: Dependency, constraints: &HashMap<String, Vec<Written>>) -> Dependency {
+    let is_open = one.version.is_none() && one.registry.is_some();
+    match constraints.get(&fold(&one.name)).map(Vec::as_slice) {
+        Some([version]) if is_open => Dependency {
+            is_direct: one.is_direct,
+            ..Dependency::pinned(RegistryId::PyPi, &one.name, version.clone()).requiring(one.requirement)
+        },
+        _ => one,
+    }
 }
 
 fn opened(file: &Arc<Source>, name: &Path, line: Range<usize>, files: &dyn Files) -> Result<Arc<Source>, FileError> {
@@ -68,12 +100,18 @@ fn lines(text: &str) -> Vec<Range<usize>> {
     told
 }
 
-/// The file that a line includes.
-fn include(file: &Source, line: Range<usize>) -> Option<PathBuf> {
+/// The file that a line includes, and as what.
+fn include(file: &Source, line: Range<usize>) -> Option<(PathBuf, Role)> {
+    const OPTIONS: [(&str, Role); 4] = [
+        ("-r", Role::Requirements),
+        ("--requirement", Role::Requirements),
+        ("-c", Role::Constraints),
+        ("--constraint", Role::Constraints),
+    ];
     let text = without_comment(&file.text()[line]).trim();
-    let rest = ["-r", "--requirement"].iter().find_map(|option| text.strip_prefix(option))?;
+    let (rest, role) = OPTIONS.iter().find_map(|(option, role)| Some((text.strip_prefix(option)?, *role)))?;
     let name = rest.strip_prefix('=').unwrap_or(rest).trim();
-    (!name.contains("://")).then(|| beside(file, name))
+    (!name.contains("://")).then(|| (beside(file, name), role))
 }
 
 /// A comment starts with a `#` at the start of a line or behind space.
@@ -99,23 +137,20 @@ fn dependency(file: &Source, line: Range<usize>) -> Option<Dependency> {
         Some(Dependency { is_direct, ..Dependency::open(name, place(trimmed.clone()), reason) })
     };
     if let Some(editable) = ["-e ", "--editable "].iter().find_map(|option| said.strip_prefix(option)) {
-        return open(editable.trim(), OURS);
+        let (name, reason) = addressed(editable.trim()).unwrap_or((editable.trim(), OURS));
+        return open(name, reason);
     }
     if said.starts_with('-') {
         return None;
     }
     let Some(found) = pep508(text) else {
-        let reason = if said.contains("://") {
-            FROM_ADDRESS
-        } else if said.starts_with(['.', '/']) {
-            OURS
-        } else {
-            "is required in a way that upmon does not know"
-        };
-        return open(said, reason);
+        let unknown = "is required in a way that upmon does not know";
+        let by_path = if said.starts_with(['.', '/']) { OURS } else { unknown };
+        let (name, reason) = addressed(said).unwrap_or((said, by_path));
+        return open(name, reason);
     };
     if let Some(address) = &found.address {
-        return open(&found.name, if address.starts_with("git+") { FROM_GIT } else { FROM_ADDRESS });
+        return open(&found.name, elsewhere(address));
     }
     let specifiers = &text[found.specifiers.clone()];
     let at = |part: &str| {
@@ -129,6 +164,21 @@ fn dependency(file: &Source, line: Range<usize>) -> Option<Dependency> {
     };
     // an exact requirement is the pin itself: nothing newer can be wanted by it
     Some(Dependency { is_direct, ..Dependency::pinned(RegistryId::PyPi, &found.name, at(version)) })
+}
+
+/// The name of what has an address instead of a version, [where that tells
+/// it](https://pip.pypa.io/en/stable/topics/vcs-support/#url-fragments), and why it is no pin.
+fn addressed(text: &str) -> Option<(&str, &'static str)> {
+    text.contains("://").then(|| {
+        let fragment = text.split_once('#').map_or("", |(_, fragment)| fragment);
+        let egg = fragment.split('&').find_map(|part| part.strip_prefix("egg="));
+        let name = egg.map(|egg| egg.split('[').next().unwrap_or(egg)).filter(|name| !name.is_empty());
+        (name.unwrap_or(text), elsewhere(text))
+    })
+}
+
+fn elsewhere(address: &str) -> &'static str {
+    if address.starts_with("git+") { FROM_GIT } else { FROM_ADDRESS }
 }
 
 /// Whether pip-compile noted that only other packages asked for it: who is no package has a path or parentheses.
@@ -161,8 +211,8 @@ mod tests {
     #[test]
     fn lines_say_what_pip_reads_in_them() {
         let text = "# head\n--index-url https://x\nrequests[socks]==2.31.0 ; python_version>'3' # why\nurllib3 >=1,<3\n\
-            six == 1.16.0 \\\n    --hash=sha256:00 \\\n    --hash=sha256:11\n-e .\n./local\ngit+https://host/x#egg=x\n\
-            pip @ https://host/pip.zip\nodd >>1\n  idna==3.7\n-c limits.txt\n";
+            six == 1.16.0 \\\n    --hash=sha256:00 \\\n    --hash=sha256:11\n-e .\n./local\ngit+https://host/x#egg=x\n-e git+https://host/y@main#subdirectory=z&egg=y[a]\n\
+            pip @ https://host/pip.zip\nodd >>1\n  idna==3.7\n-c https://host/limits.txt\n";
         assert_eq!(
             found(&[("requirements.txt", text)]),
             [
@@ -171,10 +221,11 @@ mod tests {
                 "six 1.16.0@5",
                 ". - a package of this repository",
                 "./local - a package of this repository",
-                "git+https://host/x#egg=x - comes from an address, not from an index",
+                "x - comes from git, not from an index",
+                "y - comes from git, not from an index",
                 "pip - comes from an address, not from an index",
                 "odd >>1 - is required in a way that upmon does not know",
-                "idna 3.7@13",
+                "idna 3.7@14",
             ]
         );
     }
@@ -183,6 +234,20 @@ mod tests {
     fn what_pip_compile_notes_tells_what_is_direct() {
         let text = "a==1\n    # via\n    #   -r dev.in\n    #   b\nb==2\n    # via a\nc==3  # via -r x.in\nd==4\n    # via app (pyproject.toml)\n";
         assert_eq!(found(&[("requirements.txt", text)]), ["a 1@1", "~b 2@5", "c 3@7", "d 4@8"]);
+    }
+
+    #[test]
+    fn constraints_pin_what_is_asked_for() {
+        let files = [
+            ("requirements.txt", "-c limits/a.txt\nDjango>=4,<5\nurllib3\nsix==1.16.0\nidna\nlater\n"),
+            ("limits/a.txt", "django==4.2.1\nurllib3<2\nsix==1.15.0\nother==1\n--constraint b.txt\n-r a.txt\n"),
+            ("limits/b.txt", "idna==3.6 ; python_version < '3.9'\nidna==3.7\nLater==2.0\n"),
+        ];
+        let open = "the file requires a range and pins no version";
+        assert_eq!(
+            found(&files),
+            ["Django 4.2.1@1", &format!("urllib3 - {open}"), "six 1.16.0@4", &format!("idna - {open}"), "later 2.0@3"]
+        );
     }
 
     #[test]
