@@ -33,7 +33,7 @@ pub(crate) use values::{
     credential_in_file, hidden_character, http_url,
 };
 pub(crate) use words::{NOT_YET, Word, nearest};
-pub(crate) use yaml::read_yaml;
+pub(crate) use yaml::{read_last_yaml, read_yaml};
 
 /// A file's text under the name by which upmon was told of it. The text may hold credentials, so `Debug` leaves it out.
 #[derive(Clone)]

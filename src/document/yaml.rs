@@ -20,15 +20,12 @@ const DEEPEST: usize = 256;
 
 /// Reads the one document of a text, or says where it stops being YAML.
 pub(crate) fn read_yaml(source: &Source) -> Result<Node, Vec<Problem>> {
-    let text = source.text();
-    let mut builder = Builder::default();
-    for event in Parser::new_from_str(text) {
-        match event {
-            Ok((event, span)) => builder.take(event, &range(&span, text))?,
-            Err(error) => return Err(vec![syntax(&error, text)]),
-        }
-    }
-    builder.root.map(|root| root.node).ok_or_else(|| vec![Problem::new(0..0, "the file is empty")])
+    Builder::default().read(source)
+}
+
+/// Reads the last document of a text that may hold several.
+pub(crate) fn read_last_yaml(source: &Source) -> Result<Node, Vec<Problem>> {
+    Builder { takes_last: true, ..Builder::default() }.read(source)
 }
 
 fn range(span: &Span, text: &str) -> Range<usize> {
@@ -63,12 +60,25 @@ struct Builder {
     anchors: HashMap<usize, Built>,
     root: Option<Built>,
     nodes: usize,
+    /// Whether a document takes the place of the one before it.
+    takes_last: bool,
 }
 
 /// Nothing, or the one thing that is wrong.
 type Step = Result<(), Vec<Problem>>;
 
 impl Builder {
+    fn read(mut self, source: &Source) -> Result<Node, Vec<Problem>> {
+        let text = source.text();
+        for event in Parser::new_from_str(text) {
+            match event {
+                Ok((event, span)) => self.take(event, &range(&span, text))?,
+                Err(error) => return Err(vec![syntax(&error, text)]),
+            }
+        }
+        self.root.map(|root| root.node).ok_or_else(|| vec![Problem::new(0..0, "the file is empty")])
+    }
+
     fn take(&mut self, event: Event<'_>, span: &Range<usize>) -> Step {
         match event {
             Event::Scalar(text, _, anchor, _) => {
@@ -121,7 +131,7 @@ impl Builder {
         }
         match self.open.last_mut() {
             Some(open) => open.items.push(built),
-            None if self.root.is_some() => {
+            None if self.root.is_some() && !self.takes_last => {
                 return wrong(span, "the file holds a second document, and only one is read");
             }
             None => self.root = Some(built),
@@ -182,6 +192,18 @@ mod tests {
         assert_eq!((quoted.text(), &text[quoted.span.clone()]), (Some("a'b"), "'a''b'"));
         assert_eq!(root.get("same"), root.get("\u{e9}"));
         assert_eq!(root.get("none").unwrap().text(), Some(""));
+    }
+
+    #[test]
+    fn the_last_document_can_be_meant() {
+        let text = "---\na: &x 1\n---\nb: 2\n";
+        let last = |text: &str| read_last_yaml(&Source::new("x.yml", text));
+        let root = last(text).unwrap();
+        assert_eq!((root.get("a"), root.get("b").and_then(Node::text)), (None, Some("2")));
+        assert_eq!(&text[root.get("b").unwrap().span.clone()], "2");
+        assert_eq!(last("b: 2\n").unwrap().get("b").and_then(Node::text), Some("2"));
+        assert!(last("---\na: &x 1\n---\nb: *x\n").is_err(), "an anchor is of its document");
+        assert!(last("a: [\n---\nb: 2\n").is_err());
     }
 
     #[test]

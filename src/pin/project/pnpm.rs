@@ -2,6 +2,7 @@
 //! <https://github.com/pnpm/spec/tree/master/lockfile>
 //!
 //! The projects of a workspace are its `importers`; before version 9, what a single project depends on stands at the root.
+//! From pnpm 11 on, [a document of its own](https://pnpm.io/lockfile) for pnpm itself may come before the project's.
 //! Before version 6, `specifiers` say apart what is required, and peers follow a version behind an underscore.
 
 use std::collections::HashSet;
@@ -68,7 +69,7 @@ enum Spelling {
 
 impl Lock {
     fn read(file: &Arc<Source>) -> Result<Self, FileError> {
-        let document = Document::yaml(Arc::clone(file))?;
+        let document = Document::last_yaml(Arc::clone(file))?;
         let version = document.root.get("lockfileVersion");
         let spelling = match version.and_then(Node::text) {
             Some("6.0" | "6.1" | "9.0") => Spelling::Parentheses,
@@ -188,6 +189,8 @@ impl<'a> Resolved<'a> {
             || ["git+", "codeload.github.com"].iter().any(|part| text.contains(part));
         Self::Elsewhere(if is_git {
             "comes from git, not from a registry"
+        } else if text.starts_with("runtime:") {
+            "a runtime that pnpm installs, no package"
         } else if text.contains("://") || text.starts_with('@') {
             "comes from an address, not from a registry"
         } else {
@@ -215,6 +218,7 @@ mod tests {
             ("https://codeload.github.com/a/b/tar.gz/00", git),
             ("https://host/x.tgz", address),
             ("@host/x.tgz", address),
+            ("runtime:22.1.0", Resolved::Elsewhere("a runtime that pnpm installs, no package")),
             ("odd", Resolved::Elsewhere("is pinned in a way that upmon does not know")),
         ] {
             assert_eq!(Resolved::of(text, Spelling::Parentheses), expected, "{text}");
@@ -264,6 +268,17 @@ mod tests {
             told(&[("pnpm-lock.yaml", sixth), manifest]),
             ["a 1.2.3@pnpm-lock.yaml:5 ^1.0.0@package.json:1", gone, "~@c/d 3.0.0@pnpm-lock.yaml:9 -"]
         );
+    }
+
+    #[test]
+    fn what_pnpm_needs_for_itself_stands_apart() {
+        let own = "lockfileVersion: '9.0'\nimporters:\n  .:\n    configDependencies: {}\n    packageManagerDependencies:\n      \
+            pnpm:\n        specifier: 12.3.4\n        version: 12.3.4\n";
+        let project = "lockfileVersion: '9.0'\nimporters:\n  .:\n    dependencies:\n      a:\n        specifier: ^1.0.0\n        \
+            version: 1.2.3\n";
+        let expected = |line: u8| format!("a 1.2.3@pnpm-lock.yaml:{line} ^1.0.0@pnpm-lock.yaml:{}", line - 1);
+        assert_eq!(told(&[("pnpm-lock.yaml", &format!("---\n{own}---\n{project}"))]), [expected(17)]);
+        assert_eq!(told(&[("pnpm-lock.yaml", project)]), [expected(7)]);
     }
 
     #[test]

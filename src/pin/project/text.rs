@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::document::{FileError, Node, Problem, Source, Wrong, read_json, read_toml, read_yaml};
+use crate::document::{FileError, Node, Problem, Source, Wrong, read_json, read_last_yaml, read_toml, read_yaml};
 use crate::pin::{Place, Written};
 
 /// A file that was read whole.
@@ -28,6 +28,11 @@ impl Document {
     /// Reads YAML.
     pub(in crate::pin) fn yaml(source: Arc<Source>) -> Result<Self, FileError> {
         Self::with(source, read_yaml)
+    }
+
+    /// Reads the last of the documents of a YAML file.
+    pub(super) fn last_yaml(source: Arc<Source>) -> Result<Self, FileError> {
+        Self::with(source, read_last_yaml)
     }
 
     fn with(source: Arc<Source>, read: fn(&Source) -> Result<Node, Vec<Problem>>) -> Result<Self, FileError> {

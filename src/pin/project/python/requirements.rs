@@ -144,9 +144,12 @@ fn dependency(file: &Source, line: Range<usize>) -> Option<Dependency> {
         return None;
     }
     let Some(found) = pep508(text) else {
-        let unknown = "is required in a way that upmon does not know";
-        let by_path = if said.starts_with(['.', '/']) { OURS } else { unknown };
-        let (name, reason) = addressed(said).unwrap_or((said, by_path));
+        let unaddressed = match () {
+            () if said.starts_with(['.', '/']) => OURS,
+            () if said.contains("${") => "is required with a variable, which only pip's environment knows",
+            () => "is required in a way that upmon does not know",
+        };
+        let (name, reason) = addressed(said).unwrap_or((said, unaddressed));
         return open(name, reason);
     };
     if let Some(address) = &found.address {
@@ -212,7 +215,7 @@ mod tests {
     fn lines_say_what_pip_reads_in_them() {
         let text = "# head\n--index-url https://x\nrequests[socks]==2.31.0 ; python_version>'3' # why\nurllib3 >=1,<3\n\
             six == 1.16.0 \\\n    --hash=sha256:00 \\\n    --hash=sha256:11\n-e .\n./local\ngit+https://host/x#egg=x\n-e git+https://host/y@main#subdirectory=z&egg=y[a]\n\
-            pip @ https://host/pip.zip\nodd >>1\n  idna==3.7\n-c https://host/limits.txt\n";
+            pip @ https://host/pip.zip\nodd >>1\na==${A}\n  idna==3.7\n-c https://host/limits.txt\n";
         assert_eq!(
             found(&[("requirements.txt", text)]),
             [
@@ -225,7 +228,8 @@ mod tests {
                 "y - comes from git, not from an index",
                 "pip - comes from an address, not from an index",
                 "odd >>1 - is required in a way that upmon does not know",
-                "idna 3.7@14",
+                "a==${A} - is required with a variable, which only pip's environment knows",
+                "idna 3.7@15",
             ]
         );
     }
