@@ -77,7 +77,7 @@ fn cargo_projects_hold_what_cargo_metadata_lists() {
 
 #[test]
 fn npm_projects_hold_what_npm_ls_lists() {
-    check("npm", 9);
+    check("npm", 7);
 }
 
 #[test]

@@ -3,7 +3,8 @@
     python3 tests/data/projects/lists/list.py [--write] [ECOSYSTEM/PROJECT...]
 
 Each project is copied to a directory of its own first. The tools are looked for on the PATH: cargo, npm, pnpm, node with
-`@yarnpkg/lockfile` (NODE_PATH), Yarn 4 as `yarn4`, uv, poetry, python3 with pip, ruby with bundler. They ask their registries.
+`@yarnpkg/lockfile` (NODE_PATH), Yarn as `yarn3` (3.8), `yarn4-rc` (4.0.0-rc.45) and `yarn4`, uv, poetry, python3 with pip and,
+for charts, helm-python-sdk, ruby with bundler. They ask their registries.
 """
 
 import json
@@ -58,7 +59,8 @@ def npm_below(node, own):
 
 def pnpm(directory):
     """The dependencies of each project of the workspace."""
-    for project in json.loads(run(directory, "pnpm", "ls", "--lockfile-only", "--depth", "0", "--json", "-r")):
+    command = "pnpm ls --lockfile-only --depth 0 --json -r --config.manage-package-manager-versions=false"
+    for project in json.loads(run(directory, *command.split())):
         for kind in ("dependencies", "devDependencies", "optionalDependencies"):
             for name, found in project.get(kind, {}).items():
                 if not found["version"].startswith("link:"):
@@ -92,13 +94,16 @@ def yarn_1(directory):
 
 
 def yarn_4(directory):
-    lines = [json.loads(line) for line in run(directory, "yarn4", "info", "--all", "--recursive", "--json").splitlines()]
+    # each version of Yarn takes lock files of its own version alone for whole
+    written = int(re.search(r"^__metadata:\n  version: (\d+)", (directory / "yarn.lock").read_text(encoding="utf-8"), re.M)[1])
+    program = {6: "yarn3", 7: "yarn4-rc"}.get(written, "yarn4")
+    lines = [json.loads(line) for line in run(directory, program, "info", "--all", "--recursive", "--json").splitlines()]
     versions = {line["value"]: line["children"]["Version"] for line in lines}
     for line in lines:
         if "@workspace:" in line["value"]:
             for dependency in line["children"].get("Dependencies", []):
                 locator = re.sub(r"virtual:[0-9a-f]+#", "", dependency["locator"])
-                if "@workspace:" not in locator:
+                if re.match(r"@?[^@]+@(npm|patch):", locator):
                     yield re.match(r"@?[^@]+", locator).group(), versions[locator]
 
 
