@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use upmon::pin::holdings::Holdings;
 use upmon::pin::project::Format;
 
-use super::{assert_in_place, held, projects, repository};
+use super::{assert_in_place, assert_told_in_place, held, projects, repository};
 use crate::manifest;
 use crate::support::runner::bare;
 
@@ -325,7 +325,7 @@ fn places_hold_with_windows_line_ends_and_a_byte_order_mark() {
         .filter(|entry| entry.path().is_dir() && entry.file_name() != "lists")
         .map(|entry| entry.file_name().into_string().expect("names are UTF-8"))
         .collect();
-    assert!(names.len() >= 7, "{names:?}");
+    assert!(names.len() >= 11, "{names:?}");
     for project in names.iter().flat_map(|name| projects(name)) {
         let copy = tempfile::tempdir().expect("a directory for a test");
         for path in files_below(&project) {
@@ -335,8 +335,10 @@ fn places_hold_with_windows_line_ends_and_a_byte_order_mark() {
                 path.strip_prefix(&project).expect("it lies below").to_str().expect("names are UTF-8").to_owned();
             write(copy.path(), &name, text.as_bytes());
         }
-        let found = held(copy.path());
-        assert_eq!(found.manifest.pins.len(), held(&project).manifest.pins.len(), "{}", project.display());
+        let (found, plain) = (held(copy.path()), held(&project));
+        let counted = |holdings: &Holdings| (holdings.manifest.pins.len(), holdings.unpinned.len());
+        assert_eq!(counted(&found), counted(&plain), "{}", project.display());
         found.manifest.pins.iter().for_each(assert_in_place);
+        found.unpinned.iter().for_each(assert_told_in_place);
     }
 }

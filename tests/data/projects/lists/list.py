@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 
 HERE = pathlib.Path(__file__).resolve().parent
 PROJECTS = HERE.parent
@@ -133,6 +134,17 @@ def ruby(directory):
         yield line.split(" ")
 
 
+def go(directory):
+    """The modules that are required, with what stands in for those that are replaced."""
+    module = json.loads(run(directory, "go", "mod", "edit", "-json"))
+    replaced = {(each["Old"]["Path"], each["Old"].get("Version")): each["New"] for each in module.get("Replace") or []}
+    for required in module["Require"]:
+        path, version = required["Path"], required["Version"]
+        by = replaced.get((path, version)) or replaced.get((path, None))
+        told = version if not by else by.get("Version") or f"replaced by the directory `{by['Path']}`"
+        yield path, told.removesuffix("+incompatible") + (" // indirect" if required.get("Indirect") else "")
+
+
 def actions(directory):
     """No tool lists them: the tags of `uses:`, and of a commit the tag in its comment."""
     for file in sorted(directory.glob(".github/workflows/*")):
@@ -143,6 +155,47 @@ def actions(directory):
                 yield name, tag
 
 
+def charts(directory):
+    """What Helm says a chart depends on and, where it is locked, the version; no tool lists the images of values."""
+    if (directory / "Chart.yaml").exists():
+        import helm_python  # not needed for the other ecosystems
+
+        lock = directory / "Chart.lock"
+        locked = dict(re.findall(r"- name: (\S+)\n  repository: \S+\n  version: (\S+)", lock.read_text(encoding="utf-8"))) if lock.exists() else {}
+        for chart in helm_python.dependency_list(str(directory)):
+            name, required = chart["name"], chart["version"]
+            if locked:
+                yield name, f"{locked[name]} {required}"
+            else:
+                yield name, f"{required} -" if re.fullmatch(r"\d+\.\d+\.\d+", required) else f"- {required}"
+    else:
+        text = (directory / "values.yaml").read_text(encoding="utf-8")
+        for image, tag in re.findall(r"^ +repository: (\S+)\n(?: *#.*\n)* +tag: (\S+)$", text, re.M):
+            version = tag.strip('"') or "-"
+            yield image, f"{version} -"
+
+
+def located(directory):
+    """What the ecosystem's parser, or the line that says it, has: no tool lists them."""
+    if (directory / "versions.toml").exists():
+        text = (directory / "versions.toml").read_text(encoding="utf-8")
+        versions = tomllib.loads(text)["versions"]
+        for name in "assertj avro hadoop jackson kafka slf4j testcontainers".split():
+            yield name, versions[f"{name}-ver"]
+        yield "mockito", tomllib.loads(text)["libraries"]["mockito"].split(":")[2]
+    elif (directory / "Makefile.variables").exists():
+        for line in (directory / "Makefile.variables").read_text(encoding="utf-8").splitlines():
+            name, separator, version = line.partition("_version = ")
+            if separator and name in "runc containerd kubernetes helm kine etcd konnectivity".split():
+                yield name, version
+    else:
+        lines = (directory / ".pre-commit-config.yaml").read_text(encoding="utf-8").splitlines()
+        for before, line in zip(lines, lines[1:]):
+            name = before.rpartition("/")[2]
+            if "# frozen: " in line and name.isalnum():
+                yield name.lower(), line.rpartition(" ")[2]
+
+
 def main():
     """Compares, or writes."""
     arguments = [argument for argument in sys.argv[1:] if argument != "--write"]
@@ -150,6 +203,9 @@ def main():
     differs = []
     for name in names:
         ecosystem, project = name.split("/")
+        if ecosystem not in globals():
+            print(f"{name}: by hand")
+            continue
         with tempfile.TemporaryDirectory() as place:
             copy = pathlib.Path(place).resolve() / "project"
             shutil.copytree(PROJECTS / ecosystem / project, copy)
