@@ -1,6 +1,7 @@
 //! Pins out of the files of real projects: what is found is what the ecosystem's own tool lists.
 
 mod hostile;
+mod places;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -183,7 +184,8 @@ fn charts_hold_what_helm_lists() {
         let holdings = held(&project);
         assert!(holdings.manifest.pins.is_empty(), "{:?}", holdings.manifest.pins);
         let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-        let listed = |one: &Unpinned| format!("{} {} {}", one.package, or_none(&one.version), or_none(&one.requirement));
+        let listed =
+            |one: &Unpinned| format!("{} {} {}", one.package, or_none(&one.version), or_none(&one.requirement));
         let found: BTreeSet<String> = holdings.unpinned.iter().map(listed).collect();
         let expected = std::fs::read_to_string(project.join("expected.txt")).expect("the list is there");
         assert_eq!(found, expected.lines().map(str::to_owned).collect(), "{}", project.display());
