@@ -10,6 +10,7 @@ mod decisions;
 mod dispatch;
 mod doctor;
 mod explain_samples;
+mod formats;
 mod git;
 mod github;
 mod hostile;

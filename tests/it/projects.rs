@@ -1,12 +1,13 @@
 //! Pins out of the files of real projects: what is found is what the ecosystem's own tool lists.
 
 mod hostile;
+mod places;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use upmon::pin::Pin;
-use upmon::pin::holdings::Holdings;
+use upmon::pin::holdings::{Holdings, Unpinned};
 use upmon::pin::project::Format;
 use upmon::registry::RegistryId;
 
@@ -77,7 +78,7 @@ fn cargo_projects_hold_what_cargo_metadata_lists() {
 
 #[test]
 fn npm_projects_hold_what_npm_ls_lists() {
-    check("npm", 9);
+    check("npm", 7);
 }
 
 #[test]
@@ -151,7 +152,7 @@ fn dockerfiles_hold_the_images_that_their_lines_name() {
     assert!(projects.len() >= 2, "{projects:?}");
     for project in projects {
         let holdings = held(&project);
-        let listed = |other: &upmon::pin::holdings::Unpinned| {
+        let listed = |other: &Unpinned| {
             let version = other.version.as_deref().unwrap_or("-");
             format!(
                 "{}:{} {} {version}",
@@ -163,11 +164,38 @@ fn dockerfiles_hold_the_images_that_their_lines_name() {
         let found: BTreeSet<String> = holdings.unpinned.iter().map(listed).collect();
         let expected = std::fs::read_to_string(project.join("expected.txt")).expect("the list is there");
         assert_eq!(found, expected.lines().map(str::to_owned).collect(), "{}", project.display());
-        for other in holdings.unpinned.iter().filter(|other| other.version.is_some()) {
-            let bytes = std::fs::read(&other.place.file).expect("the file is there");
-            assert_eq!(bytes[other.place.span.clone()], *other.version.as_deref().unwrap_or_default().as_bytes());
-        }
+        holdings.unpinned.iter().for_each(assert_told_in_place);
     }
+}
+
+/// The bytes of the place are the version, where what is no pin has one.
+fn assert_told_in_place(other: &Unpinned) {
+    let Some(version) = &other.version else { return };
+    let bytes = std::fs::read(&other.place.file).expect("the file is there");
+    let written = String::from_utf8(bytes[other.place.span.clone()].to_vec()).expect("a text");
+    assert_eq!(written.trim_matches(['"', '\'']), version, "{}", other.place);
+}
+
+#[test]
+fn charts_hold_what_helm_lists() {
+    let projects = projects("charts");
+    assert!(projects.len() >= 6, "{projects:?}");
+    for project in projects {
+        let holdings = held(&project);
+        assert!(holdings.manifest.pins.is_empty(), "{:?}", holdings.manifest.pins);
+        let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        let listed =
+            |one: &Unpinned| format!("{} {} {}", one.package, or_none(&one.version), or_none(&one.requirement));
+        let found: BTreeSet<String> = holdings.unpinned.iter().map(listed).collect();
+        let expected = std::fs::read_to_string(project.join("expected.txt")).expect("the list is there");
+        assert_eq!(found, expected.lines().map(str::to_owned).collect(), "{}", project.display());
+        holdings.unpinned.iter().for_each(assert_told_in_place);
+    }
+}
+
+#[test]
+fn versions_by_path_and_by_pattern_are_those_of_their_lines() {
+    check("located", 3);
 }
 
 #[test]

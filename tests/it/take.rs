@@ -2,4 +2,5 @@
 
 mod files;
 mod ignore;
+mod sources;
 mod version;

@@ -51,7 +51,7 @@ fn resolve(file: &Source, declared: &npm::Declared<'_>, block: Option<&Block>, o
             () => declared.without_pin(format!("`{lock}` does not hold it: run `yarn install`")),
         };
     };
-    if block.is_ours() {
+    if block.is_ours {
         return declared.open(OURS);
     }
     let upstream = block.upstream().unwrap_or(declared.meant.package(name)).to_owned();
@@ -86,13 +86,11 @@ struct Block {
     version: Written,
     /// Which package it is, as later versions of Yarn tell: `name@npm:1.2.3`.
     resolution: Option<String>,
+    /// Whether it is a package of the repository itself.
+    is_ours: bool,
 }
 
 impl Block {
-    fn is_ours(&self) -> bool {
-        self.resolution.as_ref().is_some_and(|resolution| resolution.contains("@workspace:"))
-    }
-
     /// Upstream's name, where the lock file says.
     fn upstream(&self) -> Option<&str> {
         self.resolution.as_deref().map(|resolution| parted(resolution).0)
@@ -101,7 +99,7 @@ impl Block {
     /// A package that only others depend on.
     fn indirect(&self) -> Option<Dependency> {
         let (name, requirement) = parted(self.keys.first()?);
-        if self.is_ours() || self.keys.iter().any(|key| key.contains("@patch:")) {
+        if self.is_ours || self.keys.iter().any(|key| key.contains("@patch:")) {
             return None;
         }
         let meant =
@@ -161,10 +159,12 @@ fn later(file: &Arc<Source>) -> Result<Vec<Block>, FileError> {
         let Some(version) = entry.node.get("version").and_then(|version| document.written(version)) else {
             return Err(wrong(file, entry.key_span.clone(), "a package of the lock file has no version"));
         };
+        let resolution = entry.node.get("resolution").and_then(Node::text).map(str::to_owned);
         blocks.push(Block {
             keys: entry.key.split(", ").map(str::to_owned).collect(),
             version,
-            resolution: entry.node.get("resolution").and_then(Node::text).map(str::to_owned),
+            is_ours: resolution.as_ref().is_some_and(|resolution| resolution.contains("@workspace:")),
+            resolution,
         });
     }
     Ok(blocks)
@@ -193,7 +193,9 @@ fn first(file: &Arc<Source>) -> Result<Vec<Block>, FileError> {
             let Some((keys, _)) = open.take() else { continue };
             let place = Place::of(file, &(range.end - version.len()..range.end));
             let version = Written { text: version.trim_matches('"').to_owned(), place };
-            blocks.push(Block { keys, version, resolution: None });
+            blocks.push(Block { keys, version, resolution: None, is_ours: false });
+        } else if let (None, true, Some(block)) = (&open, line.starts_with("  resolved \"file:"), blocks.last_mut()) {
+            block.is_ours = true;
         }
     }
     no_version(file, open)?;
@@ -210,11 +212,13 @@ mod tests {
     use super::*;
 
     const FIRST: &str = "# yarn lockfile v1\n\n\n\"@t/a@^1\", \"@t/a@^1.2\":\n  version \"1.2.3\"\n  dependencies:\n    b \"2\"\n\n\
-        b@2:\n  version \"2.0.0\"\n\n\"alias@npm:real@3\":\n  version \"3.0.0\"\n\n\"g@git+https://host/g\":\n  version \"0.1.0\"\n";
+        b@2:\n  version \"2.0.0\"\n\n\"alias@npm:real@3\":\n  version \"3.0.0\"\n\n\"g@git+https://host/g\":\n  version \"0.1.0\"\n\n\
+        \"beside@>= 1\", \"beside@file:p/beside\":\n  version \"1.0.0\"\n  resolved \"file:p/beside\"\n";
     const LATER: &str = "# a head\n\n__metadata:\n  version: 8\n\n\"@t/a@npm:^1, @t/a@npm:^1.2\":\n  version: 1.2.3\n  resolution: \
         \"@t/a@npm:1.2.3\"\n\n\"alias@npm:real@3\":\n  version: 3.0.0\n  resolution: \"real@npm:3.0.0\"\n\n\"b@npm:2\":\n  version: \
-        2.0.0\n  resolution: \"b@npm:2.0.0\"\n\n\"ours@workspace:p/ours\":\n  version: 0.0.0-use.local\n  resolution: \"ours@workspace:p/ours\"\n";
-    const ROOT: &str = r#"{ "workspaces": { "packages": ["p/*"] }, "dependencies": { "@t/a": "^1.2", "alias": "npm:real@3", "ours": "*" } }"#;
+        2.0.0\n  resolution: \"b@npm:2.0.0\"\n\n\"ours@workspace:p/ours\":\n  version: 0.0.0-use.local\n  resolution: \"ours@workspace:p/ours\"\n\n\
+        \"beside@npm:>= 1, beside@workspace:p/beside\":\n  version: 0.0.0-use.local\n  resolution: \"beside@workspace:p/beside\"\n";
+    const ROOT: &str = r#"{ "workspaces": { "packages": ["p/*"] }, "dependencies": { "@t/a": "^1.2", "alias": "npm:real@3", "ours": "*", "beside": ">= 1" } }"#;
     const OWN: &str =
         r#"{ "name": "ours", "peerDependencies": { "@t/a": "^1", "none": ">=1" }, "dependencies": { "gone": "1" } }"#;
 
@@ -236,6 +240,7 @@ mod tests {
     fn both_formats_say_the_same() {
         let own = [
             "ours=ours - a package of this repository",
+            "beside=beside - a package of this repository",
             "gone=gone - `yarn.lock` does not hold it: run `yarn install`",
         ];
         let peer = "none=none - a peer dependency that `yarn.lock` does not hold";
@@ -246,6 +251,7 @@ mod tests {
                 "alias=real 3.0.0@13",
                 own[0],
                 own[1],
+                own[2],
                 "@t/a=@t/a 1.2.3@5",
                 peer,
                 "~b=b 2.0.0@10",
@@ -254,7 +260,16 @@ mod tests {
         );
         assert_eq!(
             told(LATER),
-            ["@t/a=@t/a 1.2.3@7", "alias=real 3.0.0@11", own[0], own[1], "@t/a=@t/a 1.2.3@7", peer, "~b=b 2.0.0@15"]
+            [
+                "@t/a=@t/a 1.2.3@7",
+                "alias=real 3.0.0@11",
+                own[0],
+                own[1],
+                own[2],
+                "@t/a=@t/a 1.2.3@7",
+                peer,
+                "~b=b 2.0.0@15"
+            ]
         );
     }
 

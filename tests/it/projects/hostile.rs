@@ -9,27 +9,54 @@ use std::time::{Duration, Instant};
 use upmon::pin::holdings::Holdings;
 use upmon::pin::project::Format;
 
-use super::{assert_in_place, held, projects, repository};
+use super::{assert_in_place, assert_told_in_place, held, projects, repository};
 use crate::manifest;
 use crate::support::runner::bare;
 
 /// How long the slowest file may take, without optimisation and beside other tests.
 const SOON: Duration = Duration::from_mins(1);
 
-/// A file name of each format.
-fn names() -> impl Iterator<Item = (Format, String)> {
-    // `*` stands for nothing, too; a format with several names is read the same under each
-    Format::ALL.iter().map(|format| (*format, format.file_names()[0].replace('*', "x")))
+/// A kind of file, and the entry of `from` that names one of it.
+pub(super) struct Kind {
+    pub(super) name: String,
+    entry: String,
 }
 
-/// A directory in which `upmon list` reads a pins file that names one file.
-fn naming(name: &str, format: Format) -> tempfile::TempDir {
-    let pins = format!(r#"{{ "from": [{{ "file": "{name}", "format": "{}" }}] }}"#, format.as_str());
-    repository(&[("upstream-versions.json", pins.as_bytes()), (".git/HEAD", b"ref: refs/heads/main")])
+impl Kind {
+    pub(super) fn of(name: &str, format: Format) -> Self {
+        Self { name: name.to_owned(), entry: format!(r#"{{ "file": "{name}", "format": "{}" }}"#, format.as_str()) }
+    }
+
+    pub(super) fn located(name: &str, rest: &str) -> Self {
+        Self { name: name.to_owned(), entry: format!(r#"{{ "file": "{name}", "group": "rust", {rest} }}"#) }
+    }
+
+    /// A directory in which `upmon list` reads a pins file that names the file.
+    pub(super) fn named(&self) -> tempfile::TempDir {
+        let pins = format!(r#"{{ "from": [{}] }}"#, self.entry);
+        repository(&[("upstream-versions.json", pins.as_bytes()), (".git/HEAD", b"ref: refs/heads/main")])
+    }
+
+    fn is_yaml(&self) -> bool {
+        let extension = Path::new(&self.name).extension().unwrap_or_default();
+        extension == "yml" || extension == "yaml" || self.name == "Chart.lock"
+    }
+}
+
+/// Every format, and versions by path in each language and by pattern.
+fn kinds() -> impl Iterator<Item = Kind> {
+    // `*` stands for nothing, too; a format with several names is read the same under each
+    let formats = Format::ALL.iter().map(|format| Kind::of(&format.file_names()[0].replace('*', "x"), *format));
+    let by_path = |name| Kind::located(name, r#""pins": { "a": { "path": "$..a" } }"#);
+    let by_pattern = [
+        Kind::located("one.txt", r#""pins": { "a": { "pattern": "^a=(?<version>[0-9.]+)$" } }"#),
+        Kind::located("many.txt", r#""pattern": "^(?<package>[a-z]+)=(?<version>[0-9.]+)$""#),
+    ];
+    formats.chain(["path.json", "path.toml", "path.yaml"].map(by_path)).chain(by_pattern)
 }
 
 /// Writes a file in the directory of a test.
-fn write(directory: &Path, name: &str, content: &[u8]) -> PathBuf {
+pub(super) fn write(directory: &Path, name: &str, content: &[u8]) -> PathBuf {
     let path = directory.join(name);
     fs::create_dir_all(path.parent().expect("a file lies in a directory")).expect("directories can be made");
     fs::write(&path, content).expect("files can be written");
@@ -91,9 +118,9 @@ const OPENINGS: &[&str] =
     &["[", "{\"a\":", "a:\n ", "- ", "a = [", "[a.b.c]\n", "&a [*a,", "\"", "{", "\u{0}", "\u{feff}"];
 
 /// What is told of a pins file that names one file with this content.
-fn refused(name: &str, format: Format, content: &[u8]) -> String {
-    let directory = naming(name, format);
-    write(directory.path(), name, content);
+fn refused(kind: &Kind, content: &[u8]) -> String {
+    let directory = kind.named();
+    write(directory.path(), &kind.name, content);
     match Holdings::read(&directory.path().join("upstream-versions.json"), None) {
         Err(error) => error.render(false).replace(&format!("{}/", directory.path().display()), ""),
         Ok(holdings) => format!("{} pins, {} not checked", holdings.manifest.pins.len(), holdings.unpinned.len()),
@@ -102,12 +129,14 @@ fn refused(name: &str, format: Format, content: &[u8]) -> String {
 
 #[test]
 fn twenty_thousand_levels_are_refused_with_their_place() {
-    for (format, name) in names() {
+    for kind in kinds() {
+        let name = &kind.name;
         for open in OPENINGS {
-            let told = refused(&name, format, &open.repeat(20_000).into_bytes());
-            // an error with a place, or a file that says nothing
+            let told = refused(&kind, &open.repeat(20_000).into_bytes());
+            // an error with a place, or a file that says nothing; of a version that it lacks, the pins file has the place
             let head: String = told.chars().take(500).collect();
-            let is_told = told.contains(&format!("[{name}:")) || told.ends_with(" not checked");
+            let is_missing = told.contains("[upstream-versions.json:1:") && told.contains(&format!("in `{name}`"));
+            let is_told = told.contains(&format!("[{name}:")) || is_missing || told.ends_with(" not checked");
             assert!(is_told, "{name} {open:?}: {head}");
             assert!(told.len() < 20_000, "{name} {open:?}: {} bytes, {head}", told.len());
         }
@@ -116,12 +145,12 @@ fn twenty_thousand_levels_are_refused_with_their_place() {
 
 #[test]
 fn the_binary_has_the_stack_for_a_hundred_thousand_levels() {
-    for (format, name) in names() {
-        let directory = naming(&name, format);
+    for kind in kinds() {
+        let (name, directory) = (&kind.name, kind.named());
         let open = if name.ends_with("ml") { "- " } else { "[" };
-        write(directory.path(), &name, open.repeat(100_000).as_bytes());
+        write(directory.path(), name, open.repeat(100_000).as_bytes());
         let (code, told) = listed(directory.path());
-        assert!(code == 2 && told.contains(&name) || code == 0, "{name}: {code}");
+        assert!(code == 2 && told.contains(name) || code == 0, "{name}: {code}");
     }
 }
 
@@ -131,18 +160,17 @@ fn aliases_that_stand_for_billions_of_nodes_are_refused() {
     let level = |level: usize| format!("a{level}: &a{level} [{}]\n", vec![format!("*a{}", level - 1); 9].join(","));
     let bomb = format!("a0: &a0 x\n{}", (1..20).map(level).collect::<String>());
     let mut seen = 0;
-    for (format, name) in names() {
+    for kind in kinds() {
         // Yarn's own language begins otherwise
-        let head = if format == Format::YarnLock { "\n__metadata:\n  version: 8\n" } else { "" };
-        let is_yaml = Path::new(&name).extension().is_some_and(|extension| extension == "yml" || extension == "yaml");
-        if is_yaml || name.starts_with("Chart.") || !head.is_empty() {
-            let directory = naming(&name, format);
-            write(directory.path(), &name, format!("{head}{bomb}").as_bytes());
-            assert_refused(directory.path(), &name, "the aliases of the file stand for more than can be read");
+        let head = if kind.name == "yarn.lock" { "\n__metadata:\n  version: 8\n" } else { "" };
+        if kind.is_yaml() || !head.is_empty() {
+            let directory = kind.named();
+            write(directory.path(), &kind.name, format!("{head}{bomb}").as_bytes());
+            assert_refused(directory.path(), &kind.name, "the aliases of the file stand for more than can be read");
             seen += 1;
         }
     }
-    assert_eq!(seen, 6, "every format in YAML");
+    assert_eq!(seen, 7, "every format in YAML, and a path");
 }
 
 /// What is told of a directory whose pins file names this, and with which exit code.
@@ -193,6 +221,24 @@ fn links_that_lead_in_circles_or_nowhere_are_refused_or_passed_by() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_a_link_to_itself_or_leads_out_is_refused_whatever_reads_it() {
+    use std::os::unix::fs::symlink;
+    let outside = repository(&[("secret", b"a=1.0\n")]);
+    for (target, reason) in
+        [(None, "symbolic links"), (Some(outside.path().join("secret")), "outside of the repository")]
+    {
+        for kind in kinds() {
+            let (name, directory) = (&kind.name, kind.named());
+            let path = write(directory.path(), name, b"");
+            fs::remove_file(&path).expect("files can be removed");
+            symlink(target.as_ref().unwrap_or(&path), &path).expect("links can be made");
+            assert_refused(directory.path(), name, reason);
+        }
+    }
+}
+
 /// Files that name others, by way of directories that hold themselves under two names.
 #[cfg(unix)]
 #[test]
@@ -203,7 +249,7 @@ fn files_that_include_themselves_by_links_are_read_once() {
         ("requirements.txt", "-r x/requirements.txt\n-r y/requirements.txt\nattrs==23.1.0\n".to_owned()),
         ("Cargo.lock", "version = 4\n[[package]]\nname = \"p\"\nversion = \"1.0.0\"\n".to_owned()),
     ] {
-        let directory = naming(name, Format::of(name).expect("a known file"));
+        let directory = Kind::of(name, Format::of(name).expect("a known file")).named();
         write(directory.path(), name, text.as_bytes());
         write(directory.path(), "Cargo.toml", member.as_bytes());
         for link in ["x", "y"] {
@@ -216,33 +262,33 @@ fn files_that_include_themselves_by_links_are_read_once() {
 
 #[test]
 fn a_file_of_a_hundred_megabytes_is_refused_by_its_size() {
-    for (format, name) in names() {
-        let directory = naming(&name, format);
-        let path = write(directory.path(), &name, b"");
+    for kind in kinds() {
+        let (name, directory) = (&kind.name, kind.named());
+        let path = write(directory.path(), name, b"");
         // a hole, which takes no room
         fs::File::options().write(true).open(&path).and_then(|file| file.set_len(100 << 20)).expect("files can grow");
-        assert_refused(directory.path(), &name, "larger than 16 MiB");
+        assert_refused(directory.path(), name, "larger than 16 MiB");
     }
 }
 
 #[test]
 fn bytes_that_are_no_text_are_refused_with_their_line() {
-    for (format, name) in names() {
-        let directory = naming(&name, format);
-        write(directory.path(), &name, b"first\nsecond \xff\n");
-        assert_refused(directory.path(), &name, "line 2 is not UTF-8");
+    for kind in kinds() {
+        let (name, directory) = (&kind.name, kind.named());
+        write(directory.path(), name, b"first\nsecond \xff\n");
+        assert_refused(directory.path(), name, "line 2 is not UTF-8");
     }
 }
 
 #[test]
 fn an_empty_file_says_nothing_or_is_refused() {
     for content in [&b""[..], b"\xef\xbb\xbf", b"\r\n\r\n"] {
-        for (format, name) in names() {
-            let directory = naming(&name, format);
-            write(directory.path(), &name, content);
+        for kind in kinds() {
+            let (name, directory) = (&kind.name, kind.named());
+            write(directory.path(), name, content);
             match listed(directory.path()) {
                 (0, told) => assert!(told.contains("no pins") || told.contains("0 pins"), "{name}: {told}"),
-                (code, told) => assert!(code == 2 && told.contains(&name), "{name}: {code} {told}"),
+                (code, told) => assert!(code == 2 && told.contains(name), "{name}: {code} {told}"),
             }
         }
     }
@@ -250,24 +296,24 @@ fn an_empty_file_says_nothing_or_is_refused() {
 
 #[test]
 fn a_directory_in_the_place_of_a_file_is_refused() {
-    for (format, name) in names() {
-        let directory = naming(&name, format);
-        fs::create_dir_all(directory.path().join(&name)).expect("directories can be made");
-        assert_refused(directory.path(), &name, "it is not a file");
+    for kind in kinds() {
+        let (name, directory) = (&kind.name, kind.named());
+        fs::create_dir_all(directory.path().join(name)).expect("directories can be made");
+        assert_refused(directory.path(), name, "it is not a file");
     }
 }
 
 #[cfg(unix)]
 #[test]
 fn a_pipe_is_refused_and_not_waited_for() {
-    for (format, name) in names() {
-        let directory = naming(&name, format);
-        let path = write(directory.path(), &name, b"");
+    for kind in kinds() {
+        let (name, directory) = (&kind.name, kind.named());
+        let path = write(directory.path(), name, b"");
         fs::remove_file(&path).expect("files can be removed");
         let made =
             std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo is there: install coreutils");
         assert!(made.success());
-        assert_refused(directory.path(), &name, "it is not a file");
+        assert_refused(directory.path(), name, "it is not a file");
     }
 }
 
@@ -275,14 +321,14 @@ fn a_pipe_is_refused_and_not_waited_for() {
 #[test]
 fn a_file_without_permissions_is_refused_to_those_who_may_not_read_it() {
     use std::os::unix::fs::PermissionsExt as _;
-    for (format, name) in names() {
-        let directory = naming(&name, format);
-        let path = write(directory.path(), &name, b"first\nsecond \xff\n");
+    for kind in kinds() {
+        let (name, directory) = (&kind.name, kind.named());
+        let path = write(directory.path(), name, b"first\nsecond \xff\n");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).expect("permissions can be taken");
         // root may read it all the same
         let mut byte = [0];
         let may_read = fs::File::open(&path).and_then(|mut file| file.read(&mut byte)).is_ok();
-        assert_refused(directory.path(), &name, if may_read { "line 2 is not UTF-8" } else { "Permission denied" });
+        assert_refused(directory.path(), name, if may_read { "line 2 is not UTF-8" } else { "Permission denied" });
     }
 }
 
@@ -303,7 +349,7 @@ fn one_very_long_line_is_read_in_linear_time() {
         packages.join(",")
     );
     assert!(text.len() > 8 << 20 && text.len() < 16 << 20, "{}", text.len());
-    let directory = naming("package-lock.json", Format::PackageLock);
+    let directory = Kind::of("package-lock.json", Format::PackageLock).named();
     write(directory.path(), "package-lock.json", text.as_bytes());
     let (code, told) = listed(directory.path());
     assert_eq!(code, 0);
@@ -325,7 +371,7 @@ fn places_hold_with_windows_line_ends_and_a_byte_order_mark() {
         .filter(|entry| entry.path().is_dir() && entry.file_name() != "lists")
         .map(|entry| entry.file_name().into_string().expect("names are UTF-8"))
         .collect();
-    assert!(names.len() >= 7, "{names:?}");
+    assert!(names.len() >= 11, "{names:?}");
     for project in names.iter().flat_map(|name| projects(name)) {
         let copy = tempfile::tempdir().expect("a directory for a test");
         for path in files_below(&project) {
@@ -335,8 +381,10 @@ fn places_hold_with_windows_line_ends_and_a_byte_order_mark() {
                 path.strip_prefix(&project).expect("it lies below").to_str().expect("names are UTF-8").to_owned();
             write(copy.path(), &name, text.as_bytes());
         }
-        let found = held(copy.path());
-        assert_eq!(found.manifest.pins.len(), held(&project).manifest.pins.len(), "{}", project.display());
+        let (found, plain) = (held(copy.path()), held(&project));
+        let counted = |holdings: &Holdings| (holdings.manifest.pins.len(), holdings.unpinned.len());
+        assert_eq!(counted(&found), counted(&plain), "{}", project.display());
         found.manifest.pins.iter().for_each(assert_in_place);
+        found.unpinned.iter().for_each(assert_told_in_place);
     }
 }

@@ -3,7 +3,8 @@
     python3 tests/data/projects/lists/list.py [--write] [ECOSYSTEM/PROJECT...]
 
 Each project is copied to a directory of its own first. The tools are looked for on the PATH: cargo, npm, pnpm, node with
-`@yarnpkg/lockfile` (NODE_PATH), Yarn 4 as `yarn4`, uv, poetry, python3 with pip, ruby with bundler. They ask their registries.
+`@yarnpkg/lockfile` (NODE_PATH), Yarn as `yarn3` (3.8), `yarn4-rc` (4.0.0-rc.45) and `yarn4`, uv, poetry, python3 with pip and,
+for charts, helm-python-sdk, ruby with bundler. They ask their registries.
 """
 
 import json
@@ -13,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 
 HERE = pathlib.Path(__file__).resolve().parent
 PROJECTS = HERE.parent
@@ -58,7 +60,8 @@ def npm_below(node, own):
 
 def pnpm(directory):
     """The dependencies of each project of the workspace."""
-    for project in json.loads(run(directory, "pnpm", "ls", "--lockfile-only", "--depth", "0", "--json", "-r")):
+    command = "pnpm ls --lockfile-only --depth 0 --json -r --config.manage-package-manager-versions=false"
+    for project in json.loads(run(directory, *command.split())):
         for kind in ("dependencies", "devDependencies", "optionalDependencies"):
             for name, found in project.get(kind, {}).items():
                 if not found["version"].startswith("link:"):
@@ -92,13 +95,16 @@ def yarn_1(directory):
 
 
 def yarn_4(directory):
-    lines = [json.loads(line) for line in run(directory, "yarn4", "info", "--all", "--recursive", "--json").splitlines()]
+    # each version of Yarn takes lock files of its own version alone for whole
+    written = int(re.search(r"^__metadata:\n  version: (\d+)", (directory / "yarn.lock").read_text(encoding="utf-8"), re.M)[1])
+    program = {6: "yarn3", 7: "yarn4-rc"}.get(written, "yarn4")
+    lines = [json.loads(line) for line in run(directory, program, "info", "--all", "--recursive", "--json").splitlines()]
     versions = {line["value"]: line["children"]["Version"] for line in lines}
     for line in lines:
         if "@workspace:" in line["value"]:
             for dependency in line["children"].get("Dependencies", []):
                 locator = re.sub(r"virtual:[0-9a-f]+#", "", dependency["locator"])
-                if "@workspace:" not in locator:
+                if re.match(r"@?[^@]+@(npm|patch):", locator):
                     yield re.match(r"@?[^@]+", locator).group(), versions[locator]
 
 
@@ -128,6 +134,17 @@ def ruby(directory):
         yield line.split(" ")
 
 
+def go(directory):
+    """The modules that are required, with what stands in for those that are replaced."""
+    module = json.loads(run(directory, "go", "mod", "edit", "-json"))
+    replaced = {(each["Old"]["Path"], each["Old"].get("Version")): each["New"] for each in module.get("Replace") or []}
+    for required in module["Require"]:
+        path, version = required["Path"], required["Version"]
+        by = replaced.get((path, version)) or replaced.get((path, None))
+        told = version if not by else by.get("Version") or f"replaced by the directory `{by['Path']}`"
+        yield path, told.removesuffix("+incompatible") + (" // indirect" if required.get("Indirect") else "")
+
+
 def actions(directory):
     """No tool lists them: the tags of `uses:`, and of a commit the tag in its comment."""
     for file in sorted(directory.glob(".github/workflows/*")):
@@ -138,6 +155,47 @@ def actions(directory):
                 yield name, tag
 
 
+def charts(directory):
+    """What Helm says a chart depends on and, where it is locked, the version; no tool lists the images of values."""
+    if (directory / "Chart.yaml").exists():
+        import helm_python  # not needed for the other ecosystems
+
+        lock = directory / "Chart.lock"
+        locked = dict(re.findall(r"- name: (\S+)\n  repository: \S+\n  version: (\S+)", lock.read_text(encoding="utf-8"))) if lock.exists() else {}
+        for chart in helm_python.dependency_list(str(directory)):
+            name, required = chart["name"], chart["version"]
+            if locked:
+                yield name, f"{locked[name]} {required}"
+            else:
+                yield name, f"{required} -" if re.fullmatch(r"\d+\.\d+\.\d+", required) else f"- {required}"
+    else:
+        text = (directory / "values.yaml").read_text(encoding="utf-8")
+        for image, tag in re.findall(r"^ +repository: (\S+)\n(?: *#.*\n)* +tag: (\S+)$", text, re.M):
+            version = tag.strip('"') or "-"
+            yield image, f"{version} -"
+
+
+def located(directory):
+    """What the ecosystem's parser, or the line that says it, has: no tool lists them."""
+    if (directory / "versions.toml").exists():
+        text = (directory / "versions.toml").read_text(encoding="utf-8")
+        versions = tomllib.loads(text)["versions"]
+        for name in "assertj avro hadoop jackson kafka slf4j testcontainers".split():
+            yield name, versions[f"{name}-ver"]
+        yield "mockito", tomllib.loads(text)["libraries"]["mockito"].split(":")[2]
+    elif (directory / "Makefile.variables").exists():
+        for line in (directory / "Makefile.variables").read_text(encoding="utf-8").splitlines():
+            name, separator, version = line.partition("_version = ")
+            if separator and name in "runc containerd kubernetes helm kine etcd konnectivity".split():
+                yield name, version
+    else:
+        lines = (directory / ".pre-commit-config.yaml").read_text(encoding="utf-8").splitlines()
+        for before, line in zip(lines, lines[1:]):
+            name = before.rpartition("/")[2]
+            if "# frozen: " in line and name.isalnum():
+                yield name.lower(), line.rpartition(" ")[2]
+
+
 def main():
     """Compares, or writes."""
     arguments = [argument for argument in sys.argv[1:] if argument != "--write"]
@@ -145,6 +203,9 @@ def main():
     differs = []
     for name in names:
         ecosystem, project = name.split("/")
+        if ecosystem not in globals():
+            print(f"{name}: by hand")
+            continue
         with tempfile.TemporaryDirectory() as place:
             copy = pathlib.Path(place).resolve() / "project"
             shutil.copytree(PROJECTS / ecosystem / project, copy)
