@@ -238,7 +238,8 @@ mod tests {
 
     #[test]
     fn of_a_long_output_one_end_is_kept() {
-        for (keep, start, end) in [(Keep::Head, "0;1;2;", " more bytes were not kept]\n"), (Keep::Tail, "[", ";39999;")] {
+        for (keep, start, end) in [(Keep::Head, "0;1;2;", " more bytes were not kept]\n"), (Keep::Tail, "[", ";39999;")]
+        {
             let mut kept = Kept { bytes: Vec::new(), left: 0, keep };
             (0..40_000).for_each(|number| kept.add(format!("{number};").as_bytes()));
             let text = kept.text();
