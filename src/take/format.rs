@@ -92,8 +92,7 @@ pub(super) fn writer(format: Option<Format>, file: &Source, held: &Dependency, w
         Format::PackageLock => npm(file, held, version),
         Format::PnpmLock => pnpm(file, held, version),
         Format::YarnLock if file.text().contains("\n__metadata:") => yarn(held, wanted),
-        // it knows no way to lock anything but the newest that is required
-        Format::YarnLock => tool(&["yarn", "upgrade", name_of(held), "--ignore-scripts", "--non-interactive"]),
+        Format::YarnLock => first_yarn(held, wanted),
     }
 }
 
@@ -121,20 +120,23 @@ fn pnpm(file: &Source, held: &Dependency, version: &str) -> Writer {
     tool(&[&["pnpm", "update", &package], everywhere, ONLY.as_slice()].concat())
 }
 
+/// Version 1 locks nothing but the newest that is required, and upgrades nothing while a requirement is not locked.
+fn first_yarn(held: &Dependency, wanted: Wanted<'_>) -> Writer {
+    const ONLY: [&str; 2] = ["--ignore-scripts", "--non-interactive"];
+    let is_locked = held.requirement.as_ref().map(|written| written.text.as_str()) == wanted.requirement;
+    let words = if is_locked { vec!["yarn", "upgrade", &held.name] } else { vec!["yarn", "install"] };
+    tool(&[words.as_slice(), ONLY.as_slice()].concat())
+}
+
 /// What was chosen for one requirement is set, as it will stand in `package.json`.
 fn yarn(held: &Dependency, wanted: Wanted<'_>) -> Writer {
     if !held.is_direct {
-        return tool(&["yarn", "up", "--recursive", name_of(held), "--mode=update-lockfile"]);
+        return tool(&["yarn", "up", "--recursive", &held.name, "--mode=update-lockfile"]);
     }
     let upstream = if is_alias(held) { format!("{}@", held.upstream) } else { String::new() };
     let asked = format!("{}@npm:{upstream}{}", held.name, wanted.requirement.unwrap_or("*"));
     let run = run(&["yarn", "set", "resolution", &asked, &format!("npm:{upstream}{}", wanted.version)]);
     Writer::Tool(vec![Run { variable: Some(("YARN_ENABLE_SCRIPTS", "false")), ..run }])
-}
-
-/// The name by which the project calls it.
-fn name_of(held: &Dependency) -> &str {
-    &held.name
 }
 
 fn is_alias(held: &Dependency) -> bool {

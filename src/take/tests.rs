@@ -233,11 +233,7 @@ fn sample(format: Format, hand: &Hand, old: &str) -> Sample {
             };
             let head =
                 if hand.is_long { "# made by hand\n\n__metadata:\n  version: 8\n" } else { "# yarn lockfile v1\n" };
-            let tool = if hand.is_long {
-                "YARN_ENABLE_SCRIPTS=false yarn set resolution goal@npm:"
-            } else {
-                "yarn upgrade goal --ignore-scripts"
-            };
+            let tool = if hand.is_long { "YARN_ENABLE_SCRIPTS=false yarn set resolution goal@npm:" } else { "yarn " };
             locked(tool, "yarn.lock", &[line(head), hand.ordered(&entry)].concat(), package_json())
         }
         Format::GemfileLock => {
@@ -530,6 +526,7 @@ fn commands_name_the_member_the_alias_and_what_will_be_required() {
     let yarn = "\n__metadata:\n  version: 8\n\"goal@npm:~1.0.0\":\n  version: 1.0.0\n  resolution: \"goal@npm:1.0.0\"\n\
         \"other@npm:upstream@^1.0.0\":\n  version: 1.0.0\n  resolution: \"upstream@npm:1.0.0\"\n\
         \"inner@npm:1.0.0\":\n  version: 1.0.0\n  resolution: \"inner@npm:1.0.0\"\n";
+    let first = "# yarn lockfile v1\n\ngoal@~1.0.0:\n  version \"1.0.0\"\n\n\"other@npm:upstream@^1.0.0\":\n  version \"1.0.0\"\n";
     let only = "--package-lock-only --ignore-scripts";
     let npm_again = format!("npm install {only}");
     let pnpm_only = "--no-save --lockfile-only --ignore-scripts";
@@ -548,6 +545,8 @@ fn commands_name_the_member_the_alias_and_what_will_be_required() {
         ("pnpm-lock.yaml", pnpm, "inner", vec![format!("pnpm update inner@1.1.0 --recursive {pnpm_only}")]),
         ("yarn.lock", yarn, "goal", vec![format!("{set} 'goal@npm:~1.1.0' npm:1.1.0")]),
         ("yarn.lock", yarn, "other", vec![format!("{set} other@npm:upstream@^1.0.0 npm:upstream@1.1.0")]),
+        ("yarn.lock", first, "goal", vec!["yarn install --ignore-scripts --non-interactive".to_owned()]),
+        ("yarn.lock", first, "other", vec!["yarn upgrade other --ignore-scripts --non-interactive".to_owned()]),
         ("yarn.lock", yarn, "inner", vec![format!("{set} inner@npm:1.1.0 npm:1.1.0")]),
     ] {
         let files =

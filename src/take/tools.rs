@@ -20,7 +20,7 @@ use crate::program::{self, Finished, Inherited, Keep};
 use crate::report::escape::terminal;
 
 /// How long one command may take: a resolver asks for many packages, and a lock file of thousands needs minutes.
-const LIMIT: Duration = Duration::from_secs(15 * 60);
+const LIMIT: Duration = Duration::from_mins(15);
 
 /// How many lines of what a tool said are shown.
 const SHOWN: usize = 20;

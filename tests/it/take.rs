@@ -2,4 +2,5 @@
 
 mod files;
 mod ignore;
+mod lock;
 mod version;

@@ -32,11 +32,16 @@ def take(scenario):
     crates = start_crates(scenario)
     gems = start_gems(scenario)
     scenario.urls = {"NPM": npm, "PYPI": public.url, "CRATES_IO": crates, "RUBYGEMS": gems}
-    for format in [cargo_lock, package_lock, pnpm_lock, yarn_lock_1, yarn_lock_4, uv_lock, poetry_lock, gemfile_lock, go_mod]:
+    workspaces = [package_lock_of_a_workspace, pnpm_lock_of_a_workspace, yarn_lock_4_of_a_workspace, yarn_lock_1_of_a_workspace]
+    formats = [cargo_lock, package_lock, pnpm_lock, yarn_lock_1, yarn_lock_4, uv_lock, poetry_lock, gemfile_lock, go_mod]
+    failed = []
+    for format in workspaces + formats:
         try:
             format(Project(scenario, format.__name__, public))
         except Failed as failure:
-            raise Failed(f"{format.__name__}: {failure}") from None
+            failed.append(f"{format.__name__}: {failure}")
+    if failed:
+        raise Failed("\n".join(failed))
 
 
 class Project:
@@ -93,15 +98,25 @@ class Project:
         """The version of each pin, as upmon reads it."""
         return {pin["package"]: pin["version"] for pin in json.loads(self.upmon("list", "--json").stdout)["pins"]}
 
-    def takes(self, lock, version, *, moving=(), excused=None, also=()):
-        """The version is taken: the pin says so, and in the lock file nothing but its entry has changed.
+    def takes(self, lock, version, consistent, required=None, excused=None):
+        """The version is taken: the pin says so, nothing but its entry of the lock file differs, and the tool finds that in order.
 
-        `moving` are further files that the text of the plan changes, `excused` what a line of the lock file may be besides,
-        `also` files that the tool keeps up with its lock file.
+        `required` is what a manifest holds of the package, before and after a version is taken that it does not accept;
+        `excused` is the hash that a tool makes of all that is required.
         """
         self.write("upstream-versions.json", f'{{ "from": ["{lock}"] }}\n')
-        before = self.bytes()
         expect(set(self.pins().values()), {"1.0.0"}, "the versions before")
+        self.takes_once(lock, version, {}, None)
+        self.find_in_order(consistent)
+        if required:
+            manifest, before, after = required
+            text = (self.directory / manifest).read_text()
+            expect(text.count(before), 1, f"places of `{before}` in {manifest}")
+            self.takes_once(lock, VERSIONS[-1], {manifest: text.replace(before, after)}, excused)
+            self.find_in_order(consistent)
+
+    def takes_once(self, lock, version, texts, excused):
+        before = self.bytes()
         told = json.loads(self.upmon("take", NAMES[0], version, "--files", "--lock", "--json").stdout)
         expect((told["commands"], told["moved"]), ([], []), "what is left to do, and what moved along")
         if not told["ran"]:
@@ -109,15 +124,24 @@ class Project:
         expect(self.pins(), {NAMES[0]: version, NAMES[1]: "1.0.0"}, "the pins after")
         after = self.bytes()
         changed = {str(path) for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
-        expect(changed - set(also), {lock, *moving}, "the files that differ")
+        expect(changed, {lock, *texts}, "the files that differ")
+        for name, text in texts.items():
+            expect((self.directory / name).read_text(), text, name)
         for line in foreign(before[pathlib.Path(lock)].decode(), after[pathlib.Path(lock)].decode()):
-            if not excused or not re.search(excused, line):
+            if not excused or not line.startswith(excused):
                 raise Failed(f"more than one entry of {lock} differs: {line}")
 
-    def refuses(self, version, reason):
+    def find_in_order(self, consistent):
+        """Runs what a tool has to judge its lock file; none of it may change anything."""
+        before = self.bytes()
+        for command in consistent:
+            self.run(*command)
+        expect(self.bytes() == before, True, "that the tool changes nothing more")
+
+    def refuses(self, version, reason, name=NAMES[1]):
         """The tool cannot, and every byte is as it was."""
         before = self.bytes()
-        done = self.upmon("take", NAMES[1], version, "--lock", exit_code=4)
+        done = self.upmon("take", name, version, "--lock", exit_code=4)
         for part in [reason, "hint: every file is as it was"]:
             if part not in done.stderr:
                 raise Failed(f"`{part}` is missing in: {done.stderr}")
@@ -153,13 +177,8 @@ def cargo_lock(project):
     project.write("src/lib.rs", "")
     manifest = '[package]\nname = "app"\nversion = "0.1.0"\nedition = "2021"\n\n[dependencies]\nfirst-up = "{0}" # why\nother-up = "{0}"\n'
     locked_at(project, "Cargo.toml", manifest, "=1.0.0", "1.0", ["cargo", "generate-lockfile"], ["cargo", "metadata", "--format-version=1"])
-    project.takes("Cargo.lock", "1.1.0")
-    project.run("cargo", "metadata", "--locked", "--format-version=1")
-    # what is required moves along, and the tool reads it there
-    told = json.loads(project.upmon("take", NAMES[0], "2.0.0", "--lock", "--json").stdout)
-    expect([change["after"] for change in told["changes"]], [['first-up = "2.0" # why']], "what is required")
-    expect(project.pins(), {NAMES[0]: "2.0.0", NAMES[1]: "1.0.0"}, "the pins after")
-    project.run("cargo", "metadata", "--locked", "--format-version=1")
+    consistent = [["cargo", "metadata", "--locked", "--format-version=1"]]
+    project.takes("Cargo.lock", "1.1.0", consistent, ("Cargo.toml", 'first-up = "1.0" # why', 'first-up = "2.0" # why'))
     # a registry that has gone
     project.write(".cargo/config.toml", f'[source.crates-io]\nreplace-with = "here"\n[source.here]\nregistry = "sparse+http://127.0.0.1:{free_port()}/"\n')
     project.refuses("2.0.0", "`cargo update -p other-up@1.0.0 --precise 2.0.0` ended with exit code 101")
@@ -176,14 +195,16 @@ def locked_at(project, name, manifest, exact, range, lock, again):
 PACKAGE_JSON = '{{\n    "name": "app",\n    "version": "0.1.0",\n    "license": "MIT",\n    "dependencies": {{ "first-up": "{0}" }},\n    "devDependencies": {{ "other-up":   "{0}" }}\n}}\n'
 
 
+REQUIRED = ("package.json", '"first-up": "^1.0.0"', '"first-up": "^2.0.0"')
+
+
 def package_lock(project):
     """npm, which keeps no version apart from what `package.json` requires until it is asked twice."""
     project.write(".npmrc", f"registry={project.scenario.urls['NPM']}\n")
     lock = ["npm", "install", "--package-lock-only", "--ignore-scripts"]
     locked_at(project, "package.json", PACKAGE_JSON, "1.0.0", "^1.0.0", lock, lock)
-    project.takes("package-lock.json", "1.1.0")
-    project.run("npm", "ci", "--dry-run", "--ignore-scripts")
-    project.run("npm", "ls", "--package-lock-only")
+    consistent = [["npm", "ci", "--dry-run", "--ignore-scripts"], ["npm", "ls", "--package-lock-only"]]
+    project.takes("package-lock.json", "1.1.0", consistent, REQUIRED)
     project.write(".npmrc", f"registry=http://127.0.0.1:{free_port()}/\nfetch-retries=0\n")
     project.refuses("2.0.0", "`npm install other-up@2.0.0 --package-lock-only --ignore-scripts` ended with exit code 1")
 
@@ -194,8 +215,41 @@ def pnpm_lock(project):
     project.write(".npmrc", f"registry={project.scenario.urls['NPM']}\n")
     lock = ["pnpm", "install", "--lockfile-only", "--ignore-scripts", "--no-frozen-lockfile"]
     locked_at(project, "package.json", PACKAGE_JSON, "1.0.0", "^1.0.0", lock, lock)
-    project.takes("pnpm-lock.yaml", "1.1.0")
-    project.run("pnpm", "install", "--frozen-lockfile", "--lockfile-only")
+    project.takes("pnpm-lock.yaml", "1.1.0", [["pnpm", "install", "--frozen-lockfile", "--lockfile-only"]], REQUIRED)
+
+
+WORKSPACE = '{\n  "name": "app",\n  "version": "0.1.0",\n  "private": true,\n  "workspaces": ["web"],\n  "dependencies": { "other-up": "REQUIRED" }\n}\n'
+MEMBER = '{\n    "name": "web",\n    "version": "0.1.0",\n    "license": "MIT",\n    "dependencies":   { "first-up": "REQUIRED" }\n}\n'
+
+
+def workspace(project, lock, *command):
+    """A member that requires the one package, a root that requires the other; `command` writes the lock file."""
+    for exact in ["1.0.0", "^1.0.0"]:
+        project.write("package.json", WORKSPACE.replace("REQUIRED", exact))
+        project.write("web/package.json", MEMBER.replace("REQUIRED", exact))
+        project.run(*command)
+    return lock, "1.1.0"
+
+
+IN_MEMBER = ("web/package.json", '"first-up": "^1.0.0"', '"first-up": "^2.0.0"')
+
+
+def package_lock_of_a_workspace(project):
+    """npm, for what only a member of a workspace requires."""
+    project.write(".npmrc", f"registry={project.scenario.urls['NPM']}\n")
+    project.write("web/index.js", "")
+    taken = workspace(project, "package-lock.json", "npm", "install", "--package-lock-only", "--ignore-scripts")
+    consistent = [["npm", "ci", "--dry-run", "--ignore-scripts"], ["npm", "ls", "--package-lock-only"]]
+    project.takes(*taken, consistent, IN_MEMBER)
+
+
+def pnpm_lock_of_a_workspace(project):
+    """pnpm, for the same."""
+    project.program("pnpm", project.scenario.home / "npm/node_modules/pnpm/bin/pnpm.cjs")
+    project.write(".npmrc", f"registry={project.scenario.urls['NPM']}\n")
+    project.write("pnpm-workspace.yaml", "packages: [web]\n")
+    taken = workspace(project, "pnpm-lock.yaml", "pnpm", "install", "--lockfile-only", "--ignore-scripts", "--no-frozen-lockfile")
+    project.takes(*taken, [["pnpm", "install", "--frozen-lockfile", "--lockfile-only"]], IN_MEMBER)
 
 
 def yarn_lock_1(project):
@@ -208,15 +262,24 @@ def yarn_lock_1(project):
     project.write("package.json", PACKAGE_JSON.format("^1.0.0"))
     locked = project.directory / "yarn.lock"
     locked.write_text(locked.read_text().replace("up@1.0.0:", "up@^1.0.0:"))
-    project.takes("yarn.lock", "1.2.0")
-    project.run("yarn", "install", "--frozen-lockfile", "--ignore-scripts", "--non-interactive")
+    project.takes("yarn.lock", "1.2.0", [[*lock, "--frozen-lockfile"]], REQUIRED)
     project.refuses("1.1.0", "`other-up` is now at `1.2.0` in `yarn.lock`, not at `1.1.0`")
 
 
 def yarn_lock_4(project):
     """yarn 4."""
     project.program("yarn", project.scenario.home / "npm/node_modules/@yarnpkg/cli-dist/bin/yarn.js")
-    # what was published a moment ago is meant here
+    yarn_settings(project)
+    project.write("yarn.lock", "")
+    project.write("package.json", PACKAGE_JSON.format("^1.0.0"))
+    project.run("yarn", "install")
+    for name in NAMES:
+        project.run("yarn", "set", "resolution", f"{name}@npm:^1.0.0", "npm:1.0.0")
+    project.takes("yarn.lock", "1.1.0", [["yarn", "install", "--immutable"]], REQUIRED)
+
+
+def yarn_settings(project):
+    """What was published a moment ago is meant here."""
     project.write(
         ".yarnrc.yml",
         f"""\
@@ -227,13 +290,37 @@ def yarn_lock_4(project):
         nodeLinker: node-modules
         """,
     )
+
+
+def yarn_lock_4_of_a_workspace(project):
+    """yarn 4, for what only a member of a workspace requires."""
+    project.program("yarn", project.scenario.home / "npm/node_modules/@yarnpkg/cli-dist/bin/yarn.js")
+    yarn_settings(project)
     project.write("yarn.lock", "")
-    project.write("package.json", PACKAGE_JSON.format("^1.0.0"))
-    project.run("yarn", "install")
+    taken = workspace(project, "yarn.lock", "yarn", "install")
     for name in NAMES:
         project.run("yarn", "set", "resolution", f"{name}@npm:^1.0.0", "npm:1.0.0")
-    project.takes("yarn.lock", "1.1.0")
-    project.run("yarn", "install", "--immutable")
+    project.takes(*taken, [["yarn", "install", "--immutable"]], IN_MEMBER)
+
+
+def yarn_lock_1_of_a_workspace(project):
+    """yarn 1 upgrades nothing that only a member requires, and says it did; what is required anew it does lock."""
+    project.program("yarn", project.scenario.home / "npm/node_modules/yarn/bin/yarn.js")
+    project.write(".npmrc", f"registry={project.scenario.urls['NPM']}\n")
+    install = ["yarn", "install", "--ignore-scripts", "--non-interactive"]
+    for required in ["1.0.0", "^1.0.0"]:
+        project.write("package.json", WORKSPACE.replace("REQUIRED", required))
+        project.write("web/package.json", MEMBER.replace("REQUIRED", required))
+        locked = project.directory / "yarn.lock"
+        if locked.exists():
+            locked.write_text(locked.read_text().replace("up@1.0.0:", "up@^1.0.0:"))
+        project.run(*install)
+    project.write("upstream-versions.json", '{ "from": ["yarn.lock"] }\n')
+    project.refuses("1.2.0", "`first-up` is still at `1.0.0` in `yarn.lock`, not at `1.2.0`", NAMES[0])
+    manifest, before, after = IN_MEMBER
+    text = (project.directory / manifest).read_text()
+    project.takes_once("yarn.lock", VERSIONS[-1], {manifest: text.replace(before, after)}, None)
+    project.find_in_order([[*install, "--frozen-lockfile"]])
 
 
 def uv_lock(project):
@@ -242,8 +329,9 @@ def uv_lock(project):
     project.variables |= {"UV_PYTHON": sys.executable, "UV_PYTHON_DOWNLOADS": "never", "UV_CACHE_DIR": str(project.scenario.directory / "uv-cache")}
     manifest = '[project]\nname = "app"\nversion = "0.1.0"\nrequires-python = ">=3.9"\ndependencies = [\n    "first-up{0}", # why\n    "other-up{0}",\n]\n'
     locked_at(project, "pyproject.toml", manifest, "==1.0.0", ">=1.0,<2", ["uv", "lock"], ["uv", "lock"])
-    project.takes("uv.lock", "1.1.0")
-    project.run("uv", "lock", "--check")
+    required = ("pyproject.toml", "first-up>=1.0,<2", "first-up>=1.0,<3")
+    # the lock file repeats what is required
+    project.takes("uv.lock", "1.1.0", [["uv", "lock", "--check"]], required)
 
 
 def poetry_lock(project):
@@ -255,12 +343,8 @@ def poetry_lock(project):
         "\n[tool.poetry]\npackage-mode = false\n"
     )
     locked_at(project, "pyproject.toml", manifest, "==1.0.0", ">=1.0,<1.2", ["poetry", "lock"], ["poetry", "lock"])
-    project.takes("poetry.lock", "1.1.0")
-    project.run("poetry", "check", "--lock")
-    # a version that has to be required first moves that along; the hash is that of the whole requirements
-    project.upmon("take", NAMES[0], "2.0.0", "--lock")
-    expect(project.pins(), {NAMES[0]: "2.0.0", NAMES[1]: "1.0.0"}, "the pins after")
-    project.run("poetry", "check", "--lock")
+    required = ("pyproject.toml", "first-up>=1.0,<1.2", "first-up>=1.0,<2.1")
+    project.takes("poetry.lock", "1.1.0", [["poetry", "check", "--lock"]], required, "content-hash = ")
     project.refuses("1.0.1", "`other-up` is now at `1.1.0` in `poetry.lock`, not at `1.0.1`")
 
 
@@ -269,13 +353,13 @@ def gemfile_lock(project):
     project.write(".bundle/config", f'---\nBUNDLE_MIRROR__HTTPS://RUBYGEMS__ORG/: "{project.scenario.urls["RUBYGEMS"]}"\n')
     gemfile = 'source "https://rubygems.org"\ngem "first-up", "{0}"\ngem "other-up", "{0}"\n'
     locked_at(project, "Gemfile", gemfile, "1.0.0", "~> 1.0", ["bundle", "lock"], ["bundle", "lock"])
-    project.takes("Gemfile.lock", "1.2.0")
+    project.takes("Gemfile.lock", "1.2.0", [])
     expect(project.run("bundle", "lock", "--print"), (project.directory / "Gemfile.lock").read_text(), "what Bundler would lock")
     project.refuses("1.1.0", "`other-up` is now at `1.2.0` in `Gemfile.lock`, not at `1.1.0`")
 
 
 def go_mod(project):
-    """go.mod is text, whether Go is here or not; what follows from it is Go's."""
+    """go.mod is text; what follows from it is Go's, for which a script stands in: only that it is asked is shown here."""
     module = "module example.com/app\n\ngo 1.21\n\nrequire (\n\tgithub.com/owner/first-up v1.0.0 // why v1.0.0\n\tgithub.com/owner/other-up v1.0.0\n)\n"
     project.write("go.mod", module)
     project.write("upstream-versions.json", '{ "from": ["go.mod"] }\n')
@@ -285,6 +369,14 @@ def go_mod(project):
     done = project.upmon("take", "github.com/owner/first-up", "v2.0.0", "--files", exit_code=4)
     if "run `go get github.com/owner/first-up/v2@v2.0.0`" not in done.stderr:
         raise Failed(f"no remedy for another major version: {done.stderr}")
+    script = project.programs / "go"
+    script.write_text('#!/bin/sh\necho "$*: $(grep -c v1.2.0 go.mod)" > go.sum\necho "require github.com/owner/third v1.0.0 // indirect" >> go.mod\n')
+    script.chmod(0o755)
+    project.upmon("take", "github.com/owner/first-up", "v1.2.0", "--lock")
+    expect((project.directory / "go.sum").read_text(), "mod tidy: 1\n", "what Go was asked, and found")
+    expect(project.pins(), {"github.com/owner/first-up": "v1.2.0", "github.com/owner/other-up": "v1.0.0"}, "the pins after")
+    script.write_text("#!/bin/sh\nrm go.sum\n: > go.mod\necho 'no sums here' >&2\nexit 1\n")
+    project.refuses("v1.2.0", "`go mod tidy` ended with exit code 1\n  | no sums here", "github.com/owner/other-up")
 
 
 def start_npm(scenario):
