@@ -43,12 +43,16 @@ fn put(name: &Path, before: Option<&(Vec<u8>, Permissions)>) -> io::Result<()> {
     match (before, fs::read(name)) {
         (None, Err(_)) => Ok(()),
         (None, Ok(_)) => fs::remove_file(name),
-        (Some((bytes, _)), Ok(now)) if *bytes == now => Ok(()),
-        (Some((bytes, rights)), _) => {
+        (Some((bytes, rights)), now) => {
             // a link stays one
             let path = fs::canonicalize(name).unwrap_or_else(|_| name.to_owned());
-            replace(&path, bytes)?;
-            fs::set_permissions(&path, rights.clone())
+            if now.ok().as_ref() != Some(bytes) {
+                replace(&path, bytes)?;
+            }
+            if fs::metadata(&path)?.permissions() != *rights {
+                fs::set_permissions(&path, rights.clone())?;
+            }
+            Ok(())
         }
     }
 }
