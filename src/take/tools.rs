@@ -97,14 +97,15 @@ fn is_program(path: &Path) -> bool {
     path.is_file()
 }
 
-/// Every file that a check reads, and those that tools write beside them.
+/// Every file of other tools that a check reads, and those that are written beside them.
 fn touched(held: &Held, plan: &Plan) -> Result<BTreeSet<PathBuf>, Refusal> {
     let recording = Recording::over(&*held.files);
     found(&held.manifest, &recording).map_err(|error| Refusal::new(error.to_string()))?;
     let mut names = recording.into_names();
     names.extend(plan.changes.iter().map(|change| change.before.name().to_owned()));
-    names.extend(held.manifest.sources().map(|source| source.name().to_owned()));
     names.extend(plan.commands.iter().flat_map(Command::writes).map(Path::to_owned));
+    // no tool writes the pins file and the settings: what somebody writes there meanwhile is not undone
+    names.retain(|name| held.own(name).is_none());
     Ok(names)
 }
 

@@ -33,7 +33,7 @@ def take(scenario):
     gems = start_gems(scenario)
     scenario.urls = {"NPM": npm, "PYPI": public.url, "CRATES_IO": crates, "RUBYGEMS": gems}
     workspaces = [package_lock_of_a_workspace, pnpm_lock_of_a_workspace, yarn_lock_4_of_a_workspace, yarn_lock_1_of_a_workspace]
-    formats = [cargo_lock, package_lock, pnpm_lock, yarn_lock_1, yarn_lock_4, uv_lock, poetry_lock, gemfile_lock, go_mod]
+    formats = [cargo_lock, package_lock, pnpm_lock, yarn_lock_1, yarn_lock_4, uv_lock, requirements_txt, poetry_lock, gemfile_lock, go_mod]
     failed = []
     for format in workspaces + formats:
         try:
@@ -346,6 +346,15 @@ def poetry_lock(project):
     required = ("pyproject.toml", "first-up>=1.0,<1.2", "first-up>=1.0,<2.1")
     project.takes("poetry.lock", "1.1.0", [["poetry", "check", "--lock"]], required, "content-hash = ")
     project.refuses("1.0.1", "`other-up` is now at `1.1.0` in `poetry.lock`, not at `1.0.1`")
+
+
+def requirements_txt(project):
+    """uv again, for a requirements file with hashes that it wrote."""
+    project.program("uv", project.scenario.home / "python/bin/uv")
+    project.variables |= {"UV_PYTHON": sys.executable, "UV_PYTHON_DOWNLOADS": "never", "UV_CACHE_DIR": str(project.scenario.directory / "uv-cache")}
+    lock = ["uv", "pip", "compile", "--generate-hashes", "--output-file", "requirements.txt", "requirements.in"]
+    locked_at(project, "requirements.in", "first-up{0}\nother-up{0}\n", "==1.0.0", ">=1", lock, lock)
+    project.takes("requirements.txt", "1.1.0", [lock])
 
 
 def gemfile_lock(project):

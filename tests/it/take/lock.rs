@@ -160,6 +160,14 @@ async fn a_tool_that_does_something_else_changes_no_byte() {
 }
 
 #[tokio::test]
+async fn what_somebody_writes_into_the_pins_file_meanwhile_is_kept() {
+    let world = project(&format!("{GOOD}; echo >> ../{PINS}")).await;
+    let run = run(&world, &["take", "@acme/pad", "--lock"]).ended(4);
+    assert!(run.stderr.starts_with("error: `upstream-versions.json` was changed meanwhile\n"), "{}", run.stderr);
+    assert_eq!((world.read("web/package-lock.json").as_str(), world.read(PINS)), (LOCK, format!("{PINNED}\n\n")));
+}
+
+#[tokio::test]
 async fn a_tool_that_is_missing_is_named_before_anything_is_written() {
     let world = project(GOOD).await;
     let before = bytes(&world);
