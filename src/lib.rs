@@ -26,6 +26,7 @@ pub mod lag;
 pub mod lookup;
 pub mod pin;
 pub mod policy;
+pub(crate) mod program;
 pub mod registry;
 pub mod release;
 pub mod replace;

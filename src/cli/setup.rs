@@ -242,6 +242,11 @@ impl Setup {
     pub(super) fn wait<T>(&self, lookups: impl Future<Output = T>) -> Result<T, Failure> {
         wait(&self.runtime, lookups)
     }
+
+    /// Runs what listens for Ctrl-C itself to its end.
+    pub(super) fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.0.as_ref().expect("the runtime is there until it is dropped").block_on(work)
+    }
 }
 
 fn settings(global: &Global, flags: Flags) -> Result<Settings, Failure> {

@@ -1,5 +1,6 @@
 //! `upmon take PACKAGE [VERSION]`: writes a new version into the pins file, and into the files that pin the same.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
@@ -13,9 +14,10 @@ use crate::config::Flags;
 use crate::error::ExitCode;
 use crate::lookup::Engine;
 use crate::pin::Pin;
+use crate::program::asked_to_end;
 use crate::report::escape::{json as harmless, terminal};
 use crate::take::target::{Choice, Wish, choose};
-use crate::take::{Asked, Held, Plan, Refusal, Taking, ask, diff, document, plan};
+use crate::take::{Asked, Command, Held, Moved, Plan, Refusal, Taking, ask, diff, document, plan, tools};
 
 /// Arguments of `upmon take`.
 #[derive(Debug, Args)]
@@ -34,6 +36,9 @@ pub(super) struct TakeArgs {
     /// required
     #[arg(long)]
     files: bool,
+    /// Also run the tools that write the lock files, and put everything back where one fails; implies --files
+    #[arg(long)]
+    lock: bool,
     /// Take VERSION although it is yanked, ignored, held back, or not what is required
     #[arg(long, requires = "version")]
     force: bool,
@@ -45,6 +50,12 @@ pub(super) struct TakeArgs {
     json: bool,
     #[command(flatten)]
     setup: SetupArgs,
+}
+
+impl TakeArgs {
+    const fn changes_files(&self) -> bool {
+        self.files || self.lock
+    }
 }
 
 /// How many packages are in hand at once; the wire has bounds of its own.
@@ -73,7 +84,7 @@ pub(super) fn run(global: &Global, arguments: &TakeArgs) -> Result<ExitCode, Fai
     let mut setup = Setup::new(global, &arguments.setup, Flags::default())?;
     let held = global.manifest().and_then(Held::read).map_err(|error| Failure::Usage(error.render(color)))?;
     let pins = setup.take_chosen(arguments.package.as_slice())?;
-    let wish = Wish { version: arguments.version.as_deref(), force: arguments.force, files: arguments.files };
+    let wish = Wish { version: arguments.version.as_deref(), force: arguments.force, files: arguments.changes_files() };
     if pins.len() > 1 && wish.version.is_some() {
         let ids: Vec<String> = pins.iter().map(|pin| terminal(&pin.id())).collect();
         let message =
@@ -92,17 +103,52 @@ pub(super) fn run(global: &Global, arguments: &TakeArgs) -> Result<ExitCode, Fai
         return Ok(code);
     }
     let Outcome { takings, asked, stays, left } = outcome;
-    let plan = plan(&held, &takings, asked).map_err(|refusal| action(&refusal))?;
-    if !arguments.dry_run {
-        plan.carry_out().map_err(|refusal| action(&refusal))?;
-    }
+    let mut plan = plan(&held, &takings, asked).map_err(|refusal| action(&refusal))?;
+    let ran =
+        if arguments.dry_run { Ran::default() } else { carry_out(&setup, &held, &takings, &mut plan, arguments.lock)? };
     let outcome = Outcome { takings, stays, left, asked: Vec::new() };
-    let text = if arguments.json { as_json(&outcome, &plan, arguments.dry_run) } else { as_text(&outcome, &plan) };
+    let text =
+        if arguments.json { as_json(&outcome, &plan, &ran, arguments.dry_run) } else { as_text(&outcome, &plan, &ran) };
     output::print(text.as_bytes())?;
     if arguments.dry_run && !plan.changes.is_empty() && !global.quiet {
         output::complain("nothing was written (--dry-run)");
     }
     Ok(code)
+}
+
+/// What tools did.
+#[derive(Default)]
+struct Ran {
+    commands: Vec<Command>,
+    moved: Vec<Moved>,
+}
+
+/// Changes the files, and runs the tools where that is wished; then no command of the plan is left.
+fn carry_out(
+    setup: &Setup,
+    held: &Held,
+    takings: &[Taking<'_>],
+    plan: &mut Plan,
+    is_locking: bool,
+) -> Result<Ran, Failure> {
+    if !is_locking || plan.commands.is_empty() {
+        plan.carry_out().map_err(|refusal| action(&refusal))?;
+        return Ok(Ran::default());
+    }
+    let is_stopped = Cell::new(false);
+    let stop = async {
+        asked_to_end().await;
+        is_stopped.set(true);
+    };
+    let moved = setup.run(tools::carry_out(held, takings, plan, stop)).map_err(|refusal| action(&refusal));
+    match moved {
+        Ok(moved) => Ok(Ran { commands: std::mem::take(&mut plan.commands), moved }),
+        Err(Failure::Action(message)) if is_stopped.get() => {
+            output::complain(&message);
+            Err(Failure::Interrupted)
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 /// The choice for each pin, in their order.
@@ -142,7 +188,7 @@ fn sorted<'a>(
             }
         };
         let taking = Taking { pin, target };
-        match ask(held, &taking, arguments.files) {
+        match ask(held, &taking, arguments.changes_files()) {
             Ok(asked) => {
                 outcome.asked.push(asked);
                 outcome.takings.push(taking);
@@ -190,7 +236,7 @@ fn why(left: &Left) -> &str {
     }
 }
 
-fn as_text(outcome: &Outcome<'_>, plan: &Plan) -> String {
+fn as_text(outcome: &Outcome<'_>, plan: &Plan, ran: &Ran) -> String {
     let mut text = String::new();
     let mut line = |line: String| writeln!(text, "{line}").expect("a string takes every text");
     for Taking { pin, target } in &outcome.takings {
@@ -203,16 +249,22 @@ fn as_text(outcome: &Outcome<'_>, plan: &Plan) -> String {
         line(format!("{}: {} is left: {}", terminal(&pin.id()), terminal(&pin.version), terminal(why(left))));
     }
     text.push_str(&diff(plan));
-    for command in &plan.commands {
+    let told = plan.commands.iter().map(|command| (command, "left to do for", "run"));
+    for (command, what, verb) in told.chain(ran.commands.iter().map(|command| (command, "done for", "ran"))) {
         let (file, directory) = (command.file.display().to_string(), command.directory.display().to_string());
         let words = terminal(&command.command);
-        writeln!(text, "left to do for {}: in `{}`, run\n    {words}", terminal(&file), terminal(&directory))
+        writeln!(text, "{what} {}: in `{}`, {verb}\n    {words}", terminal(&file), terminal(&directory))
+            .expect("a string takes every text");
+    }
+    for Moved { id, file, from, to } in &ran.moved {
+        let (id, file) = (terminal(id), terminal(&file.display().to_string()));
+        writeln!(text, "{id}: {} -> {} in {file}, along with it", terminal(from), terminal(to))
             .expect("a string takes every text");
     }
     text
 }
 
-fn as_json(outcome: &Outcome<'_>, plan: &Plan, is_dry: bool) -> String {
+fn as_json(outcome: &Outcome<'_>, plan: &Plan, ran: &Ran, is_dry: bool) -> String {
     let taken = outcome
         .takings
         .iter()
@@ -231,6 +283,8 @@ fn as_json(outcome: &Outcome<'_>, plan: &Plan, is_dry: bool) -> String {
         "left": left.collect::<Vec<_>>(),
         "changes": changes,
         "commands": commands,
+        "ran": ran.commands,
+        "moved": ran.moved,
     });
     harmless(format!("{document:#}\n"))
 }

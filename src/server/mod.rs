@@ -236,27 +236,11 @@ impl Tasks {
 /// Ends the service at the first signal; all that follows has an end of its own.
 async fn signals(stop: CancellationToken) {
     tokio::select! {
-        () = signal() => {}
+        () = crate::program::asked_to_end() => {}
         () = stop.cancelled() => return,
     }
     stop.cancel();
     tracing::info!("ending: no more requests are taken");
-}
-
-/// Waits for SIGTERM or Ctrl-C.
-async fn signal() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 async fn upkeep(service: &Service) {

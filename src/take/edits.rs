@@ -3,13 +3,14 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::format::{Command, Writer, writer};
+use super::format::{Command, Wanted, Writer, writer};
+use super::gomod;
 use super::requirement::follow;
 use super::target::Target;
 use super::{Asked, Held, Refusal, Taking};
 use crate::document::{Edit, Source};
 use crate::pin::holdings::{Found, Identity, identity, obstacle, part};
-use crate::pin::project::Format;
+use crate::pin::project::{Dependency, Format};
 use crate::pin::{Pin, Place, Written};
 use crate::select::template_of;
 
@@ -88,17 +89,44 @@ fn other(held: &Held, asked: &mut Asked, taking: &Taking<'_>, found: &Found) -> 
     };
     let Some(new) = respelled(pin, target, &version.text) else { return Ok(()) };
     let source = read(held, &version.place.file)?;
-    match writer(found.format, &source, dependency, &new) {
-        Writer::Tool(words) if new != version.text => asked.commands.push(Command::new(&found.file, &words)),
-        Writer::Tool(_) => {}
-        Writer::Text => {
+    if new != version.text {
+        let required = required(pin, target, found);
+        let wanted = Wanted { version: &new, requirement: required.as_deref() };
+        let writer = writer(found.format, &source, dependency, wanted);
+        if writer.is_text() && found.format == Some(Format::GoMod) {
+            asked.edits.push((Arc::clone(&source), gomod::edit(&source, dependency, version, &new)?));
+        } else if writer.is_text() {
             asked.edits.extend(write(&source, found.format, version, &new, target)?);
+        }
+        if let Writer::TextAnd(runs) | Writer::Tool(runs) = writer {
+            is_no_option(dependency)?;
+            asked.commands.extend(runs.into_iter().map(|run| Command::new(&found.file, found.format, run)));
         }
     }
     match &dependency.requirement {
         Some(requirement) if is_copy(found, requirement) => is_met(pin, target, requirement),
         Some(requirement) => require(held, asked, pin, target, requirement),
         None => Ok(()),
+    }
+}
+
+/// What the files will require of it once they are changed.
+fn required(pin: &Pin, target: &Target, found: &Found) -> Option<String> {
+    let requirement = &found.dependency.requirement.as_ref()?.text;
+    let version = target.parsed.as_ref().filter(|_| target.moves_requirements);
+    let moved = version.and_then(|version| follow(requirement, pin.scheme, version).ok());
+    Some(moved.unwrap_or_else(|| requirement.clone()))
+}
+
+/// Refuses what a tool would take for an option: a name stands in a file that others may have written.
+fn is_no_option(dependency: &Dependency) -> Result<(), Refusal> {
+    match [&dependency.name, &dependency.upstream].into_iter().find(|name| name.starts_with('-')) {
+        None => Ok(()),
+        Some(name) => {
+            let refusal =
+                Refusal::new(format!("the package `{name}` of `{}` starts as an option", shown(&dependency.place)));
+            Err(refusal.hint("write it by hand"))
+        }
     }
 }
 

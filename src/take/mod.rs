@@ -5,20 +5,25 @@
 //! what they said before. Which version is taken is chosen in `target`, who writes which format in `format`, how a
 //! requirement moves along in `requirement`.
 
+mod agree;
 mod carry;
 mod edits;
 mod format;
+mod gomod;
 pub(crate) mod ignore;
 mod overlay;
 mod requirement;
 mod show;
+mod snapshot;
 pub(crate) mod target;
+pub(crate) mod tools;
 mod verify;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub(crate) use self::agree::Moved;
 pub(crate) use self::format::Command;
 pub(crate) use self::show::{diff, document};
 use self::target::Target;
@@ -160,6 +165,8 @@ pub(crate) fn plan(held: &Held, takings: &[Taking<'_>], asked: Vec<Asked>) -> Re
             }
         }
     }
+    // one that agrees on all of it comes behind them
+    commands.sort_by_key(|command| command.is_last);
     let change =
         |(source, edits): (Arc<Source>, Vec<Edit>)| Change { after: Arc::new(source.edited(&edits)), before: source };
     let (own, other): (Vec<Change>, Vec<Change>) = by_file

@@ -77,18 +77,25 @@ impl Hand {
 struct Sample {
     /// The file that is named, then those that belong to it.
     files: Vec<(&'static str, String)>,
-    /// The command that is left, without its end; none where upmon writes the file.
+    /// The first command that is left, without its end; none where upmon writes the file.
     tool: Option<&'static str>,
+    /// The command that writes what follows from it, where upmon writes the file.
+    follows: Option<&'static str>,
 }
 
 /// The files of a project that pins `goal` and some neighbours. A new format needs an arm of its own.
 #[expect(clippy::too_many_lines, reason = "one arm a format")]
 fn sample(format: Format, hand: &Hand, old: &str) -> Sample {
     let (gap, quote, indent) = (hand.gap, hand.quote, hand.indent);
-    let text = |name: &'static str, lines: Vec<String>| Sample { files: vec![(name, hand.file(&lines))], tool: None };
+    let text = |name: &'static str, lines: Vec<String>| Sample {
+        files: vec![(name, hand.file(&lines))],
+        tool: None,
+        follows: None,
+    };
     let locked = |tool: &'static str, name: &'static str, lines: &[String], manifest: (&'static str, String)| Sample {
         files: vec![(name, hand.file(lines)), manifest],
         tool: Some(tool),
+        follows: None,
     };
     let line = |line: &str| vec![line.to_owned()];
     let package_json = || {
@@ -193,7 +200,12 @@ fn sample(format: Format, hand: &Hand, old: &str) -> Sample {
                 pyproject(),
             )
         }
-        Format::PoetryLock => locked("poetry update goal", "poetry.lock", &hand.ordered(&toml_package), pyproject()),
+        Format::PoetryLock => locked(
+            "poetry update --no-interaction --lock goal",
+            "poetry.lock",
+            &hand.ordered(&toml_package),
+            pyproject(),
+        ),
         Format::PackageLock => {
             let entries = hand.ordered(&|name| {
                 format!("\"node_modules/{name}\": {{ \"version\": \"{old}\", \"integrity\": \"sha512-{old}\" }}")
@@ -221,7 +233,7 @@ fn sample(format: Format, hand: &Hand, old: &str) -> Sample {
             };
             let head =
                 if hand.is_long { "# made by hand\n\n__metadata:\n  version: 8\n" } else { "# yarn lockfile v1\n" };
-            let tool = if hand.is_long { "yarn up goal@" } else { "yarn upgrade goal@" };
+            let tool = if hand.is_long { "YARN_ENABLE_SCRIPTS=false yarn set resolution goal@npm:" } else { "yarn " };
             locked(tool, "yarn.lock", &[line(head), hand.ordered(&entry)].concat(), package_json())
         }
         Format::GemfileLock => {
@@ -229,13 +241,26 @@ fn sample(format: Format, hand: &Hand, old: &str) -> Sample {
             let asked = hand.ordered(&|name| format!("  {name} (>= 0)"));
             let lines =
                 [line("GEM\n  remote: https://rubygems.org/\n  specs:"), specs, line("\nDEPENDENCIES"), asked].concat();
-            Sample { files: vec![("Gemfile.lock", hand.file(&lines))], tool: Some("bundle update --conservative goal") }
+            let tool = Some("bundle lock --conservative --update goal");
+            Sample { files: vec![("Gemfile.lock", hand.file(&lines))], tool, follows: None }
         }
         Format::GoMod => {
             let end = if hand.comment.is_empty() { String::new() } else { format!(" // {}", hand.comment) };
-            let entry = |name: &str| format!("{indent}github.com/owner/{name} {gap}v{old}{end}");
-            let lines = [line("module example.com/app\n\nrequire ("), hand.ordered(&entry), line(")")].concat();
-            Sample { files: vec![("go.mod", hand.file(&lines))], tool: Some("go get github.com/owner/goal@v") }
+            let (suffix, note) = match old.split_once('.') {
+                Some(("0" | "1", _)) | None => (String::new(), ""),
+                Some(_) if hand.is_long => (String::new(), "+incompatible"),
+                Some((major, _)) => (format!("/v{major}"), ""),
+            };
+            let plain = if hand.quote == '"' { "" } else { "`" };
+            let entry =
+                |name: &str| format!("{indent}{plain}github.com/owner/{name}{suffix}{plain} {gap}v{old}{note}{end}");
+            let lines = if hand.indent == "  " {
+                [line("module example.com/app\n\nrequire ("), hand.ordered(&entry), line(")")].concat()
+            } else {
+                let single = |name: &str| format!("require {}", entry(name).trim_start());
+                [line("module example.com/app\n"), hand.ordered(&single)].concat()
+            };
+            Sample { follows: Some("go mod tidy"), ..text("go.mod", lines) }
         }
         Format::Dockerfile | Format::HelmLock | Format::HelmChart | Format::HelmValues => {
             unreachable!("of images and charts no registry is asked, so they hold no pin")
@@ -300,8 +325,13 @@ proptest! {
         (old, new) in (version(), version()),
         is_own in any::<bool>(),
     ) {
-        prop_assume!(old != new);
         let format = *at.get(&formats());
+        // of another major version of a module, the path is another
+        let new = match (format, old.split_once('.'), new.split_once('.')) {
+            (Format::GoMod, Some((major, _)), Some((_, rest))) => format!("{major}.{rest}"),
+            _ => new,
+        };
+        prop_assume!(old != new);
         let sample = sample(format, &hand, &old);
         // with the format said, nobody has to compare names
         let from = format!("\"from\": [{{ \"file\": \"{}\", \"format\": \"{}\" }}]", sample.files[0].0, format.as_str());
@@ -313,7 +343,7 @@ proptest! {
         };
         let pins = if is_own { format!("{{ {own}, {from} }}") } else { format!("{{ {from} }}") };
         let before = held(&pins, &sample.files);
-        let pin = before.pins.iter().find(|pin| pin.package.ends_with("goal"));
+        let pin = before.pins.iter().find(|pin| pin.package.contains("goal"));
         let pin = pin.unwrap_or_else(|| panic!("{format:?}: {:?}", sample.files));
         let is_tag = matches!(format, Format::Workflow | Format::GoMod);
         let new = if is_tag { format!("v{new}") } else { new };
@@ -327,10 +357,11 @@ proptest! {
         let differing: Vec<(&String, &String)> = was.iter().zip(&is).filter(|(was, is)| was != is).collect();
         if let Some(tool) = sample.tool {
             prop_assert!(differing.is_empty());
-            prop_assert_eq!(plan.commands.len(), 1);
             prop_assert!(plan.commands[0].command.starts_with(tool), "{:?}", plan.commands);
+            prop_assert!(plan.commands.iter().all(|command| command.file == Path::new(sample.files[0].0)));
         } else {
-            prop_assert!(plan.commands.is_empty());
+            let commands: Vec<&str> = plan.commands.iter().map(|command| command.command.as_str()).collect();
+            prop_assert_eq!(commands, sample.follows.into_iter().collect::<Vec<_>>());
             prop_assert_eq!(differing.len(), 1);
             let (was, is) = differing[0];
             let put_back = is.replacen(NEW_COMMIT, COMMIT, 1);
@@ -466,18 +497,65 @@ fn a_requirements_file_that_a_tool_wrote_is_left_to_it() {
     for (text, command) in [
         (
             "# This file is autogenerated by pip-compile with Python 3.12\ngoal==1.0\n",
-            "pip-compile --upgrade-package goal==2.0 requirements.in",
+            "pip-compile --upgrade-package goal==2.0 --output-file requirements.txt requirements.in",
         ),
         (
             "#    uv pip compile requirements.in\ngoal==1.0\n",
-            "uv pip compile --upgrade-package goal==2.0 requirements.in",
+            "uv pip compile --upgrade-package goal==2.0 --output-file requirements.txt requirements.in",
         ),
-        ("goal==1.0 \\\n    --hash=sha256:00\n", "pip-compile --upgrade-package goal==2.0 requirements.in"),
+        (
+            "goal==1.0 \\\n    --hash=sha256:00\n",
+            "pip-compile --generate-hashes --upgrade-package goal==2.0 --output-file requirements.txt requirements.in",
+        ),
     ] {
         let before = held(r#"{ "from": ["requirements.txt"] }"#, &[("requirements.txt", text.to_owned())]);
         let plan = planned(&before, &before.pins[0], "2.0").unwrap();
         assert!(plan.changes.is_empty());
         assert_eq!(plan.commands[0].command, command);
+    }
+}
+
+#[test]
+fn commands_name_the_member_the_alias_and_what_will_be_required() {
+    let root = r#"{ "name": "app", "workspaces": ["web"], "dependencies": { "goal": "~1.0.0", "other": "npm:upstream@^1.0.0" } }"#;
+    let member = r#"{ "name": "web", "dependencies": { "inner": "1.0.0" } }"#;
+    let npm = r#"{ "lockfileVersion": 3, "packages": { "": {}, "web": {}, "node_modules/goal": { "version": "1.0.0" },
+      "node_modules/other": { "name": "upstream", "version": "1.0.0" }, "node_modules/inner": { "version": "1.0.0" } } }"#;
+    let pnpm = "lockfileVersion: '9.0'\nimporters:\n  .:\n    dependencies:\n      goal: { specifier: ~1.0.0, version: 1.0.0 }\n      \
+        other: { specifier: npm:upstream@^1.0.0, version: upstream@1.0.0 }\n  web:\n    dependencies:\n      inner: { specifier: 1.0.0, version: 1.0.0 }\n";
+    let yarn = "\n__metadata:\n  version: 8\n\"goal@npm:~1.0.0\":\n  version: 1.0.0\n  resolution: \"goal@npm:1.0.0\"\n\
+        \"other@npm:upstream@^1.0.0\":\n  version: 1.0.0\n  resolution: \"upstream@npm:1.0.0\"\n\
+        \"inner@npm:1.0.0\":\n  version: 1.0.0\n  resolution: \"inner@npm:1.0.0\"\n";
+    let first = "# yarn lockfile v1\n\ngoal@~1.0.0:\n  version \"1.0.0\"\n\n\"other@npm:upstream@^1.0.0\":\n  version \"1.0.0\"\n";
+    let only = "--package-lock-only --ignore-scripts";
+    let npm_again = format!("npm install {only}");
+    let pnpm_only = "--no-save --lockfile-only --ignore-scripts";
+    let set = "YARN_ENABLE_SCRIPTS=false yarn set resolution";
+    for (lock, text, package, expected) in [
+        ("package-lock.json", npm, "goal", vec![format!("npm install goal@1.1.0 {only}"), npm_again.clone()]),
+        (
+            "package-lock.json",
+            npm,
+            "other",
+            vec![format!("npm install other@npm:upstream@1.1.0 {only}"), npm_again.clone()],
+        ),
+        ("package-lock.json", npm, "inner", vec![format!("npm install inner@1.1.0 --workspace=web {only}"), npm_again]),
+        ("pnpm-lock.yaml", pnpm, "goal", vec![format!("pnpm update goal@1.1.0 {pnpm_only}")]),
+        ("pnpm-lock.yaml", pnpm, "other", vec![format!("pnpm update other@npm:upstream@1.1.0 {pnpm_only}")]),
+        ("pnpm-lock.yaml", pnpm, "inner", vec![format!("pnpm update inner@1.1.0 --recursive {pnpm_only}")]),
+        ("yarn.lock", yarn, "goal", vec![format!("{set} 'goal@npm:~1.1.0' npm:1.1.0")]),
+        ("yarn.lock", yarn, "other", vec![format!("{set} other@npm:upstream@^1.0.0 npm:upstream@1.1.0")]),
+        ("yarn.lock", first, "goal", vec!["yarn install --ignore-scripts --non-interactive".to_owned()]),
+        ("yarn.lock", first, "other", vec!["yarn upgrade other --ignore-scripts --non-interactive".to_owned()]),
+        ("yarn.lock", yarn, "inner", vec![format!("{set} inner@npm:1.1.0 npm:1.1.0")]),
+    ] {
+        let files =
+            [(lock, text.to_owned()), ("package.json", root.to_owned()), ("web/package.json", member.to_owned())];
+        let before = held(&format!(r#"{{ "from": ["{lock}"] }}"#), &files);
+        let pin = before.pins.iter().find(|pin| pin.package == package).unwrap_or_else(|| panic!("{lock} {package}"));
+        let plan = planned(&before, pin, "1.1.0").unwrap_or_else(|refusal| panic!("{lock} {package}: {refusal:?}"));
+        let commands: Vec<&str> = plan.commands.iter().map(|command| command.command.as_str()).collect();
+        assert_eq!(commands, expected, "{lock} {package}");
     }
 }
 
@@ -496,9 +574,14 @@ fn real_projects_take_a_version_wherever_upmon_writes_it() {
     for project in folders(&root).iter().flat_map(|ecosystem| folders(ecosystem)) {
         let before = Held::read(Manifest::read(&project.join("upstream-versions.json"), None).unwrap()).unwrap();
         for pin in before.pins.iter().step_by(9) {
-            let new = match template_of(pin).map(|template| template.prefix().to_owned()) {
-                Some(prefix) if pin.moves => format!("{prefix}99"),
-                prefix => format!("{}99.98.97", prefix.unwrap_or_default()),
+            let prefix = template_of(pin).map(|template| template.prefix().to_owned());
+            let prefix = prefix.filter(|prefix| pin.version.starts_with(prefix.as_str())).unwrap_or_default();
+            let is_module = pin.place.file.ends_with("go.mod") && pin.package != "toolchain";
+            let new = match pin.version[prefix.len()..].split_once('.') {
+                // of another major version, the path is another
+                Some((major, _)) if is_module => format!("{prefix}{major}.98.97"),
+                _ if pin.moves => format!("{prefix}99"),
+                _ => format!("{prefix}99.98.97"),
             };
             let mut target = target(pin, &new);
             target.moves_requirements = false;

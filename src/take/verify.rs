@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::edits::{identity_of, is_meant, named, respelled};
-use super::format::{Writer, writer};
+use super::format::{Wanted, writer};
 use super::overlay::Overlay;
 use super::{Held, Plan, Refusal, Taking};
 use crate::document::Source;
@@ -83,7 +83,9 @@ fn pin(takings: &[Taking<'_>], before: &Pin, after: &Pin) -> Result<(), Refusal>
 fn is_written(held: &Held, one: &Found) -> bool {
     let file = one.dependency.version.as_ref().map_or(&one.file, |version| &version.place.file);
     let source: Option<Arc<Source>> = held.files.read(file).ok().flatten();
-    source.is_some_and(|source| writer(one.format, &source, &one.dependency, "0") == Writer::Text)
+    source.is_some_and(|source| {
+        writer(one.format, &source, &one.dependency, Wanted { version: "0", requirement: None }).is_text()
+    })
 }
 
 fn dependency(held: &Held, takings: &[Taking<'_>], plan: &Plan, before: &Found, after: &Found) -> Result<(), Refusal> {

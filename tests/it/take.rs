@@ -3,4 +3,5 @@
 mod files;
 mod ignore;
 mod sources;
+mod lock;
 mod version;

@@ -23,6 +23,7 @@ import pages
 import release
 import secrets_kept
 import ssh
+import take
 import webhooks
 import workflows
 from harness import Failed, Scenario, expect, expect_behind, expect_status, expect_unknown, free_port, notices
@@ -339,7 +340,7 @@ def start_nginx(scenario, root, port):
     scenario.start("nginx", ["nginx", "-c", work / "nginx.conf"], f"http://127.0.0.1:{port}/garbage")
 
 
-MODULES = [faults, secrets_kept, ssh, github, release, badges, pages, dashboard, workflows, deploy, webhooks, load, abuse]
+MODULES = [faults, secrets_kept, ssh, github, release, badges, pages, dashboard, workflows, deploy, webhooks, take, load, abuse]
 REGISTRIES = [npm, pypi, crates, rubygems, git]
 SCENARIOS = {scenario.__name__: scenario for scenario in REGISTRIES + [each for module in MODULES for each in module.SCENARIOS]}
 

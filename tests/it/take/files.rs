@@ -60,7 +60,10 @@ async fn a_lock_file_is_left_to_its_tool() {
     let run = world.run(&["take", "@acme/pad", "--files", "--json"]).ended(0).json();
     assert_eq!(
         run["commands"],
-        json!([{ "file": "web/package-lock.json", "directory": "web", "command": "npm install @acme/pad@1.1.0" }])
+        json!([
+            { "file": "web/package-lock.json", "directory": "web", "command": "npm install @acme/pad@1.1.0 --package-lock-only --ignore-scripts" },
+            { "file": "web/package-lock.json", "directory": "web", "command": "npm install --package-lock-only --ignore-scripts" },
+        ])
     );
     assert_eq!(world.read("web/package-lock.json"), LOCK);
     let run = world.run(&["take", "@acme/pad", "1.0.0", "--files", "--dry-run"]).ended(0);
