@@ -32,8 +32,14 @@ pub(super) fn verify(held: &Held, takings: &[Taking<'_>], plan: &Plan) -> Result
     let after = found(&manifest, &files).map_err(|error| unlike(&error.to_string()))?;
     let taken: HashSet<Identity> = takings.iter().map(|taking| identity_of(taking.pin)).collect();
     let is_taken = |one: &&Found| named(one).is_some_and(|name| taken.contains(&name));
-    let rest = |all: &[Found]| -> Vec<Found> { all.iter().filter(|one| !is_taken(one)).map(placeless).collect() };
-    if rest(&held.found) != rest(&after) {
+    let (was, is): (Vec<&Found>, Vec<&Found>) =
+        (held.found.iter().filter(|one| !is_taken(one)).collect(), after.iter().filter(|one| !is_taken(one)).collect());
+    let is_same = |(before, after): (&&Found, &&Found)| {
+        let is_meant = is_under_a_pin(takings, before);
+        let (before, after) = (placeless(before), placeless(after));
+        before == after || is_meant && versionless(before) == versionless(after)
+    };
+    if was.len() != is.len() || !was.iter().zip(&is).all(is_same) {
         return Err(unlike("a file would say something else of another package"));
     }
     let is_text = |one: &&Found| is_taken(one) && is_written(held, one);
@@ -48,6 +54,21 @@ pub(super) fn verify(held: &Held, takings: &[Taking<'_>], plan: &Plan) -> Result
 fn unlike(what: &str) -> Refusal {
     Refusal::new(format!("the changed files would not say what was meant: {what}"))
         .hint("nothing was written; make the change by hand, and please report this")
+}
+
+/// Whether what is only listed has its version where a taken pin finds its own, by a path or a pattern.
+fn is_under_a_pin(takings: &[Taking<'_>], listed: &Found) -> bool {
+    let Some(version) = listed.dependency.version.as_ref().filter(|_| obstacle(&listed.dependency).is_some()) else {
+        return false;
+    };
+    takings.iter().map(|taking| &taking.pin.place).any(|place| {
+        let (one, other) = (&place.span, &version.place.span);
+        place.file == version.place.file && one.start < other.end && other.start < one.end
+    })
+}
+
+fn versionless(found: Found) -> Found {
+    Found { dependency: Dependency { version: None, ..found.dependency }, ..found }
 }
 
 /// A pin of the pins file: a taken one has its new version, and everything else is as it was.

@@ -2,6 +2,6 @@
 
 mod files;
 mod ignore;
-mod sources;
 mod lock;
+mod sources;
 mod version;
