@@ -1,4 +1,4 @@
-//! Schemas of values that [`table!`](super::table) does not declare.
+//! Schemas of values that `table!` does not declare.
 
 use schemars::{Schema, json_schema};
 
