@@ -3,13 +3,13 @@
 //!
 //! - [`State`]: what is remembered, one small document; merging two of them loses nothing, in whatever order;
 //! - [`rules`]: pure: what is suspicious, given what is remembered;
-//! - [`ledger`]: what a run has to remember of what it saw, gathered while it judges;
 //! - [`mod@file`]: the document on disk: read whole, replaced in one step, and only where something changed;
 //! - [`ack`]: somebody says that it is right.
+//!
+//! What a run has to remember of what it saw is gathered in [`crate::lookup::ledger`].
 
 pub mod ack;
 pub mod file;
-pub mod ledger;
 pub mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -240,7 +240,7 @@ impl Remembered {
     }
 
     /// Takes away what is acknowledged from what is held.
-    fn release_acknowledged(&mut self) {
+    pub(crate) fn release_acknowledged(&mut self) {
         let mut releases = std::mem::take(&mut self.releases);
         for (label, noted) in &mut releases {
             noted.held = noted.held.take().filter(|held| !self.is_acknowledged(Some(label), held));

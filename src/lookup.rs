@@ -5,6 +5,7 @@
 //! judged, so ten thousand pins cost ten thousand findings, not ten thousand release lists.
 
 mod finding;
+pub mod ledger;
 mod other_tags;
 
 use std::collections::HashMap;
@@ -14,7 +15,6 @@ use chrono::{DateTime, Utc};
 use futures_util::stream::StreamExt;
 
 use crate::error::LookupError;
-use crate::holds::ledger::Ledger;
 use crate::holds::rules::Memory;
 use crate::http::{Fetch, Fetched};
 use crate::lag::{Lag, lag};
@@ -24,6 +24,7 @@ use crate::registry::{Query, Registry, RegistryId};
 use crate::release::{Links, ReleaseSet};
 use crate::report::{Finding, Report};
 use crate::select::{Limits, SelectError, Selection, select};
+use ledger::Ledger;
 
 /// Everything a run needs, made once.
 #[derive(Clone)]

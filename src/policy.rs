@@ -7,6 +7,7 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::document::Word;
 use crate::holds::rules::MAJOR_JUMP;
 use crate::lag::Behind;
 use crate::version::{Number, Step, Version};
@@ -76,6 +77,18 @@ impl Severity {
 impl fmt::Display for Severity {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(self.as_str())
+    }
+}
+
+impl Word for Severity {
+    const KIND: &'static str = "a severity";
+
+    fn all() -> Vec<Self> {
+        Self::ALL.to_vec()
+    }
+
+    fn word(self) -> &'static str {
+        self.as_str()
     }
 }
 

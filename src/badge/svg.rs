@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::Badge;
 use super::width::pixels;
 use crate::report::escape;
+use crate::report::templates::embedded;
 
 /// How a badge is drawn; the words are those of Shields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, clap::ValueEnum)]
@@ -41,15 +42,8 @@ impl Style {
     }
 }
 
-static TEMPLATES: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
-    let mut templates = Handlebars::new();
-    templates.set_strict_mode(true);
-    templates.register_escape_fn(escape::xml);
-    for style in Style::ALL {
-        templates.register_template_string(style.as_str(), style.template()).expect("the embedded template parses");
-    }
-    templates
-});
+static TEMPLATES: LazyLock<Handlebars<'static>> =
+    LazyLock::new(|| embedded(escape::xml, Style::ALL.map(|style| (style.as_str(), style.template()))));
 
 /// The room left and right of a text.
 const PADDING: u32 = 5;

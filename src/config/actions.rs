@@ -1,14 +1,12 @@
 //! `actions` and `[[server.commands]]` of the section `[server]`: what is done after a check.
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use globset::GlobMatcher;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::policy::Globs;
-use crate::document::{FilePath, InFile, Placed, Text, Timeout, Word, table};
+use crate::document::{FilePath, InFile, Placed, Text, Timeout, Word, inline_schema, schema_of_words, table};
 use crate::policy::Severity;
 
 /// Something that upmon does with a report.
@@ -85,25 +83,8 @@ impl Word for Trigger {
     }
 }
 
-macro_rules! schema_of_words {
-    ($($name:ident),+) => {$(
-        impl JsonSchema for $name {
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-                let words: Vec<&str> = Self::all().into_iter().map(Self::word).collect();
-                json_schema!({ "type": "string", "enum": words })
-            }
-        }
-    )+};
-}
-schema_of_words!(Action, Trigger);
+inline_schema!(Action, |_| schema_of_words::<Action>());
+inline_schema!(Trigger, |_| schema_of_words::<Trigger>());
 
 table! {
     /// A program that is started for a pin that changed.

@@ -1,12 +1,9 @@
 //! The section `[badges]`: where badges are kept, and how they look.
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-
 use crate::badge::svg::Style;
-use crate::document::{Environment, FilePath, Table, Text, Word, table};
+use crate::document::{Environment, FilePath, Table, Text, Word, inline_schema, schema_of_words, table};
 
 table! {
     /// Badges that `upmon badge` keeps true.
@@ -39,20 +36,7 @@ impl Word for Style {
     }
 }
 
-impl JsonSchema for Style {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Style".into()
-    }
-
-    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        let words: Vec<&str> = Self::all().into_iter().map(Self::word).collect();
-        json_schema!({ "type": "string", "enum": words })
-    }
-}
+inline_schema!(Style, |_| schema_of_words::<Style>());
 
 /// What is set for badges, with its defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]

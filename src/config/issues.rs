@@ -1,12 +1,14 @@
 //! The section `[issues]`: which findings get an issue, where, and how fast they are written.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::json_schema;
 
-use crate::document::{Count, Environment, FromText, InFile, Lapse, Placed, Refusal, Table, Text, Word, table};
+use crate::document::{
+    Count, Environment, FromText, InFile, Lapse, Placed, Refusal, Table, Text, Word, inline_schema, schema_of_words,
+    table,
+};
 use crate::policy::Severity;
 
 table! {
@@ -75,20 +77,7 @@ impl Word for Mode {
     }
 }
 
-impl JsonSchema for Mode {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Mode".into()
-    }
-
-    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        let words: Vec<&str> = Self::all().into_iter().map(Self::word).collect();
-        json_schema!({ "type": "string", "enum": words })
-    }
-}
+inline_schema!(Mode, |_| schema_of_words::<Mode>());
 
 /// A repository on GitHub, as `owner/name`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,20 +116,10 @@ impl FromText for Repository {
     }
 }
 
-impl JsonSchema for Repository {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Repository".into()
-    }
-
-    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        let name = "\\.{0,2}([A-Za-z0-9_-][A-Za-z0-9._-]*|\\.{3}[A-Za-z0-9._-]*)";
-        json_schema!({ "type": "string", "pattern": format!("^{name}/{name}$") })
-    }
-}
+inline_schema!(Repository, |_| {
+    let name = "\\.{0,2}([A-Za-z0-9_-][A-Za-z0-9._-]*|\\.{3}[A-Za-z0-9._-]*)";
+    json_schema!({ "type": "string", "pattern": format!("^{name}/{name}$") })
+});
 
 /// The name of a label.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,20 +144,10 @@ impl FromText for LabelName {
     }
 }
 
-impl JsonSchema for LabelName {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "LabelName".into()
-    }
-
-    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        let pattern = "^(?![Uu][Pp][Mm][Oo][Nn])[^,]*[^,\\s][^,]*$";
-        json_schema!({ "type": "string", "maxLength": LONGEST, "pattern": pattern })
-    }
-}
+inline_schema!(LabelName, |_| {
+    let pattern = "^(?![Uu][Pp][Mm][Oo][Nn])[^,]*[^,\\s][^,]*$";
+    json_schema!({ "type": "string", "maxLength": LONGEST, "pattern": pattern })
+});
 
 /// What is set for issues, with its defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,13 +3,12 @@
 //! Proxies are not here: they are the environment's (`HTTPS_PROXY`, `NO_PROXY`), as for every other program of the
 //! machine. What is set here has its defaults in [`crate::http::options`].
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::json_schema;
 
-use crate::document::{Bytes, Environment, FilePath, FromText, Refusal, Table, Text, Timeout, table};
+use crate::document::{Bytes, Environment, FilePath, FromText, Refusal, Table, Text, Timeout, inline_schema, table};
 
 table! {
     /// How registries are asked. Proxies come from the environment: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`.
@@ -125,16 +124,7 @@ impl FromText for Contact {
     }
 }
 
-impl JsonSchema for Contact {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Contact".into()
-    }
-
-    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[ -'*-\\[\\]-~]*[!-'*-\\[\\]-~][ -'*-\\[\\]-~]*$" })
-    }
-}
+inline_schema!(
+    Contact,
+    |_| json_schema!({ "type": "string", "pattern": "^[ -'*-\\[\\]-~]*[!-'*-\\[\\]-~][ -'*-\\[\\]-~]*$" })
+);

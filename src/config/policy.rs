@@ -1,14 +1,14 @@
 //! The sections `[policy]`, `[policies.NAME]` and `[[rules]]`.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use chrono::TimeDelta;
 use globset::{Glob, GlobMatcher};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::json_schema;
 
 use crate::document::{
-    Field, FromText, Node, Placed, Problem, Read, Refusal, Term, Text, Value, Whole, nearest, table, wrong_kind,
+    Field, FromText, Node, Placed, Problem, Read, Refusal, Term, Text, Value, Whole, inline_schema, nearest, table,
+    wrong_kind,
 };
 use crate::policy::{AgeRow, Policies, Policy, PolicyRule, Severity};
 
@@ -119,23 +119,11 @@ impl Read for NamedPolicies {
     }
 }
 
-impl JsonSchema for NamedPolicies {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "policies".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "object",
-            "propertyNames": { "not": { "const": "default" } },
-            "additionalProperties": generator.subschema_for::<PolicyTable>(),
-        })
-    }
-}
+inline_schema!(NamedPolicies, |generator| json_schema!({
+    "type": "object",
+    "propertyNames": { "not": { "const": "default" } },
+    "additionalProperties": generator.subschema_for::<PolicyTable>(),
+}));
 
 /// One glob or several, each with its place.
 #[derive(Debug, Clone)]
@@ -171,20 +159,10 @@ impl Read for Globs {
     }
 }
 
-impl JsonSchema for Globs {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Globs".into()
-    }
-
-    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        let glob = json_schema!({ "type": "string", "pattern": "\\S" });
-        json_schema!({ "anyOf": [glob, { "type": "array", "items": glob, "minItems": 1 }] })
-    }
-}
+inline_schema!(Globs, |_| {
+    let glob = json_schema!({ "type": "string", "pattern": "\\S" });
+    json_schema!({ "anyOf": [glob, { "type": "array", "items": glob, "minItems": 1 }] })
+});
 
 struct GlobText(GlobMatcher);
 

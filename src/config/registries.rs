@@ -1,17 +1,16 @@
 //! The section `[registries.<id>]`: where registries are, how fast they are asked, and who we are to them.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::json_schema;
 use url::Url;
 
 use crate::document::{
     Bytes, Count, Entry, Environment, Field, FilePath, FromText, InFile, Lapse, Node, Problem, Rate, Read, Refusal,
-    Table, Text, Value, http_url, nearest, table, wrong_kind,
+    Table, Text, Value, http_url, inline_schema, nearest, table, wrong_kind,
 };
 use crate::registry::RegistryId;
 
@@ -103,19 +102,10 @@ impl FromText for BaseUrl {
     }
 }
 
-impl JsonSchema for BaseUrl {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "BaseUrl".into()
-    }
-
-    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^(sparse\\+)?[Hh][Tt][Tt][Pp][Ss]?://[^?#]+$" })
-    }
-}
+inline_schema!(
+    BaseUrl,
+    |_| json_schema!({ "type": "string", "pattern": "^(sparse\\+)?[Hh][Tt][Tt][Pp][Ss]?://[^?#]+$" })
+);
 
 table! {
     /// Where a registry is, how fast it is asked, and who we are to it.
@@ -304,28 +294,18 @@ fn misplaced_sparse(registry: RegistryId, url: &Field<BaseUrl>) -> Option<Proble
     is_misplaced.then(|| Problem::new(url.span().cloned().unwrap_or_default(), "only Cargo registries are `sparse+`"))
 }
 
-impl JsonSchema for RegistriesTable {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "registries".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let property = |registry: RegistryId| {
-            let mut schema = generator.subschema_for::<RegistryTable>();
-            let public = registry.default_url().map(|url| format!(" Default: {url}.")).unwrap_or_default();
-            let description = format!("{}.{public} Environment: `{}`.", registry.about(), registry.url_variable());
-            schema.insert("description".to_owned(), description.into());
-            (registry.as_str().to_owned(), schema.to_value())
-        };
-        let mut properties: serde_json::Map<String, serde_json::Value> = movable().map(property).collect();
-        let mut git = generator.subschema_for::<GitTable>();
-        let about = format!("{}. Environment: `UPMON_GIT_<KEY>`.", RegistryId::Git.about());
-        git.insert("description".to_owned(), about.into());
-        properties.insert(RegistryId::Git.as_str().to_owned(), git.to_value());
-        json_schema!({ "type": "object", "additionalProperties": false, "properties": properties })
-    }
-}
+inline_schema!(RegistriesTable, |generator| {
+    let property = |registry: RegistryId| {
+        let mut schema = generator.subschema_for::<RegistryTable>();
+        let public = registry.default_url().map(|url| format!(" Default: {url}.")).unwrap_or_default();
+        let description = format!("{}.{public} Environment: `{}`.", registry.about(), registry.url_variable());
+        schema.insert("description".to_owned(), description.into());
+        (registry.as_str().to_owned(), schema.to_value())
+    };
+    let mut properties: serde_json::Map<String, serde_json::Value> = movable().map(property).collect();
+    let mut git = generator.subschema_for::<GitTable>();
+    let about = format!("{}. Environment: `UPMON_GIT_<KEY>`.", RegistryId::Git.about());
+    git.insert("description".to_owned(), about.into());
+    properties.insert(RegistryId::Git.as_str().to_owned(), git.to_value());
+    json_schema!({ "type": "object", "additionalProperties": false, "properties": properties })
+});

@@ -1,6 +1,5 @@
 //! The section `[server]`: where `upmon serve` listens, what it remembers and when it checks.
 
-use std::borrow::Cow;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
@@ -11,13 +10,13 @@ use chrono_tz::Tz;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 use globset::GlobMatcher;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::json_schema;
 
 use super::actions::{Action, CommandSettings, CommandTable};
 use super::policy::{Globs, unknown_policy};
 use crate::document::{
     Bytes, Count, Environment, FilePath, FromText, InFile, Lapse, Placed, Problem, Refusal, Table, Term, Text, Timeout,
-    table,
+    inline_schema, table,
 };
 use crate::policy::Policies;
 
@@ -110,19 +109,10 @@ impl FromText for ListenAddress {
     }
 }
 
-impl JsonSchema for ListenAddress {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "ListenAddress".into()
-    }
-
-    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^([0-9.]+|\\[[0-9A-Fa-f:.%]+\\]):[0-9]+$" })
-    }
-}
+inline_schema!(
+    ListenAddress,
+    |_| json_schema!({ "type": "string", "pattern": "^([0-9.]+|\\[[0-9A-Fa-f:.%]+\\]):[0-9]+$" })
+);
 
 /// A cron expression of five fields that comes at some time.
 #[derive(Debug, Clone)]
@@ -145,19 +135,7 @@ impl FromText for CronText {
     }
 }
 
-impl JsonSchema for CronText {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "CronText".into()
-    }
-
-    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^\\s*\\S+(\\s+\\S+){4}\\s*$" })
-    }
-}
+inline_schema!(CronText, |_| json_schema!({ "type": "string", "pattern": "^\\s*\\S+(\\s+\\S+){4}\\s*$" }));
 
 /// A time zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,19 +151,7 @@ impl FromText for Zone {
     }
 }
 
-impl JsonSchema for Zone {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Zone".into()
-    }
-
-    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9/_+-]+$" })
-    }
-}
+inline_schema!(Zone, |_| json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9/_+-]+$" }));
 
 /// How the service runs.
 #[derive(Debug, Clone)]

@@ -3,14 +3,13 @@
 //! A template that names what there is not is refused when the settings are read, not on the night on which it is first
 //! needed. Nothing is escaped: the values go into JSON, whose writer does that.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use handlebars::{Handlebars, RenderErrorReason, no_escape};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::json_schema;
 use serde_json::{Number, Value as Json};
 
-use crate::document::{Entry, Node, Problem, Read, Value, nearest, repeated_keys, wrong_kind};
+use crate::document::{Entry, Node, Problem, Read, Value, inline_schema, nearest, repeated_keys, wrong_kind};
 
 /// What a template can name.
 const NAMES: [&str; 13] = [
@@ -199,34 +198,15 @@ fn entries<'a>(node: &'a Node, name: &str, problems: &mut Vec<Problem>) -> Optio
     None
 }
 
-impl JsonSchema for Payload {
-    fn inline_schema() -> bool {
-        true
-    }
+inline_schema!(
+    Payload,
+    |_| json_schema!({ "type": "object", "maxProperties": MOST_KEYS, "additionalProperties": true })
+);
 
-    fn schema_name() -> Cow<'static, str> {
-        "Payload".into()
-    }
-
-    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "object", "maxProperties": MOST_KEYS, "additionalProperties": true })
-    }
-}
-
-impl JsonSchema for Inputs {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Inputs".into()
-    }
-
-    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        let plain = json_schema!({ "type": ["string", "number", "boolean"] });
-        json_schema!({ "type": "object", "maxProperties": MOST_INPUTS, "additionalProperties": plain })
-    }
-}
+inline_schema!(Inputs, |_| {
+    let plain = json_schema!({ "type": ["string", "number", "boolean"] });
+    json_schema!({ "type": "object", "maxProperties": MOST_INPUTS, "additionalProperties": plain })
+});
 
 #[cfg(test)]
 mod tests {

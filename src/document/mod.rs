@@ -8,6 +8,7 @@ mod edit;
 mod json;
 mod node;
 mod problem;
+mod schema;
 mod table;
 mod toml;
 mod values;
@@ -23,6 +24,7 @@ pub(crate) use edit::{Edit, JsonEditor};
 pub(crate) use json::read_json;
 pub(crate) use node::{Entry, Node, Syntax, Value};
 pub use problem::{Problem, Wrong};
+pub(crate) use schema::{inline_schema, schema_of_words};
 pub(crate) use table::{
     Environment, Field, Fields, Placed, Read, Table, read_table, repeated_keys, table, unknown_key, variable,
     wrong_kind,

@@ -1,14 +1,13 @@
 //! Values that are written as text, beside the words of a fixed set: texts, dates, terms, addresses.
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{NaiveDate, TimeDelta};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::json_schema;
 use url::Url;
 
-use super::{Node, Problem, Read, Value, wrong_kind};
+use super::{Node, Problem, Read, Value, inline_schema, wrong_kind};
 
 /// A value that is written as a string, in a file or in an environment variable.
 pub(crate) trait FromText: Sized {
@@ -72,19 +71,7 @@ impl FromText for Text {
     }
 }
 
-impl JsonSchema for Text {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Text".into()
-    }
-
-    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "\\S" })
-    }
-}
+inline_schema!(Text, |_| json_schema!({ "type": "string", "pattern": "\\S" }));
 
 /// A day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,19 +89,10 @@ impl FromText for Date {
     }
 }
 
-impl JsonSchema for Date {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Date".into()
-    }
-
-    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" })
-    }
-}
+inline_schema!(
+    Date,
+    |_| json_schema!({ "type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" })
+);
 
 /// A length of time with its unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,19 +125,7 @@ impl FromText for Term {
     }
 }
 
-impl JsonSchema for Term {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Term".into()
-    }
-
-    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[0-9]+[hdw]$" })
-    }
-}
+inline_schema!(Term, |_| json_schema!({ "type": "string", "pattern": "^[0-9]+[hdw]$" }));
 
 /// A length of time as machines wait: from milliseconds to days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,19 +156,7 @@ impl FromText for Lapse {
     }
 }
 
-impl JsonSchema for Lapse {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Lapse".into()
-    }
-
-    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" })
-    }
-}
+inline_schema!(Lapse, |_| json_schema!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" }));
 
 /// The longest that something may take: a length of time that is not nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -219,19 +173,7 @@ impl FromText for Timeout {
     }
 }
 
-impl JsonSchema for Timeout {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Timeout".into()
-    }
-
-    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^0*[1-9][0-9]*(ms|s|m|h|d)$" })
-    }
-}
+inline_schema!(Timeout, |_| json_schema!({ "type": "string", "pattern": "^0*[1-9][0-9]*(ms|s|m|h|d)$" }));
 
 /// A number of bytes with its unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -263,19 +205,7 @@ impl FromText for Bytes {
     }
 }
 
-impl JsonSchema for Bytes {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Bytes".into()
-    }
-
-    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^0*[1-9][0-9]* *(B|KiB|MiB|GiB|kB|MB|GB)$" })
-    }
-}
+inline_schema!(Bytes, |_| json_schema!({ "type": "string", "pattern": "^0*[1-9][0-9]* *(B|KiB|MiB|GiB|kB|MB|GB)$" }));
 
 /// The digits at the start of a text, and what follows them.
 fn number_and_unit(text: &str) -> Option<(u64, &str)> {
@@ -310,19 +240,7 @@ impl FromText for FilePath {
     }
 }
 
-impl JsonSchema for FilePath {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "FilePath".into()
-    }
-
-    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[^~]" })
-    }
-}
+inline_schema!(FilePath, |_| json_schema!({ "type": "string", "pattern": "^[^~]" }));
 
 /// A value that only a file gives: its environment variable is read elsewhere, or there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -358,19 +276,7 @@ impl Read for Count {
     }
 }
 
-impl JsonSchema for Count {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Count".into()
-    }
-
-    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "integer", "minimum": 1, "maximum": MOST })
-    }
-}
+inline_schema!(Count, |_| json_schema!({ "type": "integer", "minimum": 1, "maximum": MOST }));
 
 /// How often a second.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -397,19 +303,7 @@ impl Read for Rate {
     }
 }
 
-impl JsonSchema for Rate {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Rate".into()
-    }
-
-    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "number", "minimum": SLOWEST, "maximum": FASTEST })
-    }
-}
+inline_schema!(Rate, |_| json_schema!({ "type": "number", "minimum": SLOWEST, "maximum": FASTEST }));
 
 /// Reads a value that is written as a number.
 fn read_number<T>(
@@ -446,19 +340,10 @@ impl FromText for HttpUrl {
     }
 }
 
-impl JsonSchema for HttpUrl {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "HttpUrl".into()
-    }
-
-    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "format": "uri", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://" })
-    }
-}
+inline_schema!(
+    HttpUrl,
+    |_| json_schema!({ "type": "string", "format": "uri", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://" })
+);
 
 /// Parses an http(s) address. The text may hold a credential, so a refusal never repeats it.
 pub(crate) fn http_url(text: &str) -> Result<Url, Refusal> {
@@ -498,19 +383,7 @@ impl Read for Whole {
     }
 }
 
-impl JsonSchema for Whole {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Whole".into()
-    }
-
-    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "integer", "minimum": 0, "maximum": LONGEST_DAYS })
-    }
-}
+inline_schema!(Whole, |_| json_schema!({ "type": "integer", "minimum": 0, "maximum": LONGEST_DAYS }));
 
 #[cfg(test)]
 mod tests {

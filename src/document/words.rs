@@ -67,18 +67,6 @@ impl Word for crate::version::SchemeId {
     }
 }
 
-impl Word for crate::policy::Severity {
-    const KIND: &'static str = "a severity";
-
-    fn all() -> Vec<Self> {
-        Self::ALL.to_vec()
-    }
-
-    fn word(self) -> &'static str {
-        self.as_str()
-    }
-}
-
 /// The known word that a typing error or a shortening most likely stands for.
 pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let plain = |text: &str| text.to_lowercase().replace(['-', '_', '.'], "");

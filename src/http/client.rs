@@ -15,7 +15,7 @@ use url::Url;
 use super::asker::Asker;
 use super::cache::{Cache, Entry, Keeping, Key};
 use super::credentials::{Credential, take_userinfo};
-use super::exchange::{Answer, Failure, Hop, Question, Trail, arrive, hop, reply};
+use super::exchange::{Answer, Failure, Hop, Question, Trail, arrive, hop, late, reply};
 use super::gunzip::Shelf;
 use super::journal::{Journal, Notes};
 use super::limit::{Lane, Limits, Pause, Place, Quota};
@@ -224,6 +224,7 @@ impl Client {
             validator: validator.as_ref(),
             credential: asker.credential,
             max_size: self.max_size(request),
+            until: None,
             room: &self.shared.room,
             has_place: false,
             decoder: asker.decoder,
@@ -315,11 +316,15 @@ impl Client {
         let http = self.http().map_err(|error| Failure::new(Cause::Unreached(Trouble::NoClient), url, error));
         let http = http.inspect_err(|failure| keep(question, url, failure))?;
         let Some(session) = question.session else {
-            return timeout_at(self.until(), hop(http, question, url, place)).await.map_err(|_| late(url))?;
+            let until = self.until();
+            let question = Question { until: Some(until), ..question };
+            return timeout_at(until, hop(http, question, url, place)).await.map_err(|_| late(url))?;
         };
         let _place = self.shared.room.place(self.deadline).await;
         let question = Question { has_place: true, ..question };
-        let reply = timeout_at(self.until(), reply(http, question, url, place)).await.map_err(|_| late(url)).flatten();
+        let until = self.until();
+        let asking = Question { until: Some(until), ..question };
+        let reply = timeout_at(until, reply(http, asking, url, place)).await.map_err(|_| late(url)).flatten();
         let mut reply = reply.inspect_err(|failure| keep(question, url, failure))?;
         reply.blot(&question.credential.map(Credential::secrets).unwrap_or_default());
         let source = question.credential.map(|credential| credential.source().to_owned());
@@ -393,10 +398,6 @@ const fn counted(outcome: &Result<Hop, Failure>) -> Outcome {
         Ok(Hop::Redirected(_)) => Outcome::Redirected,
         Err(failure) => failure.cause.counted(),
     }
-}
-
-fn late(url: &Url) -> Failure {
-    Failure::new(Cause::TimedOut, url, "did not answer in time")
 }
 
 /// Opens the cache. A directory that cannot be made is a warning: a run without a cache is slower and as right.

@@ -4,12 +4,11 @@
 //! on to other origins, and because each hop has to keep the pace of its own origin. Whether a failed attempt is
 //! repeated is the matter of [`super::retry`].
 
-use std::time::Instant;
-
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
+use tokio::time::Instant;
 use url::Url;
 
 use super::credentials::Credential;
@@ -72,6 +71,8 @@ pub(super) struct Question<'a> {
     /// Goes along to addresses in its scope and of the question's own origin.
     pub(super) credential: Option<&'a Credential>,
     pub(super) max_size: u64,
+    /// When its time is over; `None` for an answer that has arrived.
+    pub(super) until: Option<Instant>,
     /// Where a large answer finds a place.
     pub(super) room: &'a Room,
     /// Whether it has one already.
@@ -187,7 +188,11 @@ pub(super) async fn reply(
         body.extend_from_slice(&bytes[..bytes.len().min(most - body.len())]);
         within(body.len() as u64, question.max_size, url)
     };
-    reply.ending = pump(url, response, gunzip, sink).await.err().map(|failure| failure.ending());
+    let failure = pump(question, url, response, gunzip, sink).await.err();
+    if failure.as_ref().is_some_and(|failure| failure.cause == Cause::TimedOut) {
+        return Err(late(url));
+    }
+    reply.ending = failure.map(|failure| failure.ending());
     Ok(reply)
 }
 
@@ -343,7 +348,7 @@ struct Body<'a> {
 impl Body<'_> {
     /// Feeds the decoder, chunk by chunk, up to the cap.
     async fn fill(mut self, response: reqwest::Response, gunzip: Option<Gunzip<'_>>) -> Result<(), Failure> {
-        pump(self.url, response, gunzip, |bytes| self.take(bytes)).await?;
+        pump(self.question, self.url, response, gunzip, |bytes| self.take(bytes)).await?;
         tracing::debug!(address = shown(self.url), bytes = self.size, "read");
         Ok(())
     }
@@ -357,13 +362,19 @@ impl Body<'_> {
     }
 }
 
-/// Hands on a body while it arrives, unpacked.
+/// Hands on a body while it arrives, unpacked. Whoever waits for it until a time finds out only when nothing more is there
+/// to be read, and a few bytes may unpack into many: so the time is looked at before every piece.
 async fn pump(
+    question: Question<'_>,
     url: &Url,
     mut response: reqwest::Response,
     mut gunzip: Option<Gunzip<'_>>,
     mut sink: impl FnMut(&[u8]) -> Result<(), Failure> + Send,
 ) -> Result<(), Failure> {
+    let mut sink = |bytes: &[u8]| {
+        let is_late = question.until.is_some_and(|until| until <= Instant::now());
+        if is_late { Err(late(url)) } else { sink(bytes) }
+    };
     while let Some(chunk) = response.chunk().await.map_err(|error| cut_short(url, &error))? {
         match &mut gunzip {
             Some(gunzip) => gunzip.chunk(&chunk, &mut sink).map_err(|trouble| match trouble {
@@ -374,6 +385,11 @@ async fn pump(
         }
     }
     gunzip.map_or(Ok(()), |gunzip| gunzip.finish()).map_err(|malformed| broke_off(url, &malformed))
+}
+
+/// The time of an attempt, or of the run, was over before its answer was there.
+pub(super) fn late(url: &Url) -> Failure {
+    Failure::new(Cause::TimedOut, url, "did not answer in time")
 }
 
 fn within(size: u64, max_size: u64, url: &Url) -> Result<(), Failure> {

@@ -58,10 +58,15 @@ impl Pace {
             // <https://github.com/pnpm/pnpm/pull/12329>
             (RegistryId::Npm, _) => Self::files(96),
             // Git asks nothing through this client; its conversations keep the same pace in `registry::git`.
-            (RegistryId::Git, _) => Self::files(crate::registry::git::PER_HOST),
+            (RegistryId::Git, _) => Self::files(GIT_PER_HOST),
         }
     }
 }
+
+/// Conversations of git with one host at once. Forges publish no number for git itself; 16 is what Renovate allows a host
+/// ([`concurrentRequestLimit`](https://docs.renovatebot.com/configuration-options/#hostrulesconcurrentrequestlimit)), and
+/// over HTTP/2 they share one connection.
+pub(crate) const GIT_PER_HOST: usize = 16;
 
 /// Whether an address belongs to a registry's API rather than to its static files. Paths tell, since a base URL may be a
 /// mirror's.

@@ -1,7 +1,7 @@
 //! Where the files of a project disagree about a pin: versions and requirements, both places named.
 
+use super::tag::template_of;
 use super::{Pin, Place, Written};
-use crate::select::template_of;
 use crate::version::Version;
 
 /// Every disagreement, as a sentence.

@@ -1,13 +1,12 @@
 //! One entry of the pins file: its keys, and what they may not say together.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, json_schema};
 
 use super::{Ignore, Strategy, TagTemplate, names};
 use crate::document::{
-    Date, Field, HttpUrl, Node, Placed, Problem, Read, Refusal, Text, Value, Word, table, wrong_kind,
+    Date, Field, HttpUrl, Node, Placed, Problem, Read, Refusal, Text, Value, Word, inline_schema, table, wrong_kind,
 };
 use crate::registry::RegistryId;
 use crate::version::SchemeId;
@@ -64,20 +63,10 @@ impl Read for TargetNames {
     }
 }
 
-impl JsonSchema for TargetNames {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "TargetNames".into()
-    }
-
-    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        let name = json_schema!({ "type": "string", "pattern": "\\S" });
-        json_schema!({ "anyOf": [name, { "type": "array", "items": name }] })
-    }
-}
+inline_schema!(TargetNames, |_| {
+    let name = json_schema!({ "type": "string", "pattern": "\\S" });
+    json_schema!({ "anyOf": [name, { "type": "array", "items": name }] })
+});
 
 table! {
     /// A package at the version that you hold, with everything there is to say about it.

@@ -1,14 +1,13 @@
 //! How a version is found in a file that is none of the known formats: by a path in a tree, or by a pattern in a text.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use regex::{Regex, RegexBuilder};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, json_schema};
 use serde_json_path::{JsonPath, NormalizedPath, PathElement};
 
 use super::project::Format;
-use crate::document::{FromText, Node, Refusal, Text, Value, Word, hidden_character};
+use crate::document::{FromText, Node, Refusal, Text, Value, Word, hidden_character, inline_schema};
 
 /// A language whose files are trees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
@@ -72,19 +71,10 @@ impl Word for Kind {
     }
 }
 
-impl JsonSchema for Kind {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Kind".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "anyOf": [generator.subschema_for::<Format>(), generator.subschema_for::<Language>()] })
-    }
-}
+inline_schema!(
+    Kind,
+    |generator| json_schema!({ "anyOf": [generator.subschema_for::<Format>(), generator.subschema_for::<Language>()] })
+);
 
 /// A path to a value, in [JSONPath](https://www.rfc-editor.org/rfc/rfc9535).
 #[derive(Debug, Clone)]
@@ -249,25 +239,9 @@ impl FromText for Pattern {
     }
 }
 
-/// Schemas of texts whose syntax a schema does not know.
-macro_rules! schema_of_text {
-    ($($name:ident),+) => {$(
-        impl JsonSchema for $name {
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string", "pattern": "\\S" })
-            }
-        }
-    )+};
-}
-schema_of_text!(Path, Pattern);
+// a schema does not know their syntax
+inline_schema!(Path, |_| json_schema!({ "type": "string", "pattern": "\\S" }));
+inline_schema!(Pattern, |_| json_schema!({ "type": "string", "pattern": "\\S" }));
 
 #[cfg(test)]
 mod tests {

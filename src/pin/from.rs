@@ -1,9 +1,7 @@
 //! The `from` entries of the pins file: which files of the project hold more pins, and which of those count.
 
-use std::borrow::Cow;
-
 use globset::{Glob, GlobMatcher};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::json_schema;
 
 use super::entry::{refused, text};
 use super::finder::{Kind, Language, Pattern};
@@ -12,7 +10,8 @@ use super::names;
 use super::project::files::is_pattern;
 use super::project::{Dependency, Format};
 use crate::document::{
-    Entry, FromText, Node, Placed, Problem, Read, Refusal, Text, Value, hidden_character, table, wrong_kind,
+    Entry, FromText, Node, Placed, Problem, Read, Refusal, Text, Value, hidden_character, inline_schema, table,
+    wrong_kind,
 };
 use crate::registry::RegistryId;
 
@@ -217,20 +216,10 @@ fn relative(path: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-impl JsonSchema for FromEntry {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "FromEntry".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let file = json_schema!({ "type": "string", "pattern": "^[^/~\\\\:][^\\\\:]*$" });
-        json_schema!({ "anyOf": [file, generator.subschema_for::<FromTable>()] })
-    }
-}
+inline_schema!(FromEntry, |generator| {
+    let file = json_schema!({ "type": "string", "pattern": "^[^/~\\\\:][^\\\\:]*$" });
+    json_schema!({ "anyOf": [file, generator.subschema_for::<FromTable>()] })
+});
 
 /// A glob over the names of packages.
 #[derive(Debug, Clone)]
@@ -252,16 +241,4 @@ impl FromText for NameGlob {
     }
 }
 
-impl JsonSchema for NameGlob {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "NameGlob".into()
-    }
-
-    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "\\S" })
-    }
-}
+inline_schema!(NameGlob, |_| json_schema!({ "type": "string", "pattern": "\\S" }));

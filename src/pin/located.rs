@@ -1,10 +1,9 @@
 //! Pins whose version stands in another file: everything else about them is said in the pins file itself.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::json_schema;
 
 use super::entry::EntryTable;
 use super::finder::{Language, Path, Pattern};
@@ -13,8 +12,8 @@ use super::ground::Ground;
 use super::manifest::{Reader, TWICE};
 use super::{Pin, Strategy};
 use crate::document::{
-    Entry, FileError, Node, Placed, Problem, Read, Source, Table as _, Text, Value, repeated_keys, unknown_key,
-    wrong_kind,
+    Entry, FileError, Node, Placed, Problem, Read, Source, Table as _, Text, Value, inline_schema, repeated_keys,
+    unknown_key, wrong_kind,
 };
 
 /// The pins under `pins` of an entry of `from`, as they are written: their registry may follow from the group.
@@ -32,33 +31,23 @@ impl Read for PinNodes {
     }
 }
 
-impl JsonSchema for PinNodes {
-    fn inline_schema() -> bool {
-        true
+// that of an entry, with a finder in place of the version
+inline_schema!(PinNodes, |generator| {
+    let mut pin = EntryTable::json_schema(generator);
+    pin.insert("description".to_owned(), "A package whose version stands in the file.".into());
+    pin.remove("required");
+    let text = |about: &str, example: &str| serde_json::json!({ "type": "string", "pattern": "\\S", "description": about, "examples": [example] });
+    if let Some(keys) = pin.get_mut("properties").and_then(serde_json::Value::as_object_mut) {
+        keys.shift_remove("version");
+        let about = "Where the version stands in a JSON, TOML or YAML file, as a JSONPath (RFC 9535). Default: none.";
+        keys.insert(PATH.to_owned(), text(about, "$.tools.just"));
+        let about =
+            "A regular expression that matches once, with a group `version` and perhaps `requirement`. Default: none.";
+        keys.insert(PATTERN.to_owned(), text(about, "just@(?<version>[0-9.]+)"));
     }
-
-    fn schema_name() -> Cow<'static, str> {
-        "LocatedPins".into()
-    }
-
-    /// That of an entry, with a finder in place of the version.
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let mut pin = EntryTable::json_schema(generator);
-        pin.insert("description".to_owned(), "A package whose version stands in the file.".into());
-        pin.remove("required");
-        let text = |about: &str, example: &str| serde_json::json!({ "type": "string", "pattern": "\\S", "description": about, "examples": [example] });
-        if let Some(keys) = pin.get_mut("properties").and_then(serde_json::Value::as_object_mut) {
-            keys.shift_remove("version");
-            let about =
-                "Where the version stands in a JSON, TOML or YAML file, as a JSONPath (RFC 9535). Default: none.";
-            keys.insert(PATH.to_owned(), text(about, "$.tools.just"));
-            let about = "A regular expression that matches once, with a group `version` and perhaps `requirement`. Default: none.";
-            keys.insert(PATTERN.to_owned(), text(about, "just@(?<version>[0-9.]+)"));
-        }
-        pin.insert("oneOf".to_owned(), serde_json::json!([{ "required": [PATH] }, { "required": [PATTERN] }]));
-        json_schema!({ "type": "object", "minProperties": 1, "additionalProperties": pin })
-    }
-}
+    pin.insert("oneOf".to_owned(), serde_json::json!([{ "required": [PATH] }, { "required": [PATTERN] }]));
+    json_schema!({ "type": "object", "minProperties": 1, "additionalProperties": pin })
+});
 
 const PATH: &str = "path";
 const PATTERN: &str = "pattern";

@@ -3,16 +3,17 @@
 //! A row with `file` is what an entry of `from` is in the pins file. Any other row is a pin, with its `group` and its `name`
 //! beside the keys that an entry of the pins file has.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::json_schema;
 
 use super::entry::{EntryTable, refused};
 use super::from::FromEntry;
 use super::manifest::{Reader, TWICE};
 use super::{Pin, names};
-use crate::document::{Entry, Node, Placed, Problem, Read, Source, Table as _, Text, Value, unknown_key, wrong_kind};
+use crate::document::{
+    Entry, Node, Placed, Problem, Read, Source, Table as _, Text, Value, inline_schema, unknown_key, wrong_kind,
+};
 
 /// The key of the settings that holds the rows.
 pub(crate) const KEY: &str = "pins";
@@ -42,28 +43,18 @@ impl Read for PinRows {
     }
 }
 
-impl JsonSchema for PinRows {
-    fn inline_schema() -> bool {
-        true
+// an entry of `from`, or that of a pin with two keys more
+inline_schema!(PinRows, |generator| {
+    let mut pin = EntryTable::json_schema(generator);
+    pin.insert("description".to_owned(), "A pin.".into());
+    let text = |about: &str, example: &str| serde_json::json!({ "type": "string", "pattern": "\\S", "description": about, "examples": [example] });
+    if let Some(keys) = pin.get_mut("properties").and_then(serde_json::Value::as_object_mut) {
+        keys.insert(GROUP.to_owned(), text("The group that it belongs to. Required.", "rust"));
+        keys.insert(NAME.to_owned(), text("What it is called in the group. Required.", "serde"));
     }
-
-    fn schema_name() -> Cow<'static, str> {
-        "PinRows".into()
-    }
-
-    /// An entry of `from`, or that of a pin with two keys more.
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let mut pin = EntryTable::json_schema(generator);
-        pin.insert("description".to_owned(), "A pin.".into());
-        let text = |about: &str, example: &str| serde_json::json!({ "type": "string", "pattern": "\\S", "description": about, "examples": [example] });
-        if let Some(keys) = pin.get_mut("properties").and_then(serde_json::Value::as_object_mut) {
-            keys.insert(GROUP.to_owned(), text("The group that it belongs to. Required.", "rust"));
-            keys.insert(NAME.to_owned(), text("What it is called in the group. Required.", "serde"));
-        }
-        pin.insert("required".to_owned(), serde_json::json!([GROUP, NAME, "version"]));
-        json_schema!({ "type": "array", "items": { "anyOf": [generator.subschema_for::<FromEntry>(), pin] } })
-    }
-}
+    pin.insert("required".to_owned(), serde_json::json!([GROUP, NAME, "version"]));
+    json_schema!({ "type": "array", "items": { "anyOf": [generator.subschema_for::<FromEntry>(), pin] } })
+});
 
 impl Reader<'_> {
     /// The rows of a settings file; its other keys are the settings' own.

@@ -13,6 +13,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use super::Pin;
+use crate::registry::RegistryId;
 use crate::version::SchemeId;
 use crate::version::words::{self, Cut, Meaning, Word};
 
@@ -75,6 +77,12 @@ impl fmt::Display for TagTemplate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}{PLACEHOLDER}{}", self.prefix, self.suffix)
     }
+}
+
+/// The template that tags must match: the pin's own, else the one that the pin's own spelling implies.
+pub fn template_of(pin: &Pin) -> Option<TagTemplate> {
+    let inferred = || (pin.registry == RegistryId::Git).then(|| TagTemplate::infer(&pin.version));
+    pin.tag.clone().or_else(inferred).map(|template| template.following(&pin.version, pin.scheme))
 }
 
 impl TagTemplate {

@@ -48,6 +48,7 @@ use self::tap::{Heard, Tap};
 use super::{Query, Registry, RegistryId};
 use crate::error::{LookupError, Trouble};
 use crate::http::client::install_crypto;
+use crate::http::limit::GIT_PER_HOST;
 use crate::http::meter::{Meter, Outcome, Timer};
 use crate::http::recording::Session;
 use crate::http::room::{Room, Scale};
@@ -57,11 +58,6 @@ use crate::release::{Links, ReleaseSet};
 
 /// Git has no public registry: every pin names its remote.
 pub const DEFAULT_URL: Option<&str> = None;
-
-/// Conversations with one host at once. Forges publish no number for git itself; 16 is what Renovate allows a host
-/// ([`concurrentRequestLimit`](https://docs.renovatebot.com/configuration-options/#hostrulesconcurrentrequestlimit)), and
-/// over HTTP/2 they share one connection.
-pub(crate) const PER_HOST: usize = 16;
 
 /// Conversations at once with all hosts together: each holds one of tokio's blocking threads and its answer in memory.
 const IN_ALL: usize = 32;
@@ -114,7 +110,7 @@ impl Default for GitOptions {
             offline: false,
             stale: false,
             fresh_for: Duration::ZERO,
-            per_host: PER_HOST,
+            per_host: GIT_PER_HOST,
             in_all: IN_ALL,
             ssh: std::env::var_os("GIT_SSH_COMMAND").filter(|line| !line.is_empty()),
             logins: Logins::none(),

@@ -6,9 +6,10 @@
 
 use std::sync::LazyLock;
 
-use handlebars::{Context, Handlebars, Helper, HelperResult, Output, RenderContext};
+use handlebars::{Handlebars, Helper};
 use serde::Serialize;
 
+use super::templates::{embedded, helper, text};
 use super::{Finding, Report, Target, escape, words};
 use crate::lag::Status;
 use crate::policy::Severity;
@@ -19,65 +20,25 @@ const BUDGET: usize = 1024 * 1024 - 64 * 1024;
 
 const TEMPLATE: &str = "summary";
 
-static TEMPLATES: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
-    let mut templates = escaping();
-    templates
-        .register_template_string(TEMPLATE, include_str!("../../templates/summary.md.hbs"))
-        .expect("the embedded template parses");
-    templates
-});
+static TEMPLATES: LazyLock<Handlebars<'static>> =
+    LazyLock::new(|| templates([(TEMPLATE, include_str!("../../templates/summary.md.hbs"))]));
 
-/// Templates of Markdown, with none in it yet: strict, escaping, and with the helpers named above.
-pub(crate) fn escaping() -> Handlebars<'static> {
-    let mut templates = Handlebars::new();
-    templates.set_strict_mode(true);
-    templates.register_escape_fn(escape::markdown);
-    templates.register_helper("code", Box::new(code));
-    templates.register_helper("code_link", Box::new(code_link));
-    templates.register_helper("address", Box::new(address));
+/// Templates of Markdown: strict, escaping, and with the helpers named above.
+pub(crate) fn templates<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Handlebars<'static> {
+    let mut templates = embedded(escape::markdown, texts);
+    templates.register_helper("code", helper(|helper| escape::markdown_code(text(helper, 0))));
+    templates.register_helper("code_link", helper(code_link));
+    templates
+        .register_helper("address", helper(|helper| escape::markdown_address(text(helper, 0)).unwrap_or_default()));
     templates
 }
 
-fn code(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut RenderContext<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
-    out.write(&escape::markdown_code(text(helper, 0)))?;
-    Ok(())
-}
-
-fn code_link(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut RenderContext<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
+fn code_link(helper: &Helper<'_>) -> String {
     let name = escape::markdown_code(text(helper, 0));
     match escape::markdown_address(text(helper, 1)) {
-        Some(address) => out.write(&format!("[{name}]({address})"))?,
-        None => out.write(&name)?,
+        Some(address) => format!("[{name}]({address})"),
+        None => name,
     }
-    Ok(())
-}
-
-fn address(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut RenderContext<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
-    out.write(&escape::markdown_address(text(helper, 0)).unwrap_or_default())?;
-    Ok(())
-}
-
-/// A helper's argument; empty where it is `null`.
-fn text<'a>(helper: &'a Helper<'_>, index: usize) -> &'a str {
-    helper.param(index).and_then(|argument| argument.value().as_str()).unwrap_or_default()
 }
 
 pub(super) fn render(report: &Report) -> String {

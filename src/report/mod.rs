@@ -16,6 +16,7 @@ pub(crate) mod markdown;
 mod ndjson;
 mod sarif;
 mod table;
+pub(crate) mod templates;
 pub(crate) mod words;
 
 use std::io::{self, Write};
@@ -349,18 +350,6 @@ pub enum HeldKind {
     OwnerMoved,
 }
 
-impl From<Kind> for HeldKind {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::MajorJump => Self::MajorJump,
-            Kind::SchemeChange => Self::SchemeChange,
-            Kind::TagMoved => Self::TagMoved,
-            Kind::Republished => Self::Republished,
-            Kind::OwnerMoved => Self::OwnerMoved,
-        }
-    }
-}
-
 /// Something a person should know of a pin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Notice {
@@ -416,17 +405,23 @@ pub enum NoticeKind {
     OwnerMoved,
 }
 
-impl From<Kind> for NoticeKind {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::MajorJump => Self::MajorJump,
-            Kind::SchemeChange => Self::SchemeChange,
-            Kind::TagMoved => Self::TagMoved,
-            Kind::Republished => Self::Republished,
-            Kind::OwnerMoved => Self::OwnerMoved,
+/// What is suspicious is called the same everywhere.
+macro_rules! from_kind {
+    ($($name:ident),+) => {$(
+        impl From<Kind> for $name {
+            fn from(kind: Kind) -> Self {
+                match kind {
+                    Kind::MajorJump => Self::MajorJump,
+                    Kind::SchemeChange => Self::SchemeChange,
+                    Kind::TagMoved => Self::TagMoved,
+                    Kind::Republished => Self::Republished,
+                    Kind::OwnerMoved => Self::OwnerMoved,
+                }
+            }
         }
-    }
+    )+};
 }
+from_kind!(HeldKind, NoticeKind);
 
 impl NoticeKind {
     /// The word in reports.

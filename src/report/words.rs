@@ -298,7 +298,7 @@ pub(super) fn headline(report: &Report) -> String {
 }
 
 /// The addresses that help to decide, each with what it is called.
-pub(super) fn links(links: &FindingLinks) -> impl Iterator<Item = (&'static str, &str)> {
+pub(crate) fn links(links: &FindingLinks) -> impl Iterator<Item = (&'static str, &str)> {
     let named = [
         ("changelog", &links.changelog),
         ("compare", &links.compare),

@@ -1,15 +1,17 @@
 //! The service: checks on a schedule, and tells over HTTP what they found.
 //!
 //! Thin over the same engine as `upmon check`: nothing here knows versions, lag or severity. [`store`] remembers,
-//! `schedule` asks for checks, `worker` has them done by a [`Check`] and writes what they learned, `view` holds that in
-//! memory, and `routes` show it. Whatever is asked for stands in the queue of the store until it is done, so the service
-//! may be ended at any moment; and every replica at the same store does its part.
+//! `schedule` asks for checks, `check` has them done by a [`Check`] and writes what they learned, `act` does what follows
+//! from them (each a `worker` of a queue), `view` holds all that in memory, and `routes` show it. Whatever is asked for
+//! stands in a queue of the store until it is done, so the service may be ended at any moment; and every replica at the
+//! same store does its part.
 
 mod act;
 mod actions_api;
 mod api;
 mod badges;
 mod change;
+mod check;
 mod clock;
 mod health;
 mod http;
@@ -182,11 +184,11 @@ pub async fn serve(
     tasks.spawn(signals(stop.clone()));
     for lane in Lane::BOTH {
         let service = Arc::clone(&service);
-        tasks.spawn(async move { worker::run(&service, lane).await });
+        tasks.spawn(async move { check::checks(&service, lane).await });
     }
     for are_commands in [false, true] {
         let service = Arc::clone(&service);
-        tasks.spawn(async move { act::run(&service, are_commands).await });
+        tasks.spawn(async move { act::actions(&service, are_commands).await });
     }
     let scheduled = Arc::clone(&service);
     tasks.spawn(async move { schedule::run(&scheduled).await });

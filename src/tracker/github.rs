@@ -4,46 +4,34 @@
 //! sees that by the markers. The token goes to the API's own origin only: every request is checked, and no redirect is
 //! followed. That is why octocrab is built without its layers for retries and redirects, and is not given the token.
 
+mod changes;
+mod listed;
+mod wire;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use http::header::{ACCEPT, AUTHORIZATION, HeaderMap, RETRY_AFTER};
-use http::{HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderValue, StatusCode};
 use octocrab::service::middleware::reqwest_connector::ReqwestConnector;
-use octocrab::{AuthState, FromResponse, Octocrab, OctocrabBuilder, Page};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use octocrab::{AuthState, Octocrab, OctocrabBuilder, Page};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::Instant;
 use url::Url;
 
 use super::marker::Section;
-use super::{
-    Approvals, Comment, Edit, Fields, Issue, IssueChange, LABEL, Label, NewIssue, Plan, Snapshot, has_label, plan_with,
-};
+use super::{Approvals, Edit, Fields, Issue, IssueChange, LABEL, Plan, Snapshot, has_label, plan_with};
 use crate::config::{IssueSettings, Repository};
 use crate::http::client::bare;
 use crate::http::options::Options;
 use crate::report::{Report, escape};
+use listed::{ListedIssue, ListedLabel};
 
 /// The public API.
 pub const DEFAULT_URL: &str = "https://api.github.com";
 
 /// The most that GitHub puts on a page.
 const PER_PAGE: usize = 100;
-
-/// No repository has more issues of ours; a server that never ends would otherwise never end.
-const MOST_PAGES: usize = 1_000;
-
-/// What a token lacks for which GitHub drops labels silently.
-const LABEL_RIGHTS: &str =
-    "the token may not set labels: it needs `issues: write`, of a person the role triage or more";
-
-/// How often a read is attempted.
-const ATTEMPTS: u32 = 3;
 
 /// How many numbers in a row may be no issue before the last one is taken for reached: discussions take numbers too.
 const MOST_HOLES: u32 = 3;
@@ -106,16 +94,6 @@ pub struct Github {
     /// When the next write may start.
     next_write: Option<Instant>,
 }
-
-/// One question or change, and what it is called in messages.
-struct Call<'a> {
-    method: Method,
-    url: String,
-    body: Option<&'a Value>,
-    what: String,
-}
-
-pub(crate) type Answer = http::Response<http_body_util::combinators::BoxBody<bytes::Bytes, octocrab::Error>>;
 
 impl Github {
     /// A conversation in which nothing was said yet. Has to be called on the runtime that goes on to use it.
@@ -240,284 +218,6 @@ impl Github {
         })?;
         Ok(Some(issue))
     }
-
-    /// Carries a plan out. `tell` hears of every change that was done; what could not be done is the answer.
-    pub async fn carry_out(&mut self, plan: &Plan, tell: &mut (dyn FnMut(&str) + Send)) -> Vec<TrackerError> {
-        let mut failures = Vec::new();
-        for (index, change) in plan.changes.iter().enumerate() {
-            match self.change(change).await {
-                Ok(done) => tell(&done),
-                Err(TrackerError { message, is_final: true, .. }) => {
-                    let left = plan.changes.len() - index;
-                    failures
-                        .push(TrackerError::last(format!("{message}; stopped with {left} of the changes not done")));
-                    break;
-                }
-                Err(failure) => failures.push(failure),
-            }
-        }
-        failures
-    }
-
-    /// Gives an issue of ours its label back. That is a failure even where it works: what is to be done about the issue is
-    /// left to the next run, which finds it.
-    async fn adopt(&mut self, edit: &Edit) -> Result<String, TrackerError> {
-        let about = format!("issue {} about `{}`", edit.number, shown(&edit.id));
-        let what = format!("giving {about} the label `{LABEL}`");
-        let refused = |error: TrackerError| TrackerError::last(format!("{error}; {LABEL_RIGHTS}"));
-        let answer = self.patch(edit, &what).await.map_err(refused)?;
-        let issue: ListedIssue = self.read(self.expect(answer, &what, true).await.map_err(refused)?, &what).await?;
-        // GitHub leaves labels as they are, silently, where a token may not set them
-        if !issue.labels.iter().any(|label| label.is(LABEL)) {
-            return Err(TrackerError::last(format!("{what}: GitHub did not take it; {LABEL_RIGHTS}")));
-        }
-        let done = format!("{about} had lost the label `{LABEL}` and has it again; run this once more");
-        Err(TrackerError { is_final: false, ..TrackerError::last(done) })
-    }
-
-    async fn patch(&mut self, edit: &Edit, what: &str) -> Result<Answer, TrackerError> {
-        let fields = serde_json::to_value(&edit.fields).expect("fields are plain data");
-        self.write(Method::PATCH, &format!("issues/{}", edit.number), &fields, what).await
-    }
-
-    async fn change(&mut self, change: &IssueChange) -> Result<String, TrackerError> {
-        match change {
-            IssueChange::CreateLabel(label) => self.create_label(label).await,
-            IssueChange::Adopt(edit) => self.adopt(edit).await,
-            IssueChange::Create(new) => self.create(new).await,
-            IssueChange::Update(edit) => self.edit(edit, "updated").await,
-            IssueChange::Close(edit) => self.edit(edit, "closed").await,
-            IssueChange::Reopen(edit) => self.edit(edit, "reopened").await,
-            IssueChange::Fold(edit) => self.edit(edit, "folded").await,
-        }
-    }
-
-    async fn create_label(&mut self, label: &Label) -> Result<String, TrackerError> {
-        let body = json!({ "name": label.name, "color": label.color, "description": label.description });
-        let what = format!("creating the label `{}`", label.name);
-        let answer = self.write(Method::POST, "labels", &body, &what).await?;
-        // somebody else was faster, or something else is wrong with it: not every server says which
-        if answer.status() == StatusCode::UNPROCESSABLE_ENTITY && self.has_label(&label.name).await? {
-            return Ok(format!("the label {} is there", label.name));
-        }
-        self.expect(answer, &what, true).await?;
-        Ok(format!("created the label {}", label.name))
-    }
-
-    async fn has_label(&self, name: &str) -> Result<bool, TrackerError> {
-        let path = format!("labels/{}", utf8_percent_encode(name, NON_ALPHANUMERIC));
-        let answer = self.ask(&self.url(&path), &format!("asking for the label `{name}`")).await?;
-        Ok(answer.status().is_success())
-    }
-
-    async fn create(&mut self, new: &NewIssue) -> Result<String, TrackerError> {
-        let body = json!({ "title": new.title, "body": new.body, "labels": new.labels });
-        let what = format!("creating the issue about `{}`", shown(&new.id));
-        let answer = self.write(Method::POST, "issues", &body, &what).await?;
-        let answer = self.expect(answer, &what, true).await?;
-        let made: ListedIssue = self.read(answer, &what).await?;
-        // GitHub drops labels silently where a token may not set them: https://docs.github.com/rest/issues/issues#create-an-issue
-        if !made.labels.iter().any(|label| label.is(LABEL)) {
-            let number = made.number;
-            let why = "without the label by which the next run would find it";
-            return Err(TrackerError::last(format!("{what}: issue {number} was made {why}; {LABEL_RIGHTS}")));
-        }
-        Ok(format!("created #{} about {}", made.number, shown(&new.id)))
-    }
-
-    async fn edit(&mut self, edit: &Edit, done: &str) -> Result<String, TrackerError> {
-        let what = format!("editing issue {} about `{}`", edit.number, shown(&edit.id));
-        if let Some(comment) = &edit.comment
-            && !self.has_comment(edit.number, comment).await?
-        {
-            let what = format!("commenting on issue {}", edit.number);
-            let path = format!("issues/{}/comments", edit.number);
-            let answer = self.write(Method::POST, &path, &json!({ "body": comment.body }), &what).await?;
-            self.expect(answer, &what, false).await?;
-        }
-        if edit.fields != Fields::default() {
-            let answer = self.patch(edit, &what).await?;
-            self.expect(answer, &what, false).await?;
-        }
-        Ok(format!("{done} #{} about {}", edit.number, shown(&edit.id)))
-    }
-
-    /// Whether an earlier run, cut off before it could note so in the body, wrote the comment already. The list may lag
-    /// behind what the issue counts; it is asked again then, and taken for whole in the end: comments that GitHub hides
-    /// may be counted and never listed.
-    async fn has_comment(&self, number: u64, comment: &Comment) -> Result<bool, TrackerError> {
-        let path = format!("issues/{number}/comments?per_page={PER_PAGE}");
-        let counted = self.issue(number).await?.map_or(0, |issue| issue.comments);
-        for attempt in 1..=ATTEMPTS {
-            let comments: Vec<ListedComment> =
-                self.all(&path, &format!("listing the comments of issue {number}")).await?;
-            let is_it = |listed: &ListedComment| listed.body.as_deref().is_some_and(|body| body.contains(&comment.key));
-            if comments.iter().any(is_it) {
-                return Ok(true);
-            }
-            if comments.len() >= counted || attempt == ATTEMPTS {
-                break;
-            }
-            sleep(self.access.pace * attempt).await;
-        }
-        Ok(false)
-    }
-
-    /// Every page of a list.
-    async fn all<T: DeserializeOwned>(&self, path: &str, what: &str) -> Result<Vec<T>, TrackerError> {
-        self.pages(self.url(path), what).await
-    }
-
-    /// Every page of a list, from the address of its first one.
-    pub(crate) async fn pages<T: DeserializeOwned>(&self, first: String, what: &str) -> Result<Vec<T>, TrackerError> {
-        let mut items = Vec::new();
-        let mut url = first;
-        let mut announced = 1;
-        for pages in 1..=MOST_PAGES {
-            let page: Page<T> = self.get(&url, what).await?;
-            announced = announced.max(page.number_of_pages().map_or(1, |pages| pages as usize));
-            let is_empty = page.items.is_empty();
-            items.extend(page.items);
-            match page.next {
-                Some(_) if is_empty => break,
-                Some(next) => url = self.of_our_origin(&next, what)?,
-                None if pages < announced => break,
-                None => return Ok(items),
-            }
-        }
-        Err(TrackerError::last(format!("{what}: the list ended before the {announced} pages that were announced")))
-    }
-
-    /// A read, which is repeated where a moment may help.
-    pub(crate) async fn get<T: FromResponse>(&self, url: &str, what: &str) -> Result<T, TrackerError> {
-        let answer = self.ask(url, what).await?;
-        let answer = self.expect(answer, what, true).await?;
-        self.read(answer, what).await
-    }
-
-    /// The answer to a question, whatever its status; one that may be another in a moment is asked again.
-    async fn ask(&self, url: &str, what: &str) -> Result<Answer, TrackerError> {
-        let mut attempt = 1;
-        loop {
-            let call = Call { method: Method::GET, url: url.to_owned(), body: None, what: what.to_owned() };
-            let answer = self.call(&call).await;
-            let may_pass = answer.as_ref().map_or(true, |answer| answer.status().is_server_error());
-            if !may_pass || attempt == ATTEMPTS {
-                return answer;
-            }
-            sleep(self.access.pace * attempt).await;
-            attempt += 1;
-        }
-    }
-
-    /// The next page has to be where the first one was: the token goes there too.
-    fn of_our_origin(&self, next: &Uri, what: &str) -> Result<String, TrackerError> {
-        let url = Url::parse(&next.to_string()).ok().filter(|url| url.origin() == self.access.url.origin());
-        let elsewhere = || TrackerError::last(format!("{what}: the next page is said to be on another server"));
-        url.map(|url| url.to_string()).ok_or_else(elsewhere)
-    }
-
-    fn url(&self, path: &str) -> String {
-        self.address(&self.access.repository, path)
-    }
-
-    /// The address of something of a repository, ours or another one.
-    pub(crate) fn address(&self, repository: &Repository, path: &str) -> String {
-        let base = self.access.url.as_str().trim_end_matches('/');
-        format!("{base}/repos/{repository}/{path}")
-    }
-
-    async fn write(&mut self, method: Method, path: &str, body: &Value, what: &str) -> Result<Answer, TrackerError> {
-        self.send(method, self.url(path), body, what).await
-    }
-
-    /// A write, not before the pause after the last one is over.
-    pub(crate) async fn send(
-        &mut self,
-        method: Method,
-        url: String,
-        body: &Value,
-        what: &str,
-    ) -> Result<Answer, TrackerError> {
-        if let Some(next) = self.next_write {
-            sleep_until(next).await;
-        }
-        let call = Call { method, url, body: Some(body), what: what.to_owned() };
-        let answer = self.call(&call).await;
-        self.next_write = Some(Instant::now() + self.access.pace);
-        answer
-    }
-
-    async fn call(&self, call: &Call<'_>) -> Result<Answer, TrackerError> {
-        let request = http::request::Builder::new()
-            .method(call.method.clone())
-            .uri(&call.url)
-            .header(ACCEPT, "application/vnd.github+json")
-            .header(AUTHORIZATION, self.authorization.clone());
-        let failed = |error: octocrab::Error| TrackerError {
-            is_refusal: is_unreached(&error),
-            ..TrackerError::last(format!("{}: {}", call.what, self.harmless(&cause(&error))))
-        };
-        let request = self.octocrab.build_request(request, call.body).map_err(failed)?;
-        tracing::debug!(method = %call.method, url = %call.url, "asking GitHub");
-        self.octocrab.execute(request).await.map_err(failed)
-    }
-
-    /// The answer, if it is one of success.
-    pub(crate) async fn expect(&self, answer: Answer, what: &str, is_final: bool) -> Result<Answer, TrackerError> {
-        let status = answer.status();
-        if status.is_success() {
-            return Ok(answer);
-        }
-        let headers = answer.headers().clone();
-        let text = self.text(answer, what).await.unwrap_or_default();
-        Err(self.refused(status, &headers, &text, what, is_final))
-    }
-
-    pub(crate) fn refused(
-        &self,
-        status: StatusCode,
-        headers: &HeaderMap,
-        text: &str,
-        what: &str,
-        is_final: bool,
-    ) -> TrackerError {
-        #[derive(Deserialize)]
-        struct Refusal {
-            message: String,
-        }
-        let said = serde_json::from_str(text).map(|Refusal { message }| format!(": {}", self.harmless(&message)));
-        let message =
-            format!("{what}: GitHub answered {}{}{}", status.as_u16(), said.unwrap_or_default(), wait(headers));
-        let stops = status.is_server_error()
-            || status.is_redirection()
-            || matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS);
-        let is_refusal = status.is_redirection() || (status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT);
-        let is_limit = !wait(headers).is_empty() || text.contains("rate limit");
-        let is_unwelcome = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS)
-            || (status == StatusCode::FORBIDDEN && is_limit);
-        TrackerError { message, is_final: is_final || stops, is_refusal, is_unwelcome }
-    }
-
-    pub(crate) async fn read<T: FromResponse>(&self, answer: Answer, what: &str) -> Result<T, TrackerError> {
-        let unreadable = |error: octocrab::Error| {
-            TrackerError::last(format!("{what}: the answer cannot be read: {}", self.harmless(&cause(&error))))
-        };
-        T::from_response(answer).await.map_err(unreadable)
-    }
-
-    pub(crate) async fn text(&self, answer: Answer, what: &str) -> Result<String, TrackerError> {
-        let unreadable = |error: octocrab::Error| {
-            TrackerError::last(format!("{what}: the answer cannot be read: {}", self.harmless(&cause(&error))))
-        };
-        self.octocrab.body_to_string(answer).await.map_err(unreadable)
-    }
-
-    /// What somebody else said, on one line, short, and without the token should it be echoed.
-    fn harmless(&self, text: &str) -> String {
-        let text = text.replace(self.access.token.expose_secret(), "[redacted]");
-        escape::terminal(&text.chars().take(LONGEST_MESSAGE).collect::<String>())
-    }
 }
 
 /// The findings about which a plan creates issues.
@@ -538,42 +238,8 @@ fn adoptions(unlabelled: &[Issue], ids: &HashSet<&str>) -> Vec<IssueChange> {
     unlabelled.iter().filter_map(adopt).collect()
 }
 
-/// Whether the server was never reached, so that nothing was done there.
-fn is_unreached(error: &octocrab::Error) -> bool {
-    matches!(error, octocrab::Error::Reqwest { source, .. } if source.is_connect())
-}
-
 pub(crate) fn shown(id: &str) -> String {
     escape::terminal(&id.chars().take(LONGEST_MESSAGE).collect::<String>())
-}
-
-/// What went wrong underneath: octocrab's own words add a backtrace.
-fn cause(error: &octocrab::Error) -> String {
-    let mut told = match error {
-        octocrab::Error::Json { source, .. } => return source.to_string(),
-        other => std::error::Error::source(other).map_or_else(|| other.to_string(), ToString::to_string),
-    };
-    let mut source = std::error::Error::source(error).and_then(std::error::Error::source);
-    while let Some(next) = source {
-        let more = next.to_string();
-        if !told.contains(&more) {
-            told = format!("{told}: {more}");
-        }
-        source = next.source();
-    }
-    told
-}
-
-/// For how long GitHub asks to wait, if it does:
-/// <https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit>.
-fn wait(headers: &HeaderMap) -> String {
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.parse::<i64>().ok();
-    let reset = number("x-ratelimit-reset").filter(|_| number("x-ratelimit-remaining") == Some(0));
-    match (number(RETRY_AFTER.as_str()), reset.and_then(|reset| DateTime::<Utc>::from_timestamp(reset, 0))) {
-        (Some(seconds), _) => format!("; it asks to wait for {seconds} s"),
-        (None, Some(until)) => format!("; the rate limit lasts until {}", until.format("%Y-%m-%dT%H:%M:%SZ")),
-        (None, None) => String::new(),
-    }
 }
 
 /// A token goes over TLS, or to this machine.
@@ -596,65 +262,6 @@ fn check_address(url: &Url) -> Result<(), TrackerError> {
     }
 }
 
-#[derive(Deserialize)]
-struct ListedIssue {
-    number: u64,
-    title: String,
-    state: IssueState,
-    body: Option<String>,
-    labels: Vec<ListedLabel>,
-    /// How many comments it has.
-    #[serde(default)]
-    comments: usize,
-    /// Pull requests are issues too: <https://docs.github.com/rest/issues/issues#list-repository-issues>.
-    pull_request: Option<Value>,
-}
-
-#[derive(Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-enum IssueState {
-    Open,
-    Closed,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum ListedLabel {
-    Plain(String),
-    Whole { name: String },
-}
-
-#[derive(Deserialize)]
-struct ListedComment {
-    body: Option<String>,
-}
-
-impl ListedIssue {
-    fn into_issue(self) -> Option<Issue> {
-        self.pull_request.is_none().then(|| Issue {
-            number: self.number,
-            is_open: self.state == IssueState::Open,
-            title: self.title,
-            body: self.body.unwrap_or_default(),
-            labels: self.labels.into_iter().map(ListedLabel::name).collect(),
-        })
-    }
-}
-
-impl ListedLabel {
-    fn name(self) -> String {
-        match self {
-            Self::Plain(name) | Self::Whole { name } => name,
-        }
-    }
-
-    fn is(&self, wanted: &str) -> bool {
-        match self {
-            Self::Plain(name) | Self::Whole { name } => name.eq_ignore_ascii_case(wanted),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -674,23 +281,6 @@ mod tests {
             let checked = check_address(&Url::parse(address).unwrap());
             assert_eq!(checked.is_ok(), is_safe, "{address}");
             assert!(!checked.is_err_and(|error| error.to_string().contains("s3cr3t")), "{address}");
-        }
-    }
-
-    #[test]
-    fn a_limit_is_told_with_its_end() {
-        let table: [(&[(&'static str, &str)], &str); 4] = [
-            (&[("retry-after", "60")], "; it asks to wait for 60 s"),
-            (
-                &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1795154400")],
-                "; the rate limit lasts until 2026-11-20T06:00:00Z",
-            ),
-            (&[("x-ratelimit-remaining", "7"), ("x-ratelimit-reset", "1795154400")], ""),
-            (&[("retry-after", "soon")], ""),
-        ];
-        for (pairs, expected) in table {
-            let headers = pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-            assert_eq!(wait(&headers), expected);
         }
     }
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::config::Mode;
 use crate::error::ErrorKind;
 use crate::lag::Status;
-use crate::report::{FindingError, Notice, Target};
+use crate::report::{FindingError, Notice, NoticeKind, Target};
 
 fn sample() -> Report {
     serde_json::from_str(include_str!("../../tests/data/report/sample.json")).unwrap()

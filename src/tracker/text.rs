@@ -26,18 +26,14 @@ const LONGEST_ADDRESS: usize = 2_000;
 const LONGEST_IN_TITLE: usize = 80;
 
 static TEMPLATES: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
-    let mut templates = markdown::escaping();
-    for (name, text) in [
+    markdown::templates([
         ("issue", include_str!("../../templates/issue.md.hbs")),
         ("rollup", include_str!("../../templates/rollup.md.hbs")),
         ("comment-worse", include_str!("../../templates/comment-worse.md.hbs")),
         ("comment-closed", include_str!("../../templates/comment-closed.md.hbs")),
         ("comment-reopened", include_str!("../../templates/comment-reopened.md.hbs")),
         ("comment-duplicate", include_str!("../../templates/comment-duplicate.md.hbs")),
-    ] {
-        templates.register_template_string(name, text).expect("the embedded template parses");
-    }
-    templates
+    ])
 });
 
 fn render(template: &str, page: &impl Serialize) -> String {
@@ -213,17 +209,11 @@ fn address(target: &Target) -> Option<&str> {
 }
 
 fn links(finding: &Finding) -> Vec<Link<'_>> {
-    let links = &finding.links;
-    let named = [
-        // of a pin that is ahead the newest release is no way to go
-        ("release", finding.newest.as_ref().filter(|_| finding.status != Status::Ahead).and_then(address)),
-        ("changelog", links.changelog.as_deref()),
-        ("compare", links.compare.as_deref()),
-        ("migration guide", links.migration_guide.as_deref()),
-        ("repository", links.repository.as_deref()),
-    ];
-    let usable = |url: &&str| url.len() <= LONGEST_ADDRESS && escape::markdown_address(url).is_some();
-    named.into_iter().filter_map(|(name, url)| Some(Link { name, url: url.filter(usable)? })).collect()
+    // of a pin that is ahead the newest release is no way to go
+    let newest = finding.newest.as_ref().filter(|_| finding.status != Status::Ahead).and_then(address);
+    let named = newest.map(|url| ("release", url)).into_iter().chain(words::links(&finding.links));
+    let is_usable = |url: &str| url.len() <= LONGEST_ADDRESS && escape::markdown_address(url).is_some();
+    named.filter(|(_, url)| is_usable(url)).map(|(name, url)| Link { name, url }).collect()
 }
 
 /// A command that takes a version. People paste it into a shell, so names and versions that are more than plain words get

@@ -1,5 +1,6 @@
 //! Integration tests: one binary, a module a topic. No test needs the network beyond this machine.
 
+mod architecture;
 mod badge;
 mod baseline;
 mod cli;

@@ -8,6 +8,7 @@ import concurrent.futures
 import contextlib
 import itertools
 import json
+import os
 import pathlib
 import random
 import shutil
@@ -49,8 +50,8 @@ PEAK = 384
 ENDLESS = ["huge", "bomb-gzip", "bomb-brotli", "bomb-zstd"]
 """Faults of which the body has no end that anybody reads."""
 
-MARGIN = 10
-"""Seconds after its deadline in which a run ends."""
+MARGIN = 3
+"""Seconds after its deadline in which a run ends, those left out in which it waited for a processor that others had."""
 
 
 def stand_in(scenario, packages, **what):
@@ -61,7 +62,7 @@ def stand_in(scenario, packages, **what):
 NUMBERS = itertools.count()
 """Tells apart the files of one process."""
 
-Ran = collections.namedtuple("Ran", "findings seconds peak")
+Ran = collections.namedtuple("Ran", "findings seconds starved peak")
 
 
 class Runs:
@@ -86,17 +87,25 @@ class Runs:
         return child, report
 
     def check(self, server, *flags, pins=None):
-        """One run to its end: findings by id, how long it took, and its peak memory in MiB."""
+        """One run to its end: findings by id, how long it took, how much of that without a processor, its peak memory in MiB."""
         started = time.monotonic()
         child, report = self.start(server, *flags, pins=pins)
         peak = 0
-        while child.poll() is None:
+        # its numbers can be read until somebody asks how it ended
+        while os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
             peak = max(peak, high_water(child.pid))
             if time.monotonic() - started > 60:
                 child.kill()
                 raise Failed("the run did not end within a minute")
             time.sleep(0.005)
-        return Ran(findings(child, report), time.monotonic() - started, peak)
+        seconds, without = time.monotonic() - started, starved(child.pid)
+        child.wait()
+        return Ran(findings(child, report), seconds, without, peak)
+
+
+def starved(pid):
+    """Seconds for which a process was ready to run and had no processor: the second number of proc_pid_schedstat(5)."""
+    return int(pathlib.Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
 
 
 def findings(child, report):
@@ -262,8 +271,8 @@ def overdue(ran, timeout):
 
 def expect_modest(ran, deadline):
     """The run ended in time and kept its memory."""
-    if ran.seconds > deadline + MARGIN:
-        raise Failed(f"took {ran.seconds:.1f} s with a deadline of {deadline} s")
+    if ran.seconds - ran.starved > deadline + MARGIN:
+        raise Failed(f"took {ran.seconds:.1f} s, {ran.starved:.1f} of them without a processor, with a deadline of {deadline} s")
     if ran.peak > PEAK:
         raise Failed(f"took {ran.peak:.0f} MiB, more than {PEAK}")
 
@@ -376,6 +385,9 @@ def together(scenario):
                 expect(expect_right(findings(child, report), truth), PACKAGES, "findings of one of four at once that are right")
         expect(offline(runs, server, truth), PACKAGES, "findings that are right offline")
 
+        # Half of what 200 packages take. What was asked for last is kept first, and that is dates: npm's take more than
+        # 150 KiB, so under a smaller limit no list of releases is left. 16 bytes of each release are what it consists of,
+        # part of a checksum, which nothing makes smaller.
         limit = 400 << 10
         before = size_of(runs.cache / "facts")
         small = Runs(scenario, f'[cache]\nsize = "{limit} B"\n', cache="together")

@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, SecondsFormat, Utc};
-use handlebars::{Context, Handlebars, Helper, HelperResult, Output, RenderContext};
+use handlebars::Handlebars;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::report::templates::{embedded, helper, text};
 use crate::report::{Report, Tool, escape};
 
 /// The style of every page.
@@ -25,42 +26,10 @@ const PARTIALS: [(&str, &str); 4] = [
 /// Templates of HTML with the partials of every page and these: strict, escaping, and with the helpers `prose` and
 /// `stylesheet`.
 pub(crate) fn templates(pages: impl IntoIterator<Item = (&'static str, &'static str)>) -> Handlebars<'static> {
-    let mut templates = Handlebars::new();
-    templates.set_strict_mode(true);
-    templates.register_escape_fn(escape::xml);
-    templates.register_helper("prose", Box::new(prose));
-    templates.register_helper("stylesheet", Box::new(stylesheet));
-    for (name, template) in PARTIALS.into_iter().chain(pages) {
-        templates.register_template_string(name, template).expect("the embedded template parses");
-    }
+    let mut templates = embedded(escape::xml, PARTIALS.into_iter().chain(pages));
+    templates.register_helper("prose", helper(|helper| escape::html(text(helper, 0))));
+    templates.register_helper("stylesheet", helper(|helper| text(helper, 0).to_owned()));
     templates
-}
-
-fn prose(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut RenderContext<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
-    out.write(&escape::html(text(helper)))?;
-    Ok(())
-}
-
-fn stylesheet(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut RenderContext<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
-    out.write(text(helper))?;
-    Ok(())
-}
-
-/// A helper's argument.
-fn text<'a>(helper: &'a Helper<'_>) -> &'a str {
-    helper.param(0).and_then(|argument| argument.value().as_str()).unwrap_or_default()
 }
 
 /// How a page may look, and what else it may do.

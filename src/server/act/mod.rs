@@ -4,85 +4,54 @@
 mod command;
 mod follow;
 
-use std::panic::AssertUnwindSafe;
-use std::time::Duration;
-
-use futures_util::FutureExt as _;
-
 use super::Service;
 use super::clock::now;
 use super::store::{ActionKind, Ended, Errand, StoreError};
+use super::worker::{LEASE, Panicked, Worker, name, run, watch};
 use crate::config::Action;
 use crate::report::escape;
 
 pub(super) use follow::follow;
 
-/// How long an action stays with a worker of which nothing is heard.
-const LEASE: Duration = Duration::from_secs(30);
-
-/// How often a worker is heard of.
-const HEARTBEAT: Duration = Duration::from_secs(10);
-
-/// How often the queue is looked at when nobody says that something is in it.
-const LOOK: Duration = Duration::from_secs(2);
-
 /// Works off one of the two queues until the service ends: commands, or what is about the whole report.
-pub(super) async fn run(service: &Service, are_commands: bool) {
-    let name = format!("{}-{:016x}", std::process::id(), fastrand::u64(..));
-    let worker = Worker { service, are_commands, name };
-    while !service.stop.is_cancelled() {
-        let wake = service.wake.notified();
-        match worker.step().await {
-            Ok(true) => continue,
-            Ok(false) => {}
-            Err(error) => tracing::error!("{}", escape::terminal(&error.to_string())),
-        }
-        tokio::select! {
-            () = wake => {}
-            () = tokio::time::sleep(LOOK) => {}
-            () = service.stop.cancelled() => {}
-        }
-    }
+pub(super) async fn actions(service: &Service, are_commands: bool) {
+    run(&Actions { service, are_commands, name: name() }).await;
 }
 
-struct Worker<'a> {
+struct Actions<'a> {
     service: &'a Service,
     are_commands: bool,
     name: String,
 }
 
-impl Worker<'_> {
-    /// Does the next one; whether there was one.
+impl Worker for Actions<'_> {
+    fn service(&self) -> &Service {
+        self.service
+    }
+
     async fn step(&self) -> Result<bool, StoreError> {
         let store = &self.service.store;
         let Some(errand) = store.lease_action(self.are_commands, &self.name, now(), LEASE).await? else {
             return Ok(false);
         };
-        let Some(ended) = self.attempt(&errand).await? else {
+        let Some(acted) = watch(self, self.act(&errand)).await? else {
             tracing::info!(action = errand.name, "an action was cut off; it goes back to the queue");
             store.release_action(&self.name).await?;
             return Ok(true);
         };
+        let ended = acted.unwrap_or_else(|Panicked| Ok(failed("the action panicked")))?;
         tell(&errand, &ended);
         self.service.counts.act(errand.kind, ended.is_success);
         store.end_action(&errand, &self.name, &ended, now()).await?;
         Ok(true)
     }
 
-    /// How it ended; `None` where the service ended before it did.
-    async fn attempt(&self, errand: &Errand) -> Result<Option<Ended>, StoreError> {
-        let act = AssertUnwindSafe(self.act(errand)).catch_unwind();
-        let drained = async {
-            self.service.stop.cancelled().await;
-            tokio::time::sleep(self.service.settings.drain).await;
-        };
-        tokio::select! {
-            ended = act => ended.unwrap_or_else(|_| Ok(failed("the action panicked"))).map(Some),
-            lost = self.keep() => lost.map(|()| None),
-            () = drained => Ok(None),
-        }
+    async fn renew(&self) -> Result<bool, StoreError> {
+        self.service.store.renew_action(&self.name, now(), LEASE).await
     }
+}
 
+impl Actions<'_> {
     async fn act(&self, errand: &Errand) -> Result<Ended, StoreError> {
         match errand.kind {
             ActionKind::Report(action) => self.report(action).await,
@@ -108,19 +77,6 @@ impl Worker<'_> {
         match report {
             Some(report) => Ok(self.service.checker.act(action, &report, &self.service.store).await),
             None => Ok(done("left to the first check of all pins")),
-        }
-    }
-
-    /// Keeps the action for as long as this runs; ends when it is lost.
-    async fn keep(&self) -> Result<(), StoreError> {
-        loop {
-            tokio::time::sleep(HEARTBEAT).await;
-            match self.service.store.renew_action(&self.name, now(), LEASE).await {
-                Ok(false) => return Err(StoreError::LeaseLost),
-                Ok(true) => {}
-                // the lease lasts for some time yet, and what is written in the end tells for certain
-                Err(error) => tracing::warn!("{}", escape::terminal(&error.to_string())),
-            }
         }
     }
 }

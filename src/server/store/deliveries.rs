@@ -50,6 +50,12 @@ impl Store {
     /// When the database fails; then none of them was taken.
     pub async fn receive(&self, deliveries: &[Delivery], now: DateTime<Utc>) -> Result<Vec<bool>, StoreError> {
         let mut transaction = self.begin().await?;
+        if self.engine == Engine::Postgres {
+            // replicas that are told the same in another order would each wait for a row of the other, and neither sees a
+            // copy that the other has just written
+            let lock = sqlx::query("LOCK TABLE deliveries IN SHARE ROW EXCLUSIVE MODE").execute(&mut *transaction);
+            lock.await.attempted("take a delivery")?;
+        }
         let mut are_new = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {
             are_new.push(insert(&mut transaction, delivery, now).await?);

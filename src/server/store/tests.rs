@@ -266,6 +266,37 @@ async fn a_delivery_is_taken_once_under_its_id_and_for_an_hour_under_its_digest(
     }
 }
 
+/// As where a sender tells two replicas.
+#[tokio::test]
+async fn deliveries_that_come_twice_at_once_in_another_order_are_taken_once() {
+    for Place { store, .. } in places().await {
+        for round in 0..20 {
+            let there: Vec<_> =
+                (0..100).map(|number| format!("{round}-{number}")).map(|id| delivery(&id, &id)).collect();
+            let back: Vec<_> = there.iter().rev().cloned().collect();
+            let (there, back) = tokio::join!(store.receive(&there, at(round)), store.receive(&back, at(round)));
+            let mut taken: Vec<_> = there.unwrap().into_iter().zip(back.unwrap().into_iter().rev()).collect();
+            taken.retain(|(one, other)| one == other);
+            assert!(taken.is_empty(), "taken twice or never: {taken:?}");
+        }
+    }
+}
+
+/// The same body under another id, at the same time.
+#[tokio::test]
+async fn a_copy_that_comes_at_once_is_known() {
+    for Place { store, .. } in places().await {
+        for round in 0..20 {
+            let digest = format!("digest-{round}");
+            let (one, other) =
+                (delivery(&format!("one-{round}"), &digest), delivery(&format!("other-{round}"), &digest));
+            let (one, other) = ([one], [other]);
+            let (one, other) = tokio::join!(store.receive(&one, at(round)), store.receive(&other, at(round)));
+            assert_ne!(one.unwrap(), other.unwrap());
+        }
+    }
+}
+
 #[tokio::test]
 async fn deliveries_are_sorted_once_and_together_lead_to_one_check() {
     for place in places().await {

@@ -1,12 +1,13 @@
 //! Faults: an answer that is broken in any way is an error of the right kind, never facts.
 
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use upmon::error::{ErrorKind, LookupError, Trouble};
-use upmon::http::Fetch;
 use upmon::http::client::{Options, RegistryOptions};
+use upmon::http::{Decode, Fetch, Head, Malformed, Request};
 use upmon::registry::RegistryId;
+use upmon::release::ReleaseSet;
 
 use super::support::{Act, Server, answer, ask_of, client, fetch, good, lines, options, send, versions};
 
@@ -239,4 +240,43 @@ async fn the_run_ends_with_its_deadline_whatever_is_still_under_way() {
     let next_run = client.with_deadline(Some(Duration::from_secs(20)));
     let other = Server::start(|_, _| good()).await;
     assert!(fetch(&next_run, &other.url).await.is_ok());
+}
+
+/// Reads as a busy machine does: slowly.
+struct Slow;
+
+const A_PIECE: Duration = Duration::from_millis(20);
+
+impl Decode for Slow {
+    fn chunk(&mut self, _: &[u8]) -> Result<(), Malformed> {
+        std::thread::sleep(A_PIECE);
+        Ok(())
+    }
+
+    fn held(&self) -> usize {
+        0
+    }
+
+    fn finish(self: Box<Self>) -> Result<ReleaseSet, Malformed> {
+        Err(Malformed::new("nothing was read"))
+    }
+}
+
+/// Of one body there is always more to read at once, of the other a few bytes take four seconds.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_there_at_the_deadline_is_not_read_on() {
+    let endless = vec![send("HTTP/1.1 200 OK\r\n\r\n"), Act::Flood(vec![b'1'; 1 << 12])];
+    let packed = answer("200 OK", &["content-encoding: gzip"], gzip(&vec![b'1'; 200 * (16 << 10)]));
+    for acts in [endless, packed] {
+        let server = Server::start(move |_, _| acts.clone()).await;
+        let client = client(Options { deadline: Some(Duration::from_millis(300)), ..options() });
+        let started = Instant::now();
+        let slow = |_: &Head| Ok(Box::new(Slow) as Box<dyn Decode>);
+        let request = || Request { max_size: 1 << 30, ..ask_of(RegistryId::CratesIo, &server.url) };
+        for ended in futures_util::future::join_all((0..5).map(|_| client.fetch(request(), &slow))).await {
+            assert_eq!(ended.unwrap_err().kind(), ErrorKind::Unreachable);
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        assert!(seconds < 1.5, "took {seconds:.1} s with a deadline of 0.3 s");
+    }
 }

@@ -6,13 +6,13 @@ use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, SubsecRound as _, Utc};
 
-use super::file::{self, StateError};
-use super::rules::{content, major_of, shape_of};
-use super::{Kind, Noted, Remembered, Shape, State, Suspicion};
+use crate::holds::file::{self, StateError};
+use crate::holds::rules::{content, major_of, shape_of};
+use crate::holds::{Kind, Noted, Remembered, Shape, State, Suspicion};
 use crate::http::shown;
 use crate::pin::Pin;
 use crate::release::{Release, ReleaseSet};
-use crate::select::{Rejection, Selection};
+use crate::select::{Candidate, Rejection, Selection};
 use crate::version::Version;
 
 /// So many releases above the pin are remembered, highest first, beside the pinned and the wanted one and those that are
@@ -189,7 +189,7 @@ struct Above<'a> {
 }
 
 impl<'a> Above<'a> {
-    fn of(candidate: &'a crate::select::Candidate<'_>, selection: &Selection<'_>) -> Option<Self> {
+    fn of(candidate: &'a Candidate<'_>, selection: &Selection<'_>) -> Option<Self> {
         let version = candidate.version.as_ref()?;
         let is_above = version.precedence(&selection.pinned).is_gt();
         let held = match &candidate.rejection {
