@@ -104,13 +104,13 @@ fn is_commit(reference: &str) -> bool {
 /// The tag in the comment behind a value: its first word that looks like one, as `# v4.2.0`, `# tag=v4.2.0`, `# pin@v4` or
 /// `# ratchet:owner/name@v4`.
 fn noted(document: &Document, node: &Node) -> Option<Written> {
+    const BETWEEN: [char; 5] = [' ', '\t', '=', ',', '@'];
     let text = document.source.text();
     let line = text[node.span.end..].lines().next()?;
     let (before, comment) = line.split_once('#')?;
     if !before.trim_matches([' ', '\t', '"', '\'', '}', ']']).is_empty() {
         return None;
     }
-    const BETWEEN: [char; 5] = [' ', '\t', '=', ',', '@'];
     let mut start = node.span.end + before.len() + 1;
     let placed = comment.split_inclusive(BETWEEN).map(|word| {
         start += word.len();
