@@ -116,8 +116,14 @@ fn pnpm(file: &Source, held: &Dependency, version: &str) -> Writer {
         return tool(&[&["pnpm", "update", &held.upstream, "--depth=Infinity"], ONLY.as_slice()].concat());
     }
     let package = package_at(held, version);
-    let everywhere: &[&str] = if member(file, held).is_some() { &["--recursive"] } else { &[] };
+    let is_of_root = member(file, held).is_none() && !is_shared(held);
+    let everywhere: &[&str] = if is_of_root { &[] } else { &["--recursive"] };
     tool(&[&["pnpm", "update", &package], everywhere, ONLY.as_slice()].concat())
+}
+
+/// Whether a catalog says what is required, for whatever projects name it.
+fn is_shared(held: &Dependency) -> bool {
+    held.requirement.as_ref().is_some_and(|written| written.place.file.ends_with("pnpm-workspace.yaml"))
 }
 
 /// Version 1 locks nothing but the newest that is required, and upgrades nothing while a requirement is not locked.
@@ -238,6 +244,44 @@ fn shell(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pin::project::files::{Files as _, Memory};
+
+    #[test]
+    fn pnpm_updates_every_project_where_one_below_the_root_or_a_catalog_requires_it() {
+        let lock = |project: &str| {
+            format!(
+                "lockfileVersion: '9.0'\nimporters:\n  {project}:\n    dependencies:\n      a:\n        specifier: x\n        \
+                 version: 1.0.0\n"
+            )
+        };
+        let catalog = ("pnpm-workspace.yaml", "catalog:\n  a: ^1\n");
+        for (project, manifest, text, expected) in [
+            (".", "package.json", r#"{ "dependencies": { "a": "^1" } }"#, "pnpm update a@1.1.0 --no-save"),
+            (
+                ".",
+                "package.json",
+                r#"{ "dependencies": { "a": "catalog:" } }"#,
+                "pnpm update a@1.1.0 --recursive --no-save",
+            ),
+            (
+                "p",
+                "p/package.json",
+                r#"{ "dependencies": { "a": "^1" } }"#,
+                "pnpm update a@1.1.0 --recursive --no-save",
+            ),
+        ] {
+            let files = Memory::of(&[("pnpm-lock.yaml", &lock(project)), (manifest, text), catalog]);
+            let file = files.read("pnpm-lock.yaml".as_ref()).unwrap().unwrap();
+            let held = Format::PnpmLock.read(&file, &files).unwrap().remove(0);
+            let Writer::Tool(runs) =
+                writer(Some(Format::PnpmLock), &file, &held, Wanted { version: "1.1.0", requirement: None })
+            else {
+                panic!("pnpm writes it");
+            };
+            let command = Command::new(file.name(), Some(Format::PnpmLock), runs[0].clone()).command;
+            assert!(command.starts_with(expected), "{project}: {command}");
+        }
+    }
 
     #[test]
     fn a_word_is_quoted_where_a_shell_would_read_more_into_it() {
