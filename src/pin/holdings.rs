@@ -238,6 +238,9 @@ impl Gathering {
             return own.into_iter().for_each(|index| confirm(&mut self.pins[index], &dependency));
         }
         if let Some(obstacle) = obstacle(&dependency) {
+            if self.is_pinned_at(&dependency) {
+                return;
+            }
             let lent: Vec<usize> =
                 known.into_iter().filter(|&index| self.is_beside(index, group, &dependency)).collect();
             if lent.is_empty() || dependency.requirement.is_none() {
@@ -266,6 +269,12 @@ impl Gathering {
         let part = part(dependency.tag.as_ref(), version);
         let identity = identity(registry, &dependency.upstream, dependency.url.as_deref(), part);
         self.by_package.get(&identity).cloned().unwrap_or_default()
+    }
+
+    /// Whether a path or a pattern of the pins file makes its version a pin.
+    fn is_pinned_at(&self, dependency: &Dependency) -> bool {
+        let version = dependency.version.as_ref();
+        version.is_some_and(|version| self.pins[..self.own].iter().any(|pin| pin.place.overlaps(&version.place)))
     }
 
     /// Whether a pin is of the same project: one project's requirement says nothing of what another pins.
@@ -502,6 +511,16 @@ mod tests {
                 "a git remote has an address, which `pins` can say and a pattern cannot"
             ]
         );
+    }
+
+    #[test]
+    fn what_a_pattern_pins_is_not_listed_as_an_image_too() {
+        let own = r#"{ "from": ["Dockerfile", { "file": "Dockerfile", "group": "tools", "pins": {
+            "tool": { "pattern": "^FROM ghcr[.]io/acme/tool:(?<version>[0-9.]+)", "registry": "npm" } } }] }"#;
+        let found = held(own, &[("Dockerfile", "FROM ghcr.io/acme/tool:1.0.0-slim\nFROM ghcr.io/acme/other:1.0.1\n")]);
+        assert_eq!(pinned(&found), ["tools/tool 1.0.0 None"]);
+        let listed: Vec<_> = found.unpinned.iter().map(|other| other.version.as_deref()).collect();
+        assert_eq!(listed, [Some("1.0.1")]);
     }
 
     #[test]

@@ -77,6 +77,11 @@ impl Place {
         let (line, column) = source.line_and_column(span.start);
         Self { file: source.name().to_owned(), line, column, span: source.in_file(span) }
     }
+
+    /// Whether both hold some of the same text.
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        self.span.start < other.span.end && other.span.start < self.span.end && self.file == other.file
+    }
 }
 
 impl fmt::Display for Place {

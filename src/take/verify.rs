@@ -61,10 +61,7 @@ fn is_under_a_pin(takings: &[Taking<'_>], listed: &Found) -> bool {
     let Some(version) = listed.dependency.version.as_ref().filter(|_| obstacle(&listed.dependency).is_some()) else {
         return false;
     };
-    takings.iter().map(|taking| &taking.pin.place).any(|place| {
-        let (one, other) = (&place.span, &version.place.span);
-        place.file == version.place.file && one.start < other.end && other.start < one.end
-    })
+    takings.iter().any(|taking| taking.pin.place.overlaps(&version.place))
 }
 
 fn versionless(found: Found) -> Found {
