@@ -27,6 +27,7 @@ import take
 import webhooks
 import workflows
 from harness import Failed, Scenario, expect, expect_behind, expect_status, expect_unknown, free_port, notices
+from registries import Cargo, Npm
 from repositories import dated_tag, make_repository
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -34,42 +35,15 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 def npm(scenario):
     """verdaccio, published to by the real npm: scoped names, a deprecation, dist-tags."""
-    port = free_port()
-    address = f"http://127.0.0.1:{port}/"
-    config = scenario.directory / "verdaccio.yaml"
-    config.write_text(
-        textwrap.dedent(f"""\
-            storage: {scenario.directory}/storage
-            auth: {{ htpasswd: {{ file: {scenario.directory}/htpasswd }} }}
-            uplinks: {{}}
-            packages:
-              '@*/*': {{ access: $all, publish: $all, unpublish: $all }}
-              '**': {{ access: $all, publish: $all, unpublish: $all }}
-            web: {{ enable: false }}
-            log: {{ type: stdout, level: warn }}
-            """)
-    )
-    binary = scenario.home / "npm/node_modules/verdaccio/bin/verdaccio"
-    scenario.start("verdaccio", ["node", binary, "-c", config, "-l", f"127.0.0.1:{port}"], f"{address}-/ping")
-
-    userconfig = scenario.directory / "npmrc"
-    userconfig.write_text(f"//127.0.0.1:{port}/:_authToken=none\n")
-    client = ["--registry", address, "--userconfig", userconfig, "--loglevel=error"]
-
-    def publish(name, version, tag):
-        package = scenario.directory / "package"
-        package.mkdir(exist_ok=True)
-        (package / "package.json").write_text(json.dumps({"name": name, "version": version}))
-        scenario.run("npm", "publish", "--tag", tag, *client, cwd=package)
-
+    registry = Npm(scenario)
     for name in ["tiny-up", "@acme/tiny-up"]:
         for version, tag in [("1.0.0", "latest"), ("1.0.1", "latest"), ("1.1.0", "latest"), ("2.0.0-rc.1", "next"), ("2.0.0-rc.2", "next")]:
-            publish(name, version, tag)
-    publish("back-port", "2.0.0", "latest")
-    publish("back-port", "1.9.9", "latest")
-    scenario.run("npm", "deprecate", "tiny-up@1.0.0", "use 1.1.0", *client)
+            registry.publish(name, version, tag)
+    for version in ["2.0.0", "1.9.9"]:
+        registry.publish("back-port", version)
+    scenario.run("npm", "deprecate", "tiny-up@1.0.0", "use 1.1.0", *registry.client)
 
-    scenario.urls = {"NPM": address}
+    scenario.urls = {"NPM": registry.address}
     pins = {
         "typescript": {
             "tiny-up": "1.0.0",
@@ -92,7 +66,7 @@ def npm(scenario):
     expect_behind(found["typescript/channel"], "2.0.0-rc.2", "major")
     expect_unknown(found["typescript/nope"], "not-found")
 
-    times = json.loads(scenario.run("npm", "view", "tiny-up", "time", "--json", *client))
+    times = json.loads(scenario.run("npm", "view", "tiny-up", "time", "--json", *registry.client))
     since = found["typescript/tiny-up"]["behind_since"]
     expect(since, re.sub(r"\.\d+Z$", "Z", times["1.0.1"]), "behind_since of tiny-up, as npm view dates 1.0.1")
 
@@ -139,29 +113,13 @@ def pypi(scenario):
 
 def crates(scenario):
     """ferro-cargo-registry-server, published to and yanked from by the real cargo."""
-    port = free_port()
-    address = f"http://127.0.0.1:{port}/"
-    environment = {"FERRO_CARGO_REGISTRY_LISTEN": f"127.0.0.1:{port}", "FERRO_CARGO_REGISTRY_DATA": str(scenario.directory / "data")}
-    scenario.start("cargo-registry", [scenario.home / "cargo/bin/ferro-cargo-registry-server"], f"{address}config.json", env=environment)
-
-    package = scenario.directory / "package"
-    (package / "src").mkdir(parents=True)
-    (package / "src/lib.rs").write_text("")
-    (package / ".cargo").mkdir()
-    (package / ".cargo/config.toml").write_text(f'[registries.local]\nindex = "sparse+{address}"\ncredential-provider = ["cargo:token"]\n')
-    token = {"CARGO_REGISTRIES_LOCAL_TOKEN": "none"}
-
-    def publish(version):
-        manifest = f'[package]\nname = "tiny-up"\nversion = "{version}"\nedition = "2021"\nlicense = "MIT"\ndescription = "a test"\n'
-        (package / "Cargo.toml").write_text(manifest)
-        scenario.run("cargo", "publish", "--registry", "local", "--no-verify", "--allow-dirty", cwd=package, env=token)
-
+    registry = Cargo(scenario)
     for version in ["0.9.0", "1.0.0", "1.0.1", "1.1.0", "1.2.0", "2.0.0-beta.1"]:
-        publish(version)
+        registry.publish("tiny-up", version)
     for version in ["1.2.0", "0.9.0"]:
-        scenario.run("cargo", "yank", "--registry", "local", f"tiny-up@{version}", cwd=package, env=token)
+        registry.run("yank", f"tiny-up@{version}")
 
-    scenario.urls = {"CRATES_IO": address}
+    scenario.urls = {"CRATES_IO": registry.address}
     pins = {
         "rust": {
             "tiny-up": {"version": "1.0.0", "requirement": "~1.0"},
@@ -180,7 +138,7 @@ def crates(scenario):
     expect_status(found["rust/newest"], "current")
     expect_unknown(found["rust/nope"], "not-found")
 
-    told = scenario.run("cargo", "info", "--registry", "local", "tiny-up@1.1.0", cwd=package, env=token)
+    told = registry.run("info", "tiny-up@1.1.0")
     expect(re.search(r"^version: (\S+)", told, re.M)[1], "1.1.0", "what cargo info says of the newest")
 
 

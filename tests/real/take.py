@@ -17,6 +17,7 @@ import textwrap
 import zipfile
 
 from harness import Failed, expect, free_port
+from registries import Cargo, Npm
 
 HERE = pathlib.Path(__file__).resolve().parent
 NAMES = ["first-up", "other-up"]
@@ -27,9 +28,9 @@ ENTRY = re.compile(r"(?<![\w-])(first|other)[-_]up")
 
 def take(scenario):
     """`take --lock` by cargo, npm, pnpm, yarn 1 and 4, uv, poetry and Bundler; go.mod as text; a failure changes no byte."""
-    npm = start_npm(scenario)
+    npm = start(Npm(scenario))
     public = start_public_names(scenario)
-    crates = start_crates(scenario)
+    crates = start(Cargo(scenario))
     gems = start_gems(scenario)
     scenario.urls = {"NPM": npm, "PYPI": public.url, "CRATES_IO": crates, "RUBYGEMS": gems}
     workspaces = [package_lock_of_a_workspace, pnpm_lock_of_a_workspace, yarn_lock_4_of_a_workspace, yarn_lock_1_of_a_workspace]
@@ -388,51 +389,12 @@ def go_mod(project):
     project.refuses("v1.2.0", "`go mod tidy` ended with exit code 1\n  | no sums here", "github.com/owner/other-up")
 
 
-def start_npm(scenario):
-    """verdaccio, published to by npm."""
-    port = free_port()
-    address = f"http://127.0.0.1:{port}/"
-    scenario.directory.joinpath("verdaccio.yaml").write_text(
-        textwrap.dedent(f"""\
-            storage: {scenario.directory}/storage
-            auth: {{ htpasswd: {{ file: {scenario.directory}/htpasswd }} }}
-            uplinks: {{}}
-            packages: {{ '**': {{ access: $all, publish: $all }} }}
-            web: {{ enable: false }}
-            log: {{ type: stdout, level: warn }}
-            """)
-    )
-    binary = scenario.home / "npm/node_modules/verdaccio/bin/verdaccio"
-    scenario.start("verdaccio", ["node", binary, "-c", scenario.directory / "verdaccio.yaml", "-l", f"127.0.0.1:{port}"], f"{address}-/ping")
-    userconfig = scenario.directory / "npmrc"
-    userconfig.write_text(f"//127.0.0.1:{port}/:_authToken=none\n")
-    package = scenario.directory / "package"
-    package.mkdir()
+def start(registry):
+    """The registry with every version of the packages."""
     for name in NAMES:
         for version in VERSIONS:
-            (package / "package.json").write_text(json.dumps({"name": name, "version": version}))
-            scenario.run("npm", "publish", "--registry", address, "--userconfig", userconfig, "--loglevel=error", cwd=package)
-    return address
-
-
-def start_crates(scenario):
-    """ferro-cargo-registry-server, published to by cargo."""
-    port = free_port()
-    address = f"http://127.0.0.1:{port}/"
-    environment = {"FERRO_CARGO_REGISTRY_LISTEN": f"127.0.0.1:{port}", "FERRO_CARGO_REGISTRY_DATA": str(scenario.directory / "data")}
-    scenario.start("cargo-registry", [scenario.home / "cargo/bin/ferro-cargo-registry-server"], f"{address}config.json", env=environment)
-    package = scenario.directory / "crate"
-    (package / "src").mkdir(parents=True)
-    (package / "src/lib.rs").write_text("")
-    (package / ".cargo").mkdir()
-    (package / ".cargo/config.toml").write_text(f'[registries.local]\nindex = "sparse+{address}"\ncredential-provider = ["cargo:token"]\n')
-    for name in NAMES:
-        for version in VERSIONS:
-            manifest = f'[package]\nname = "{name}"\nversion = "{version}"\nedition = "2021"\nlicense = "MIT"\ndescription = "a test"\n'
-            (package / "Cargo.toml").write_text(manifest)
-            publish = ["cargo", "publish", "--registry", "local", "--no-verify", "--allow-dirty"]
-            scenario.run(*publish, cwd=package, env={"CARGO_REGISTRIES_LOCAL_TOKEN": "none"})
-    return address
+            registry.publish(name, version)
+    return registry.address
 
 
 def start_gems(scenario):

@@ -2,27 +2,11 @@
 
 use std::fs;
 
+use super::world::CARGO_LOCK;
 use crate::support::runner::{PINS, World};
 
 const MANIFEST: &str =
     "[package]\nname = \"app\"\nversion = \"0.1.0\"\n\n[dependencies]\nsteady = \"0.5\"\nours = { path = \"ours\" }\n";
-
-const LOCK: &str = r#"version = 4
-
-[[package]]
-name = "app"
-version = "0.1.0"
-dependencies = ["ours", "steady"]
-
-[[package]]
-name = "ours"
-version = "0.1.0"
-
-[[package]]
-name = "steady"
-version = "0.5.0"
-source = "registry+https://github.com/rust-lang/crates.io-index"
-"#;
 
 const STEPS: &str = "jobs:\n  a:\n    steps:\n      - uses: actions/checkout@v5\n";
 const WEB: &str = r#"{ "dependencies": { "left-pad": "1.3.0" } }"#;
@@ -35,7 +19,7 @@ async fn project() -> World {
         fs::create_dir_all(world.path(directory)).unwrap();
     }
     world.write("Cargo.toml", MANIFEST);
-    world.write("Cargo.lock", LOCK);
+    world.write("Cargo.lock", CARGO_LOCK);
     world.write(".github/workflows/ci.yml", STEPS);
     world.write("web/package.json", WEB);
     world.write("web/node_modules/x/package.json", WEB);

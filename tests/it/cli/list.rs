@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::world::{add_crate_at, add_gem, add_package, add_project};
+use super::world::{CARGO_LOCK, add_crate_at, add_gem, add_package, add_project};
 use crate::support::runner::World;
 
 const MANIFEST: &str = r#"[package]
@@ -14,28 +14,11 @@ steady = "~0.5.0"
 ours = { path = "ours" }
 "#;
 
-const LOCK: &str = r#"version = 4
-
-[[package]]
-name = "app"
-version = "0.1.0"
-dependencies = ["ours", "steady"]
-
-[[package]]
-name = "ours"
-version = "0.1.0"
-
-[[package]]
-name = "steady"
-version = "0.5.0"
-source = "registry+https://github.com/rust-lang/crates.io-index"
-"#;
-
 /// A world whose registry has `steady` at 0.5.0, 0.5.3, 0.6.0 and 1.0.0.
 async fn world(pins: &str) -> World {
     let world = World::new(pins).await;
     world.write("Cargo.toml", MANIFEST);
-    world.write("Cargo.lock", LOCK);
+    world.write("Cargo.lock", CARGO_LOCK);
     let versions = [
         ("0.5.0", "2024-01-01", false),
         ("0.5.3", "2024-02-01", false),
@@ -50,7 +33,7 @@ async fn world(pins: &str) -> World {
 async fn pins_and_what_is_none_are_shown_with_their_places() {
     let world = World::new(r#"{ "from": ["Cargo.lock"] }"#).await;
     world.write("Cargo.toml", MANIFEST);
-    world.write("Cargo.lock", LOCK);
+    world.write("Cargo.lock", CARGO_LOCK);
     let run = world.run(&["list"]).ended(0);
     insta::assert_snapshot!(run.stdout);
     assert_eq!(run.stderr, "");

@@ -23,6 +23,24 @@ pub(super) const KNOWN_PINS: &str = r#"{
 }
 "#;
 
+/// The lock file of a package `app` that requires `steady`, and `ours` of the same repository.
+pub(super) const CARGO_LOCK: &str = r#"version = 4
+
+[[package]]
+name = "app"
+version = "0.1.0"
+dependencies = ["ours", "steady"]
+
+[[package]]
+name = "ours"
+version = "0.1.0"
+
+[[package]]
+name = "steady"
+version = "0.5.0"
+source = "registry+https://github.com/rust-lang/crates.io-index"
+"#;
+
 /// The small world with [`PINS`].
 pub(crate) async fn small() -> World {
     small_with(PINS).await
