@@ -2,7 +2,7 @@
 
 use super::super::Dependency;
 use super::super::text::Document;
-use super::requirement::{exact, pep508};
+use super::requirement::{exact, pep508, without_secrets};
 use super::{FROM_ADDRESS, FROM_GIT, OTHER_INDEX, OURS, is_same, poetry};
 use crate::document::{Entry, Node};
 use crate::pin::{Place, Written};
@@ -80,7 +80,7 @@ fn declared(document: &Document, node: &Node) -> Option<Declared> {
     let place = document.place(node);
     let Some(found) = pep508(text) else {
         let obstacle = Some("is required in a way that upmon does not know");
-        return Some(Declared { name: text.to_owned(), requirement: None, exact: None, obstacle, place });
+        return Some(Declared { name: without_secrets(text), requirement: None, exact: None, obstacle, place });
     };
     let specifiers = &text[found.specifiers.clone()];
     // a marker behind them may hold the same text

@@ -63,6 +63,16 @@ pub(super) fn exact(specifiers: &str) -> Option<&str> {
     SchemeId::Pep440.parse(version).is_ok().then_some(version)
 }
 
+/// A requirement that is told as it is written: of an address in it neither user, password, query nor fragment, since any of
+/// them may be a credential.
+pub(super) fn without_secrets(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}{path}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,6 +95,19 @@ mod tests {
         }
         for text in ["", " ", "-r x.txt", "a[", "a >>1", "a b", "\u{e9}", "_a", "a-", "a ==1 2", "./path", "{a}"] {
             assert_eq!(pep508(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_told_without_what_may_be_a_credential() {
+        for (text, expected) in [
+            ("odd >>1", "odd >>1"),
+            ("git+https://host/a/b@v1", "git+https://host/a/b@v1"),
+            ("git+https://me:secret@host/a@v1#x=secret", "git+https://host/a@v1"),
+            ("https://secret@host?key=secret", "https://host"),
+            ("https://me:sec@ret@host/a", "https://host/a"),
+        ] {
+            assert_eq!(without_secrets(text), expected);
         }
     }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::super::Dependency;
 use super::super::files::Files;
 use super::super::text::{beside, wrong};
-use super::requirement::{exact, pep508};
+use super::requirement::{exact, pep508, without_secrets};
 use super::{FROM_ADDRESS, FROM_GIT, OURS, fold};
 use crate::document::{FileError, Source};
 use crate::pin::{Place, Written};
@@ -137,8 +137,8 @@ fn dependency(file: &Source, line: Range<usize>) -> Option<Dependency> {
         Some(Dependency { is_direct, ..Dependency::open(name, place(trimmed.clone()), reason) })
     };
     if let Some(editable) = ["-e ", "--editable "].iter().find_map(|option| said.strip_prefix(option)) {
-        let (name, reason) = addressed(editable.trim()).unwrap_or((editable.trim(), OURS));
-        return open(name, reason);
+        let (name, reason) = addressed(editable.trim()).unwrap_or_else(|| (editable.trim().to_owned(), OURS));
+        return open(&name, reason);
     }
     if said.starts_with('-') {
         return None;
@@ -149,8 +149,8 @@ fn dependency(file: &Source, line: Range<usize>) -> Option<Dependency> {
             () if said.contains("${") => "is required with a variable, which only pip's environment knows",
             () => "is required in a way that upmon does not know",
         };
-        let (name, reason) = addressed(said).unwrap_or((said, unaddressed));
-        return open(name, reason);
+        let (name, reason) = addressed(said).unwrap_or_else(|| (said.to_owned(), unaddressed));
+        return open(&name, reason);
     };
     if let Some(address) = &found.address {
         return open(&found.name, elsewhere(address));
@@ -171,12 +171,12 @@ fn dependency(file: &Source, line: Range<usize>) -> Option<Dependency> {
 
 /// The name of what has an address instead of a version, [where that tells
 /// it](https://pip.pypa.io/en/stable/topics/vcs-support/#url-fragments), and why it is no pin.
-fn addressed(text: &str) -> Option<(&str, &'static str)> {
+fn addressed(text: &str) -> Option<(String, &'static str)> {
     text.contains("://").then(|| {
         let fragment = text.split_once('#').map_or("", |(_, fragment)| fragment);
         let egg = fragment.split('&').find_map(|part| part.strip_prefix("egg="));
         let name = egg.map(|egg| egg.split('[').next().unwrap_or(egg)).filter(|name| !name.is_empty());
-        (name.unwrap_or(text), elsewhere(text))
+        (name.map_or_else(|| without_secrets(text), str::to_owned), elsewhere(text))
     })
 }
 
@@ -215,6 +215,7 @@ mod tests {
     fn lines_say_what_pip_reads_in_them() {
         let text = "# head\n--index-url https://x\nrequests[socks]==2.31.0 ; python_version>'3' # why\nurllib3 >=1,<3\n\
             six == 1.16.0 \\\n    --hash=sha256:00 \\\n    --hash=sha256:11\n-e .\n./local\ngit+https://host/x#egg=x\n-e git+https://host/y@main#subdirectory=z&egg=y[a]\n\
+            -e git+https://me:token@host/z@main#x\nhttps://token@host/z.zip?key=token\n\
             pip @ https://host/pip.zip\nodd >>1\na==${A}\n  idna==3.7\n-c https://host/limits.txt\n";
         assert_eq!(
             found(&[("requirements.txt", text)]),
@@ -226,10 +227,12 @@ mod tests {
                 "./local - a package of this repository",
                 "x - comes from git, not from an index",
                 "y - comes from git, not from an index",
+                "git+https://host/z@main - comes from git, not from an index",
+                "https://host/z.zip - comes from an address, not from an index",
                 "pip - comes from an address, not from an index",
                 "odd >>1 - is required in a way that upmon does not know",
                 "a==${A} - is required with a variable, which only pip's environment knows",
-                "idna 3.7@15",
+                "idna 3.7@17",
             ]
         );
     }
