@@ -97,7 +97,9 @@ class Scenario:
             check=False,
         )
         if check and done.returncode != 0:
-            raise Failed(f"{' '.join(map(str, command))} ended with {done.returncode}: {done.stderr[-800:]}")
+            # some tools complain on standard output
+            said = done.stdout[-800:] + done.stderr[-800:]
+            raise Failed(f"{' '.join(map(str, command))} ended with {done.returncode}: {said}")
         return done.stdout, done.stderr
 
     def environment(self):
