@@ -17,6 +17,7 @@ use crate::pin::manifest::{FROM_KEY, SCHEMA_KEY};
 use crate::pin::{EntryTable, FromEntry, is_remote};
 use crate::registry::RegistryId;
 use crate::report::Report;
+use crate::take;
 
 /// Which schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -31,11 +32,13 @@ pub enum Which {
     Explain,
     /// The state file, which `--state` names.
     State,
+    /// What `upmon take --json` prints.
+    Take,
 }
 
 impl Which {
     /// Every schema.
-    pub const ALL: [Self; 5] = [Self::Pins, Self::Settings, Self::Report, Self::Explain, Self::State];
+    pub const ALL: [Self; 6] = [Self::Pins, Self::Settings, Self::Report, Self::Explain, Self::State, Self::Take];
 
     /// The schema's file under `schema/`.
     pub const fn file_name(self) -> &'static str {
@@ -45,6 +48,7 @@ impl Which {
             Self::Report => "report.schema.json",
             Self::Explain => "explain.schema.json",
             Self::State => "state.schema.json",
+            Self::Take => "take.schema.json",
         }
     }
 }
@@ -57,6 +61,7 @@ impl fmt::Display for Which {
             Self::Report => "report",
             Self::Explain => "explain",
             Self::State => "state",
+            Self::Take => "take",
         })
     }
 }
@@ -69,6 +74,7 @@ pub fn schema(which: Which) -> Value {
         Which::Report => of::<Report>(Which::Report),
         Which::Explain => of::<Document>(Which::Explain),
         Which::State => of::<State>(Which::State),
+        Which::Take => of::<take::Document>(Which::Take),
     };
     unwrap_descriptions(&mut schema);
     schema

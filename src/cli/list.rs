@@ -127,5 +127,5 @@ fn unpinned_json(unpinned: &Unpinned) -> Value {
 }
 
 fn place_json(place: &Place) -> Value {
-    json!({ "file": place.file, "line": place.line, "column": place.column })
+    json!({ "file": place.file.display().to_string(), "line": place.line, "column": place.column })
 }

@@ -4,9 +4,8 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use futures_util::StreamExt as _;
-use serde_json::json;
 
 use super::setup::{Setup, SetupArgs};
 use super::{Failure, Global, output};
@@ -14,10 +13,12 @@ use crate::config::Flags;
 use crate::error::ExitCode;
 use crate::lookup::Engine;
 use crate::pin::Pin;
+use crate::policy::Severity;
 use crate::program::asked_to_end;
-use crate::report::escape::{json as harmless, terminal};
+use crate::report::escape::terminal;
 use crate::take::target::{Choice, Wish, choose};
-use crate::take::{Asked, Command, Held, Moved, Plan, Refusal, Taking, ask, diff, document, plan, tools};
+use crate::take::{self, Asked, Command, Document, Held, Moved, Plan, Refusal, Taking, ask, diff, plan, tools};
+use crate::version::Step;
 
 /// Arguments of `upmon take`.
 #[derive(Debug, Args)]
@@ -32,6 +33,12 @@ pub(super) struct TakeArgs {
     /// Take what is proposed for every pin; what cannot be taken is told and left
     #[arg(long)]
     all: bool,
+    /// Take only updates of this kind: the highest release that is one; several with commas between them
+    #[arg(long, value_name = "KIND", value_delimiter = ',', conflicts_with = "version")]
+    update: Vec<Update>,
+    /// Take only for pins that `check` finds this severe; several with commas between them
+    #[arg(long, value_name = "SEVERITY", value_delimiter = ',', conflicts_with = "version")]
+    severity: Vec<Severity>,
     /// Also change the settings and the files that `from` names: versions that are pinned there, and, for a VERSION, what is
     /// required
     #[arg(long)]
@@ -45,7 +52,7 @@ pub(super) struct TakeArgs {
     /// Show what would be changed, and write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Tell it as one JSON document
+    /// Tell it as one JSON document; `upmon schema take` describes it
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -55,6 +62,30 @@ pub(super) struct TakeArgs {
 impl TakeArgs {
     const fn changes_files(&self) -> bool {
         self.files || self.lock
+    }
+}
+
+/// In which segment a release exceeds the pin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Update {
+    /// The first segment
+    Major,
+    /// The second segment
+    Minor,
+    /// The third segment, or a finer one
+    Patch,
+    /// The same segments, one of the two a prerelease
+    Prerelease,
+}
+
+impl From<Update> for Step {
+    fn from(update: Update) -> Self {
+        match update {
+            Update::Major => Self::Major,
+            Update::Minor => Self::Minor,
+            Update::Patch => Self::Patch,
+            Update::Prerelease => Self::Prerelease,
+        }
     }
 }
 
@@ -84,7 +115,13 @@ pub(super) fn run(global: &Global, arguments: &TakeArgs) -> Result<ExitCode, Fai
     let mut setup = Setup::new(global, &arguments.setup, Flags::default())?;
     let held = global.manifest().and_then(Held::read).map_err(|error| Failure::Usage(error.render(color)))?;
     let pins = setup.take_chosen(arguments.package.as_slice())?;
-    let wish = Wish { version: arguments.version.as_deref(), force: arguments.force, files: arguments.changes_files() };
+    let updates: Vec<Step> = arguments.update.iter().copied().map(Step::from).collect();
+    let wish = Wish {
+        version: arguments.version.as_deref(),
+        force: arguments.force,
+        files: arguments.changes_files(),
+        updates: &updates,
+    };
     if pins.len() > 1 && wish.version.is_some() {
         let ids: Vec<String> = pins.iter().map(|pin| terminal(&pin.id())).collect();
         let message =
@@ -92,7 +129,7 @@ pub(super) fn run(global: &Global, arguments: &TakeArgs) -> Result<ExitCode, Fai
         return Err(Failure::Usage(message));
     }
     let engine = setup.engine()?;
-    let choices = setup.wait(choices(&engine, &pins, wish))?;
+    let choices = setup.wait(choices(&engine, &pins, wish, &arguments.severity))?;
     setup.finish_recording()?;
     let outcome = sorted(&held, &pins, choices, arguments)?;
     let code = exit_code(&outcome);
@@ -152,13 +189,20 @@ fn carry_out(
 }
 
 /// The choice for each pin, in their order.
-async fn choices(engine: &Engine, pins: &[Pin], wish: Wish<'_>) -> Vec<Result<Choice, Left>> {
+async fn choices(engine: &Engine, pins: &[Pin], wish: Wish<'_>, severities: &[Severity]) -> Vec<Result<Choice, Left>> {
     let one = |pin: &'_ Pin| {
         let pin = pin.clone();
         async move {
-            let learned = engine.learn(engine.registry(pin.registry), &engine.query(&pin), &[&pin]).await;
+            let (registry, query) = (engine.registry(pin.registry), engine.query(&pin));
+            let learned = engine.learn(registry, &query, &[&pin]).await;
+            let judged = (!severities.is_empty()).then(|| engine.finding(&pin, registry, &query, &learned));
             let learned = learned.map_err(|error| Left::Unknown(error.to_string()))?;
-            choose(engine, &pin, &learned, wish).map_err(Left::Refused)
+            match judged.and_then(|finding| finding.severity) {
+                Some(found) if !severities.contains(&found) => {
+                    Ok(Choice::Stay(format!("its severity is `{}`, which was not asked for", found.as_str())))
+                }
+                _ => choose(engine, &pin, &learned, wish).map_err(Left::Refused),
+            }
         }
     };
     futures_util::stream::iter(pins.iter().map(one)).buffered(IN_HAND).collect().await
@@ -188,7 +232,8 @@ fn sorted<'a>(
             }
         };
         let taking = Taking { pin, target };
-        match ask(held, &taking, arguments.changes_files()) {
+        let asked = ask(held, &taking, arguments.changes_files());
+        match asked.and_then(|asked| agreed(&outcome, &taking, asked)) {
             Ok(asked) => {
                 outcome.asked.push(asked);
                 outcome.takings.push(taking);
@@ -197,6 +242,20 @@ fn sorted<'a>(
         }
     }
     Ok(outcome)
+}
+
+/// What is asked, unless another pin wants something else of the same place.
+fn agreed(outcome: &Outcome<'_>, taking: &Taking<'_>, asked: Asked) -> Result<Asked, Refusal> {
+    let other = outcome.takings.iter().zip(&outcome.asked).find(|(_, other)| asked.contradicts(other));
+    match other {
+        None => Ok(asked),
+        Some((other, _)) => {
+            let (id, version) = (terminal(&other.pin.id()), terminal(&other.target.version));
+            let wants = terminal(&taking.target.version);
+            let reason = format!("`{id}` goes to `{version}` in a file that would need `{wants}` for this one, too");
+            Err(Refusal::new(reason).hint("take it by itself"))
+        }
+    }
 }
 
 fn exit_code(outcome: &Outcome<'_>) -> ExitCode {
@@ -220,7 +279,7 @@ fn refused(pin: &Pin, left: &Left) -> String {
     }
 }
 
-fn action(refusal: &Refusal) -> Failure {
+pub(super) fn action(refusal: &Refusal) -> Failure {
     Failure::Action(message(&refusal.reason, refusal.hint.as_deref()))
 }
 
@@ -265,26 +324,22 @@ fn as_text(outcome: &Outcome<'_>, plan: &Plan, ran: &Ran) -> String {
 }
 
 fn as_json(outcome: &Outcome<'_>, plan: &Plan, ran: &Ran, is_dry: bool) -> String {
-    let taken = outcome
-        .takings
-        .iter()
-        .map(|Taking { pin, target }| json!({ "id": pin.id(), "from": pin.version, "to": target.version }));
-    let stays = outcome.stays.iter().map(|(pin, why)| json!({ "id": pin.id(), "version": pin.version, "reason": why }));
-    let left = outcome.left.iter().map(|(pin, left)| {
-        let is_unknown = matches!(left, Left::Unknown(_));
-        json!({ "id": pin.id(), "version": pin.version, "reason": why(left), "unknown": is_unknown })
+    let taken = outcome.takings.iter().map(|Taking { pin, target }| take::Taken {
+        id: pin.id(),
+        from: pin.version.clone(),
+        to: target.version.clone(),
     });
-    let (changes, commands) = document(plan);
-    let document = json!({
-        "schema_version": 1,
-        "dry_run": is_dry,
-        "taken": taken.collect::<Vec<_>>(),
-        "stays": stays.collect::<Vec<_>>(),
-        "left": left.collect::<Vec<_>>(),
-        "changes": changes,
-        "commands": commands,
-        "ran": ran.commands,
-        "moved": ran.moved,
+    let stays = outcome.stays.iter().map(|(pin, why)| take::Stays {
+        id: pin.id(),
+        version: pin.version.clone(),
+        reason: why.clone(),
     });
-    harmless(format!("{document:#}\n"))
+    let left = outcome.left.iter().map(|(pin, left)| take::Left {
+        id: pin.id(),
+        version: pin.version.clone(),
+        reason: why(left).to_owned(),
+        unknown: matches!(left, Left::Unknown(_)),
+    });
+    let document = Document::new(is_dry, taken.collect(), stays.collect(), left.collect());
+    document.with(plan, &ran.commands, &ran.moved).json()
 }

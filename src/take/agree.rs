@@ -12,7 +12,7 @@ use crate::pin::holdings::{Found, found, obstacle};
 use crate::version::SchemeId;
 
 /// A direct dependency that a tool moved along.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Moved {
     /// `group/package`, as the file calls it.
     pub(crate) id: String,

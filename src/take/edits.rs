@@ -27,8 +27,11 @@ pub(super) fn of(held: &Held, taking: &Taking<'_>, files: bool) -> Result<Asked,
         let refusal = Refusal::new(format!("it is pinned in `{}`, not in the pins file", shown(&pin.place)));
         return Err(refusal.hint("--files changes it there"));
     }
-    if let Some(source) = held.own(&pin.place.file).filter(|_| files) {
-        for requirement in pin.requirements.iter().filter(|one| one.place.file == source.name()) {
+    if files {
+        let is_own = |one: &&Written| {
+            held.own(&one.place.file).is_some() || held.is_located(pin) && one.place.file == pin.place.file
+        };
+        for requirement in pin.requirements.iter().filter(is_own) {
             require(held, &mut asked, pin, target, requirement)?;
         }
     }
@@ -65,15 +68,21 @@ pub(super) fn identity_of(pin: &Pin) -> Identity {
     identity(pin.registry, &pin.upstream, pin.url.as_deref(), part(pin.tag.as_ref(), &pin.version))
 }
 
-/// What a text that pins the old version has to be; `None` where it pins another one, which stays.
+/// What a text that pins the old version has to be; `None` where it pins another one, which stays. Two spellings are one
+/// version: `1.0` and `1.0.0` of Python, and a tag with and without what its template adds.
 pub(super) fn respelled(pin: &Pin, target: &Target, text: &str) -> Option<String> {
     if text == pin.version {
         return Some(target.version.clone());
     }
-    // the same version without what the tag template adds
-    let template = template_of(pin)?;
-    let bare = template.version_in(&pin.version)?;
-    (*bare == *text).then(|| target.parsed.as_ref().map(|parsed| parsed.as_str().to_owned())).flatten()
+    let parsed = target.parsed.as_ref()?;
+    let Some(template) = template_of(pin) else {
+        let (held, here) = (pin.scheme.parse(&pin.version).ok()?, pin.scheme.parse(text).ok()?);
+        return held.precedence(&here).is_eq().then(|| target.version.clone());
+    };
+    // `v1` is a tag of its own, even where it compares as `v1.0.0`
+    let is_same = template.version_of(&pin.version)? == template.version_of(text)?;
+    let is_bare = template.version_in(text).is_none();
+    is_same.then(|| if is_bare { parsed.as_str().to_owned() } else { target.label.clone() })
 }
 
 fn other(held: &Held, asked: &mut Asked, taking: &Taking<'_>, found: &Found) -> Result<(), Refusal> {
@@ -165,6 +174,12 @@ fn write(
         return Err(Refusal::new(reason).hint("write it without escapes"));
     };
     let start = span.start + at;
+    let behind = &source.text()[start + version.text.len()..];
+    if ["@sha256:", "@sha512:"].iter().any(|digest| behind.starts_with(digest)) {
+        let reason =
+            format!("the digest behind `{}` in `{}` is that of the old version", version.text, shown(&version.place));
+        return Err(Refusal::new(reason).hint("write both by hand"));
+    }
     let mut edits = vec![Edit { span: start..start + version.text.len(), text: new.to_owned() }];
     if let Some(commit) = commit_before(source.text(), start).filter(|_| format == Some(Format::Workflow)) {
         let Some(new) = &target.commit else {

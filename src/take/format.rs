@@ -38,7 +38,7 @@ pub(super) struct Run {
 }
 
 /// A command that is left to be run, or that was.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::struct_field_names, reason = "the name in the JSON")]
 pub(crate) struct Command {
     /// The file that it writes.
@@ -48,15 +48,11 @@ pub(crate) struct Command {
     /// The command as a shell takes it.
     pub(crate) command: String,
     /// The same without a shell: the program, and its arguments.
-    #[serde(skip)]
     pub(super) words: Vec<String>,
     /// A variable that it needs.
-    #[serde(skip)]
     pub(super) variable: Option<(&'static str, &'static str)>,
     /// Other files that it may write on purpose.
-    #[serde(skip)]
     pub(super) also: Vec<PathBuf>,
-    #[serde(skip)]
     pub(super) is_last: bool,
 }
 

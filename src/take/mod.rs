@@ -7,6 +7,7 @@
 
 mod agree;
 mod carry;
+mod document;
 mod edits;
 mod format;
 mod gomod;
@@ -24,8 +25,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) use self::agree::Moved;
+pub(crate) use self::document::{Document, Left, Stays, Taken};
 pub(crate) use self::format::Command;
-pub(crate) use self::show::{diff, document};
+pub(crate) use self::show::diff;
 use self::target::Target;
 use crate::document::{Edit, FileError, Source};
 use crate::pin::Pin;
@@ -129,6 +131,16 @@ pub(crate) struct Plan {
 pub(crate) struct Asked {
     edits: Vec<(Arc<Source>, Edit)>,
     commands: Vec<Command>,
+}
+
+impl Asked {
+    /// Whether the other wants something else of one place.
+    pub(crate) fn contradicts(&self, other: &Self) -> bool {
+        let differs = |(one, mine): &(Arc<Source>, Edit), (two, theirs): &(Arc<Source>, Edit)| {
+            overlap(mine, theirs) && mine != theirs && one.name() == two.name()
+        };
+        self.edits.iter().any(|mine| other.edits.iter().any(|theirs| differs(mine, theirs)))
+    }
 }
 
 /// What taking a version asks of the files; with `files` also of others than the pins file.

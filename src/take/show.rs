@@ -1,8 +1,6 @@
-//! A plan as people and scripts see it.
+//! A plan as people see it.
 
 use std::fmt::Write as _;
-
-use serde_json::{Value, json};
 
 use super::{Change, Plan};
 use crate::report::escape::terminal;
@@ -21,28 +19,17 @@ pub(crate) fn diff(plan: &Plan) -> String {
     text
 }
 
-/// The same as JSON, with the commands that are left.
-pub(crate) fn document(plan: &Plan) -> (Value, Value) {
-    let changes = plan.changes.iter().flat_map(|change| {
-        let file = change.before.name().to_owned();
-        hunks(change)
-            .into_iter()
-            .map(move |hunk| json!({ "file": file, "line": hunk.line, "before": hunk.before, "after": hunk.after }))
-    });
-    (changes.collect(), json!(plan.commands))
-}
-
 /// Lines that stand together and change.
 #[derive(Debug, PartialEq, Eq)]
-struct Hunk<'a> {
+pub(super) struct Hunk<'a> {
     /// The first of them, from 1.
-    line: usize,
-    before: Vec<&'a str>,
-    after: Vec<&'a str>,
+    pub(super) line: usize,
+    pub(super) before: Vec<&'a str>,
+    pub(super) after: Vec<&'a str>,
 }
 
 /// With as many lines as before, each line against its own; else the one stretch in which the files differ.
-fn hunks(change: &Change) -> Vec<Hunk<'_>> {
+pub(super) fn hunks(change: &Change) -> Vec<Hunk<'_>> {
     let (before, after): (Vec<&str>, Vec<&str>) =
         (change.before.text().lines().collect(), change.after.text().lines().collect());
     if before.len() == after.len() {

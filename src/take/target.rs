@@ -9,13 +9,15 @@ use crate::pin::Pin;
 use crate::release::{CommitRange, Release};
 use crate::report::escape::terminal;
 use crate::select::{Candidate, Rejection, Selection, template_of};
-use crate::version::Version;
+use crate::version::{Step, Version};
 
 /// What a pin is to be set to.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
     /// The version, spelled as the pin spells its own.
     pub(crate) version: String,
+    /// The same as upstream spells it.
+    pub(super) label: String,
     /// The same as its scheme reads it; `None` for a commit.
     pub(super) parsed: Option<Version>,
     /// The commit that a tag names.
@@ -42,6 +44,14 @@ pub(crate) struct Wish<'a> {
     pub(crate) force: bool,
     /// Whether other files are changed, too.
     pub(crate) files: bool,
+    /// In which segments a release that was not named may exceed the pin; in any, where none is said.
+    pub(crate) updates: &'a [Step],
+}
+
+impl Wish<'_> {
+    fn allows(self, update: Step) -> bool {
+        self.updates.is_empty() || self.updates.contains(&update)
+    }
 }
 
 /// Chooses for a pin, from what was learned of its package.
@@ -55,7 +65,7 @@ pub(crate) fn choose(engine: &Engine, pin: &Pin, learned: &Learned, wish: Wish<'
     let selection = engine.selection(pin, &learned.fetched.facts).map_err(|error| Refusal::new(error.to_string()))?;
     let chosen = match wish.version {
         Some(version) => named(&selection, pin, version, wish)?,
-        None => proposed(&selection, &lag(&selection, engine.now).ok_or_else(nothing_eligible)?)?,
+        None => proposed(&selection, &lag(&selection, engine.now).ok_or_else(nothing_eligible)?, wish)?,
     };
     let (release, version) = match chosen {
         Proposal::Take(release, version) => (release, version),
@@ -63,11 +73,13 @@ pub(crate) fn choose(engine: &Engine, pin: &Pin, learned: &Learned, wish: Wish<'
     };
     let spelled = spelled(pin, release, version);
     writable(&spelled)?;
+    writable(&release.version)?;
     if spelled == pin.version {
         return Ok(Choice::Stay("it is at this version already".to_owned()));
     }
     Ok(Choice::Take(Target {
         version: spelled,
+        label: release.version.to_string(),
         parsed: Some(version.clone()),
         commit: release.commit.as_deref().map(str::to_owned),
         moves_requirements: wish.version.is_some() && wish.files,
@@ -87,6 +99,7 @@ fn nothing_eligible() -> Refusal {
 fn proposed<'facts, 'selection>(
     selection: &'selection Selection<'facts>,
     lag: &Lag<'facts>,
+    wish: Wish<'_>,
 ) -> Result<Proposal<'facts, 'selection>, Refusal> {
     let newest = &lag.newest.version;
     if lag.status != Status::Behind {
@@ -109,7 +122,25 @@ fn proposed<'facts, 'selection>(
         }
     };
     let (release, version) = chosen.ok_or_else(nothing_eligible)?;
-    Ok(Proposal::Take(release, version))
+    if wish.allows(selection.pinned.step_to(version)) {
+        return Ok(Proposal::Take(release, version));
+    }
+    let is_wished = |version: &Version| {
+        version.precedence(&selection.pinned) == Ordering::Greater
+            && wish.allows(selection.pinned.step_to(version))
+            && selection.requirement.as_ref().is_none_or(|requirement| requirement.accepts(version))
+    };
+    let lower = selection.eligible().filter(|(_, version)| is_wished(version));
+    let why = || {
+        format!(
+            "`{}` is a {} update, and no other release is one that was asked for",
+            release.version,
+            selection.pinned.step_to(version)
+        )
+    };
+    Ok(lower
+        .max_by(|(_, a), (_, b)| a.total_order(b))
+        .map_or_else(|| Proposal::Stay(why()), |(release, version)| Proposal::Take(release, version)))
 }
 
 fn named<'facts, 'selection>(
@@ -159,7 +190,9 @@ const fn is_fine_when_named(rejection: &Rejection) -> bool {
 
 fn not_there(selection: &Selection<'_>, pin: &Pin, text: &str) -> Refusal {
     let refusal = Refusal::new(format!("upstream has no release `{}`", terminal(text)));
-    let parsed = pin.scheme.parse(text).ok();
+    // people write the `v` that many tags have, and registries of packages have none
+    let bare = text.trim_start_matches(['v', 'V']);
+    let parsed = pin.scheme.parse(text).or_else(|_| pin.scheme.parse(bare)).ok();
     let equal = parsed.and_then(|parsed| {
         let is_equal = |version: &&Version| version.precedence(&parsed) == Ordering::Equal;
         selection.candidates.iter().filter_map(|candidate| candidate.version.as_ref()).find(is_equal)
@@ -197,8 +230,10 @@ fn head(pin: &Pin, range: &CommitRange, wish: Wish<'_>) -> Result<Choice, Refusa
             .hint("write the commit by hand, or mend the `url`")),
         (Some(pinned), _) if *pinned == range.head => stay("it is at the branch's head"),
         (Some(_), Some(0)) => stay("the branch holds no commit that it lacks"),
+        _ if !wish.allows(Step::Patch) => stay("commits count as patches, which were not asked for"),
         _ => Ok(Choice::Take(Target {
             version: range.head.to_string(),
+            label: range.head.to_string(),
             parsed: None,
             commit: None,
             moves_requirements: false,

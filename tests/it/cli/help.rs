@@ -43,6 +43,7 @@ fn schemas_are_the_published_files() {
         ("report", "report"),
         ("explain", "explain"),
         ("state", "state"),
+        ("take", "take"),
     ] {
         let kept = std::fs::read_to_string(manifest::root().join(format!("schema/{file}.schema.json"))).unwrap();
         assert!(upmon(&["schema", which]).ended(0).stdout == kept, "{which} differs from its file");

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::world::{CARGO_LOCK, add_crate_at, add_gem, add_package, add_project};
-use crate::support::runner::World;
+use crate::support::runner::{PINS, Run, World};
 
 const MANIFEST: &str = r#"[package]
 name = "app"
@@ -131,4 +131,20 @@ async fn a_pin_outside_of_what_is_required_is_a_drift_in_every_ecosystem() {
     );
     assert_eq!(run.each("/wanted/version"), ["0.5.3"; 3]);
     assert_eq!(run.each("/newest/version"), ["1.0.0"; 3]);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_directory_whose_name_is_no_text_is_shown_as_far_as_it_is() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let world = world(r#"{ "rust": { "steady": "0.5.0" } }"#).await;
+    let directory = world.path("x").with_file_name(std::ffi::OsStr::from_bytes(b"x\xff"));
+    std::fs::create_dir(&directory).unwrap();
+    std::fs::copy(world.path(PINS), directory.join("pins.json")).unwrap();
+    for arguments in [["list", "--json"].as_slice(), &["take", "steady", "--json"]] {
+        let mut command = world.command(arguments);
+        command.arg("--pins").arg(directory.join("pins.json"));
+        let told = Run::of(command.output().unwrap()).ended(0);
+        assert!(told.stdout.contains("x\u{fffd}/pins.json"), "{told:?}");
+    }
 }

@@ -84,7 +84,7 @@ pub(super) async fn add_crate_at(world: &World, place: &str, name: &str, version
 }
 
 /// A gem with versions and their days.
-pub(super) async fn add_gem(world: &World, name: &str, versions: &[(&str, &str)]) {
+pub(crate) async fn add_gem(world: &World, name: &str, versions: &[(&str, &str)]) {
     let mut info = "---\n".to_owned();
     for (version, day) in versions {
         writeln!(info, "{version} |checksum:00,created_at:{day}T00:00:00Z").unwrap();
@@ -95,7 +95,7 @@ pub(super) async fn add_gem(world: &World, name: &str, versions: &[(&str, &str)]
 }
 
 /// A Python project with versions and their days.
-pub(super) async fn add_project(world: &World, name: &str, versions: &[(&str, &str)]) {
+pub(crate) async fn add_project(world: &World, name: &str, versions: &[(&str, &str)]) {
     let file = |(version, day): &(&str, &str)| {
         json!({ "filename": format!("{name}-{version}.tar.gz"), "hashes": {}, "url": "x",
             "upload-time": format!("{day}T00:00:00Z") })
@@ -111,7 +111,7 @@ pub(super) async fn add_project(world: &World, name: &str, versions: &[(&str, &s
 }
 
 /// An npm package with versions and their days.
-pub(super) async fn add_package(world: &World, name: &str, versions: &[(&str, &str)]) {
+pub(crate) async fn add_package(world: &World, name: &str, versions: &[(&str, &str)]) {
     let of = |pick: &dyn Fn(&str, &str) -> Value| -> Map<String, Value> {
         versions.iter().map(|(version, day)| ((*version).to_owned(), pick(version, day))).collect()
     };

@@ -10,7 +10,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
+use upmon::registry::RegistryId;
+use upmon::schema::{Which, schema};
 
 use crate::cli::world::small_with;
 use crate::support::runner::{PINS, Run, World};
@@ -97,6 +99,7 @@ async fn what_was_run_and_what_moved_along_is_told() {
     let ran = |command: &str| json!({ "file": "web/package-lock.json", "directory": "web", "command": command });
     assert_eq!(told["ran"], json!([ran(INSTALL), ran(AGAIN)]));
     assert_eq!(told["commands"], json!([]));
+    assert_valid(&told);
     assert_eq!(
         told["moved"],
         json!([{ "id": "npm/other", "file": "web/package-lock.json", "from": "3.1.4", "to": "3.2.0" }])
@@ -257,4 +260,29 @@ fn wait_for(is_so: &dyn Fn() -> bool) {
         assert!(Instant::now() < until, "it does not come");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Whether `upmon schema take` describes it.
+fn assert_valid(told: &Value) {
+    let validator = jsonschema::draft202012::new(&schema(Which::Take)).expect("a valid schema");
+    let errors: Vec<String> = validator.iter_errors(told).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?} {told:#}");
+}
+
+#[tokio::test]
+async fn the_schema_describes_what_is_told() {
+    let world = project(GOOD).await;
+    world.write(
+        PINS,
+        &PINNED.replacen('{', r#"{ "python": { "serpent": "2.0" }, "typescript": { "lost": "0.1.0" },"#, 1),
+    );
+    world.missing(RegistryId::Npm, "other").await;
+    let told = run(&world, &["take", "--all", "--files", "--dry-run", "--json"]).ended(3).json();
+    for list in ["taken", "stays", "left", "changes", "commands"] {
+        assert_ne!(told[list], json!([]), "{list}: {told:#}");
+    }
+    assert_valid(&told);
+    let schema = schema(Which::Take);
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&schema["properties"]), keys(&told));
 }

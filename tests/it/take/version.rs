@@ -44,6 +44,7 @@ async fn a_version_that_speaks_against_itself_is_refused_with_the_remedy() {
     );
     for (pins, version, code, message) in [
         (SMALL, "9.9.9", 4, "upstream has no release `9.9.9`\nhint: `upmon explain rust/drift` shows every release"),
+        (SMALL, "v1.1.1", 4, "upstream has no release `v1.1.1`\nhint: did you mean `1.1.1`?"),
         (SMALL, "1.0.0", 4, "`1.0.0` is not eligible: yanked\nhint: --force takes it all the same"),
         (
             SMALL,
@@ -126,4 +127,45 @@ async fn a_link_is_written_through_and_rights_are_kept() {
     assert!(world.read("kept/pins.json").contains(r#""serpent": "2.0""#));
     let mode = std::fs::metadata(world.path("kept/pins.json")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o640);
+}
+
+#[tokio::test]
+async fn only_what_was_asked_for_is_taken_and_the_rest_stays_with_the_reason() {
+    let pins = r#"{ "rust": { "drift": "1.1.0", "steady": "0.9.0" }, "ruby": { "gemmy": "1.0.0" }, "python": { "serpent": "1.0" } }"#;
+    for (options, taken) in [
+        (vec!["--update", "patch"], vec!["drift 1.1.1", "gemmy 1.0.1"]),
+        (vec!["--update", "minor,patch"], vec!["drift 1.2.0", "gemmy 1.0.1"]),
+        (vec!["--update", "minor", "--update", "major"], vec!["drift 1.2.0", "steady 1.0.0", "serpent 2.0"]),
+        (vec!["--update", "prerelease"], vec![]),
+        (vec!["--severity", "critical"], vec!["steady 1.0.0", "serpent 2.0"]),
+        (vec!["--severity", "info,warning"], vec!["drift 1.2.0", "gemmy 1.0.1"]),
+        (vec!["--severity", "info,warning", "--update", "patch"], vec!["drift 1.1.1", "gemmy 1.0.1"]),
+    ] {
+        let world = small_with(pins).await;
+        let told = world.run(&[vec!["take", "--all", "--json"], options.clone()].concat()).ended(0).json();
+        let found: Vec<String> = told["taken"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| {
+                let name = one["id"].as_str().unwrap().rsplit('/').next().unwrap();
+                format!("{name} {}", one["to"].as_str().unwrap())
+            })
+            .collect();
+        assert_eq!(found, taken, "{options:?}: {told:#}");
+        let stays = told["stays"].as_array().unwrap();
+        assert_eq!(stays.len(), 4 - taken.len());
+        assert!(stays.iter().all(|one| one["reason"].as_str().unwrap().contains("asked for")), "{told:#}");
+    }
+}
+
+#[tokio::test]
+async fn a_filter_hides_nothing_that_is_unknown_and_is_none_beside_a_version() {
+    let world = small_with(r#"{ "typescript": { "lost": "0.1.0" } }"#).await;
+    let run = world.run(&["take", "--all", "--severity", "info", "--update", "patch"]).ended(3);
+    assert!(run.stdout.contains("typescript/lost: 0.1.0 is left"), "{run:?}");
+    for option in ["--severity=info", "--update=patch"] {
+        world.run(&["take", "lost", "0.1.1", option]).ended(2);
+    }
+    world.run(&["take", "--all", "--update", "none"]).ended(2);
 }
