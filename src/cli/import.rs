@@ -8,13 +8,13 @@ use clap::{Args, ValueEnum};
 use serde_json::Value as Json;
 
 use super::init::{counted, existing, next};
+use super::pins::write;
 use super::{Failure, Global, output};
 use crate::config::read_source;
 use crate::document::{FileError, Problem, Source, Wrong};
 use crate::error::ExitCode;
 use crate::pin::Pin;
 use crate::pin::manifest::Manifest;
-use crate::replace::replace;
 use crate::report::escape::terminal;
 use crate::start::additions::{self, NewPin};
 use crate::start::nvchecker::{Config, Import, Record, Remark};
@@ -63,13 +63,11 @@ pub(super) fn run(global: &Global, arguments: &ImportArgs) -> Result<ExitCode, F
     let settings = read_source(global.config.as_deref(), &global.pins).map_err(usage)?;
     let read = |source: &Source| Manifest::parse(source.clone())?.with_settings(settings.clone());
     let before = read(&source).map_err(|wrong| usage(wrong.into()))?;
-    let sorted = Sorted::of(&source, &before, &import);
+    let sorted = Sorted::of(&source, &before, &import, &config);
     let changed = additions::with_pins(&source, &sorted.new).map_err(|problems| wrong(&source, problems))?;
     read(&changed).map_err(|wrong| usage(wrong.into()))?;
     if !arguments.dry_run && !sorted.new.is_empty() {
-        let written = replace(&global.pins, changed.whole().as_bytes());
-        written
-            .map_err(|error| Failure::Action(format!("error: cannot write `{}`: {error}", global.pins.display())))?;
+        write(known, changed)?;
     }
     output::print(shown(&import, &sorted, read_from.as_deref(), global, arguments).as_bytes())?;
     let is_whole = import.left_out.is_empty() && sorted.refused.is_empty();
@@ -107,12 +105,12 @@ struct Sorted {
     new: Vec<NewPin>,
     /// Ids that the pins file or the settings have already; their own entry stays.
     there: Vec<String>,
-    /// What no pin can be, with the reason.
-    refused: Vec<(String, String)>,
+    /// What no pin can be: its line, its id, and the reason.
+    refused: Vec<(usize, String, String)>,
 }
 
 impl Sorted {
-    fn of(source: &Source, manifest: &Manifest, import: &Import) -> Self {
+    fn of(source: &Source, manifest: &Manifest, import: &Import, config: &Config) -> Self {
         let known: HashSet<String> = manifest.named_pins().map(Pin::id).collect();
         let there = serde_json::from_str::<Json>(source.text()).unwrap_or_default();
         let mut sorted = Self::default();
@@ -126,7 +124,7 @@ impl Sorted {
                 Ok(_) => sorted.new.push((group.clone(), name.clone(), value.clone())),
                 Err(wrong) => {
                     let reasons: Vec<String> = wrong.problems().iter().map(ToString::to_string).collect();
-                    sorted.refused.push((id, reasons.join("; ")));
+                    sorted.refused.push((config.line(name).unwrap_or(1), id, reasons.join("; ")));
                 }
             }
         }
@@ -150,7 +148,7 @@ fn shown(import: &Import, sorted: &Sorted, record: Option<&Path>, global: &Globa
     section("imported:", sorted.new.iter().map(named).collect());
     section("pinned already, and left as they are:", sorted.there.clone());
     let left = import.left_out.iter().map(|remark| format!("{}: {}: {}", at(remark.line), remark.package, remark.text));
-    let refused = sorted.refused.iter().map(|(id, reason)| format!("{}: {id}: {reason}", arguments.file.display()));
+    let refused = sorted.refused.iter().map(|(line, id, reason)| format!("{}: {id}: {reason}", at(*line)));
     section("not imported:", left.chain(refused).collect());
     section("options that are not taken over:", remarks(&import.remarks, &at));
     match record {

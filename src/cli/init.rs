@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
+use super::pins::write;
 use super::{Failure, Global, list, output};
 use crate::config::read_source;
 use crate::document::{FileError, Source, Wrong};
@@ -79,8 +80,7 @@ pub(super) fn run(global: &Global, arguments: &InitArgs) -> Result<ExitCode, Fai
         writeln!(text, "`{file}` {}", if known.is_some() { "stays as it is" } else { "is not written" }).expect(STRING);
     } else {
         if !arguments.dry_run {
-            let written = replace(&pins, changed.whole().as_bytes());
-            written.map_err(|error| Failure::Action(format!("error: cannot write `{}`: {error}", pins.display())))?;
+            write(known, changed)?;
         }
         let what =
             if is_new { does("is written", "would be written") } else { does("is extended", "would be extended") };

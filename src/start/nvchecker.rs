@@ -70,6 +70,12 @@ impl Config {
         Some(directory(self.source.name()).join(named))
     }
 
+    /// The line of a package, from 1.
+    pub fn line(&self, package: &str) -> Option<usize> {
+        let entry = self.root.entries().iter().find(|entry| entry.key == package)?;
+        Some(self.source.line_and_column(entry.key_span.start).0)
+    }
+
     /// What becomes of it, with the versions of a record.
     pub fn import(&self, record: &Record) -> Import {
         let mut import = Import::default();

@@ -54,6 +54,9 @@ impl Upstream {
                 "it follows a branch by the dates of its commits; pin a commit by hand, with `strategy` as `commits`";
             return Err(reason.to_owned());
         }
+        if named.contains("://") {
+            return Err(format!("`{source}` holds an address, not `owner/repository`; use the source `git` for it"));
+        }
         let default = match source {
             "gitlab" => "gitlab.com",
             "gitea" => "gitea.com",

@@ -85,6 +85,7 @@ fn what_cannot_be_taken_over_is_told_with_its_line() {
         ("source = \"cmd\"\ncmd = \"date\"", FLAT, "no registry for the source `cmd`"),
         ("github = \"a/b\"", FLAT, "names no `source`"),
         ("source = \"github\"", FLAT, "names no `github`"),
+        ("source = \"github\"\ngithub = \"https://github.com/a/b\"\nuse_max_tag = true", FLAT, "holds an address"),
         ("source = \"github\"\ngithub = \"a/b\"", FLAT, "dates of its commits"),
         ("source = \"pypi\"", "{}", "no version of it is known"),
         ("source = \"pypi\"\nprefix = \"v\"", FLAT, "`prefix` respells"),

@@ -91,6 +91,6 @@ async fn an_address_with_a_credential_is_not_imported_and_not_shown() {
     world.write("nvchecker.toml", "[x]\nsource = \"git\"\ngit = \"https://user:s3cret@g.example/a\"\n");
     world.write("old.json", "{ \"x\": \"1.0.0\" }");
     let run = world.run(&["import", "nvchecker.toml", "--versions", "old.json"]).ended(3);
-    assert!(run.stdout.contains("git/x") && !run.printed().contains("s3cret"), "{run:?}");
+    assert!(run.stdout.contains("nvchecker.toml:1: git/x: ") && !run.printed().contains("s3cret"), "{run:?}");
     assert_eq!(world.read(PINS), "{}");
 }

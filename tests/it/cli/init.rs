@@ -115,3 +115,25 @@ async fn a_directory_gets_pins_of_its_own_or_adds_to_those_above() {
     let outside = world.run(&["--pins", "web/pins.json", "init", "built"]).ended(2);
     assert!(outside.stderr.contains("does not lie below the pins file"), "{outside:?}");
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn pins_behind_a_link_are_written_there_and_keep_their_rights() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let world = project().await;
+    fs::create_dir(world.path("kept")).unwrap();
+    fs::write(world.path("kept/pins.json"), "{ \"rust\": {} }").unwrap();
+    fs::set_permissions(world.path("kept/pins.json"), fs::Permissions::from_mode(0o640)).unwrap();
+    symlink("kept/pins.json", world.path(PINS)).unwrap();
+    world.write("nvchecker.toml", "[serpent]\nsource = \"pypi\"\n");
+    world.write("old.json", "{ \"serpent\": \"1.0\" }");
+    for (command, added) in
+        [(vec!["init"], "Cargo.lock"), (vec!["import", "nvchecker.toml", "--versions", "old.json"], "serpent")]
+    {
+        world.run(&command).ended(0);
+        assert!(fs::symlink_metadata(world.path(PINS)).unwrap().is_symlink(), "{command:?}");
+        assert!(world.read("kept/pins.json").contains(added), "{command:?}");
+        let mode = fs::metadata(world.path("kept/pins.json")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o640, "{command:?}");
+    }
+}
