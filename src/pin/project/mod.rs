@@ -150,7 +150,7 @@ formats! {
     PoetryLock = "poetry-lock", "python", &["poetry.lock"], python::poetry_lock, "Poetry's lock file; the `pyproject.toml` beside it says what is direct.";
     Pyproject = "pyproject", "python", &["pyproject.toml"], python::manifest, "A Python project's manifest alone: it pins what it requires exactly.";
     Requirements = "requirements", "python", &["*requirements*.txt", "*requirements*.in"], python::requirements, "A requirements file of pip: it pins what it requires exactly.";
-    GemfileLock = "gemfile-lock", "ruby", &["Gemfile.lock", "gems.locked"], ruby::lock, "Bundler's lock file; the gemspecs beside it say what is required.";
+    GemfileLock = "gemfile-lock", "ruby", &["Gemfile.lock", "gems.locked"], ruby::lock, "Bundler's lock file; the Gemfile and the gemspecs beside it say what is required.";
     Gemspec = "gemspec", "ruby", &["*.gemspec"], ruby::gemspec, "A gemspec alone: it pins what it requires exactly.";
     PnpmLock = "pnpm-lock", "npm", &["pnpm-lock.yaml"], pnpm::lock, "pnpm's lock file, version 5.3 to 9.0; the `package.json` beside it says what is required.";
     YarnLock = "yarn-lock", "npm", &["yarn.lock"], yarn::lock, "Yarn's lock file, of version 1 and of later ones; the `package.json` beside it says what is direct.";

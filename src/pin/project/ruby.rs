@@ -1,13 +1,14 @@
 //! Bundler: `Gemfile.lock` (`gems.locked`), and the gemspecs of the gems that the project itself is.
 //!
-//! The lock file repeats what the Gemfile requires, so the Gemfile, which is a Ruby program, need not be run. A gem of
-//! the repository stands in it under `PATH`; what its gemspec asks for is direct too.
+//! The lock file repeats what the Gemfile requires, so the Gemfile, which is a Ruby program, need not be run. Where the
+//! Gemfile says the same in strings, the requirement is the one that stands there, and not its copy. A gem of the
+//! repository stands in the lock file under `PATH`; what its gemspec asks for is direct too.
 
 mod gemspec;
 mod lockfile;
 
-use std::collections::HashSet;
-use std::path::Path;
+use std::collections::{BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::gemspec::Asked;
@@ -23,7 +24,13 @@ use crate::version::SchemeId;
 /// Reads a lock file and the gemspecs that it names.
 pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
     let lock = Lockfile::read(file)?;
-    let mut found: Vec<Dependency> = lock.dependencies.iter().map(|asked| resolve(&lock, file, asked, None)).collect();
+    let gemfile = files.read(&gemfile_of(file))?.map(|source| gemspec::gemfile(&source)).unwrap_or_default();
+    let own = |asked: &Line| {
+        let copy = asked.detail.as_ref().map(|range| lockfile::written(file, range))?;
+        original(&gemfile, &copy, &asked.name)
+    };
+    let mut found: Vec<Dependency> =
+        lock.dependencies.iter().map(|asked| resolve(&lock, file, asked, own(asked))).collect();
     for gem in lock.specs.iter().filter(|spec| spec.kind == Kind::Path) {
         let own = gemspec_of(file, gem, files)?;
         for asked in &gem.asks {
@@ -35,6 +42,35 @@ pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependen
     let rest = lock.specs.iter().filter(|spec| spec.kind != Kind::Path && !direct.contains(spec.line.name.as_str()));
     found.extend(rest.map(|spec| Dependency { is_direct: false, ..pinned(spec, file, None) }));
     Ok(found)
+}
+
+/// The Gemfile of a lock file.
+fn gemfile_of(file: &Source) -> PathBuf {
+    let name = file.name();
+    if name.extension().is_some_and(|ending| ending == "locked") {
+        name.with_extension("rb")
+    } else {
+        name.with_extension("")
+    }
+}
+
+/// What the Gemfile itself requires of a gem, if it says so once, in strings, and the lock file has the same.
+fn original(gemfile: &[Asked], copy: &Written, name: &str) -> Option<Written> {
+    let mut named = gemfile.iter().filter(|asked| asked.name == name);
+    let (Some(asked), None) = (named.next(), named.next()) else { return None };
+    asked.requirement.clone().filter(|written| is_same_requirement(&written.text, &copy.text))
+}
+
+/// Whether two requirements consist of the same comparisons; Bundler sorts them, and writes `= ` where nothing stands.
+fn is_same_requirement(one: &str, other: &str) -> bool {
+    let parts = |text: &str| -> BTreeSet<String> {
+        let part = |part: &str| {
+            let part: String = part.split_whitespace().collect();
+            if part.starts_with(|first: char| first.is_ascii_digit()) { format!("={part}") } else { part }
+        };
+        text.split(',').map(part).collect()
+    };
+    parts(one) == parts(other)
 }
 
 /// Reads a gemspec without a lock file: what is required exactly is a pin, and then requires nothing else.
@@ -147,6 +183,38 @@ mod tests {
                 "~racc 1.7.3: ",
             ]
         );
+    }
+
+    #[test]
+    fn what_the_gemfile_says_in_strings_comes_before_its_copy() {
+        let lock_file =
+            "GEM\n  remote: https://rubygems.org/\n  specs:\n    rack (3.0.8)\n\nDEPENDENCIES\n  rack (>= 2, < 4)\n";
+        for (line, place) in [
+            ("gem 'rack', '< 4', '>=2'", "Gemfile:2:14"),
+            ("  gem(\"rack\", [\"< 4\", \">= 2\"], require: false) # why", "Gemfile:2:17"),
+            ("gem 'rack', '>= 2', '< 4', :group => :test", "Gemfile:2:14"),
+            ("gem 'rack', '>= 2', '< 4', **options", "Gemfile.lock:7:9"),
+            ("gem 'rack', '>= 2', '< 4', OPTIONS::ALL", "Gemfile.lock:7:9"),
+            ("gem 'rack', '>= 2'", "Gemfile.lock:7:9"),
+            ("gem 'rack', *RACK", "Gemfile.lock:7:9"),
+            ("gem 'rack', \">= #{2}\", '< 4'", "Gemfile.lock:7:9"),
+            ("# gem 'rack', '>= 2', '< 4'", "Gemfile.lock:7:9"),
+            ("gem 'rack', '>= 2', '< 4' if a\ngem 'rack', '>= 2', '< 4' if b", "Gemfile.lock:7:9"),
+            ("gems 'rack', '>= 2', '< 4'", "Gemfile.lock:7:9"),
+            ("=begin\ngem 'rack', '>= 2', '< 4'\n=end", "Gemfile.lock:7:9"),
+        ] {
+            let gemfile = format!("\r\n{line}\n");
+            let files = Memory::of(&[("Gemfile.lock", lock_file), ("Gemfile", &gemfile)]);
+            let file = files.read("Gemfile.lock".as_ref()).unwrap().unwrap();
+            let found = lock(&file, &files).unwrap();
+            assert_eq!(found[0].requirement.as_ref().unwrap().place.to_string(), place, "{line}");
+        }
+        let files = Memory::of(&[
+            ("gems.locked", &lock_file.replace("(>= 2, < 4)", "(= 3.0.8)")),
+            ("gems.rb", "gem 'rack', '3.0.8'\n"),
+        ]);
+        let file = files.read("gems.locked".as_ref()).unwrap().unwrap();
+        assert_eq!(told(lock(&file, &files).unwrap()), ["rack 3.0.8 3.0.8 (gems.rb:1:14): "]);
     }
 
     #[test]

@@ -54,7 +54,19 @@ pub(in crate::pin::project) fn read(file: &Arc<Source>, files: &dyn Files) -> Re
         }
         waiting.extend(included.into_iter().rev());
     }
-    Ok(found.into_iter().map(|one| constrained(one, &constraints)).collect())
+    let both = found.into_iter().flat_map(|one| {
+        let again = repeated(&one, &constraints);
+        std::iter::once(constrained(one, &constraints)).chain(again)
+    });
+    Ok(both.collect())
+}
+
+/// The same pin in a file of constraints: whoever moves one of the two has to move the other.
+fn repeated(one: &Dependency, constraints: &HashMap<String, Vec<Written>>) -> Option<Dependency> {
+    let [version] = constraints.get(&fold(&one.name))?.as_slice() else { return None };
+    one.version.as_ref().filter(|pinned| pinned.text == version.text)?;
+    let again = Dependency::pinned(RegistryId::PyPi, &one.name, version.clone());
+    Some(Dependency { is_direct: one.is_direct, ..again })
 }
 
 /// It at the version that constraints pin, where the file itself pins none. Versions that depend on the platform pin none.
@@ -255,6 +267,13 @@ mod tests {
             found(&files),
             ["Django 4.2.1@1", &format!("urllib3 - {open}"), "six 1.16.0@4", &format!("idna - {open}"), "later 2.0@3"]
         );
+    }
+
+    #[test]
+    fn a_constraint_that_says_the_same_is_a_second_place_of_the_pin() {
+        let files =
+            [("requirements.txt", "six==1.16.0\nidna==3.7\n-c c.txt\n"), ("c.txt", "# all\nSix==1.16.0\nidna==3.6\n")];
+        assert_eq!(found(&files), ["six 1.16.0@1", "six 1.16.0@2", "idna 3.7@2"]);
     }
 
     #[test]

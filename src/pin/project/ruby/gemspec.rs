@@ -1,14 +1,14 @@
-//! What a gemspec asks for, as far as it is written in strings.
+//! What a gemspec or a Gemfile asks for, as far as it is written in strings.
 //!
-//! A gemspec is a Ruby program, and running one is running a stranger's code. But nearly all say `add_dependency "name",
-//! "~> 1.0"`; what is not written so is told as computed.
+//! Both are Ruby programs, and running one is running a stranger's code. But nearly all say `add_dependency "name",
+//! "~> 1.0"` and `gem "name", "~> 1.0"`; what is not written so is told as computed.
 
 use std::ops::Range;
 
 use crate::document::Source;
 use crate::pin::{Place, Written};
 
-/// A dependency that a gemspec adds.
+/// A dependency that a gemspec or a Gemfile adds.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Asked {
     pub(super) name: String,
@@ -29,7 +29,27 @@ const SHOWN: usize = 120;
 
 const CALLS: [&str; 3] = ["add_dependency", "add_runtime_dependency", "add_development_dependency"];
 
-/// Every dependency, in the order of the file.
+/// Every line of a Gemfile that starts with `gem`, in the order of the file; options behind the strings may say anything.
+pub(super) fn gemfile(file: &Source) -> Vec<Asked> {
+    let text = file.text();
+    // what stands in such a block is no code, and where it ends takes more than lines to tell
+    if ["\n=begin", "\n__END__"].iter().any(|block| text.contains(block)) {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let said = line.trim_start();
+        if said.strip_prefix("gem").is_some_and(|rest| rest.starts_with([' ', '(', '\t'])) {
+            let at = start + line.len() - said.len();
+            found.push(asked(file, at, at + "gem".len(), true));
+        }
+        start += line.len();
+    }
+    found
+}
+
+/// Every dependency of a gemspec, in the order of the file.
 pub(super) fn read(file: &Source) -> Vec<Asked> {
     let text = file.text();
     let mut found: Vec<(usize, Asked)> = Vec::new();
@@ -41,7 +61,7 @@ pub(super) fn read(file: &Source) -> Vec<Asked> {
                 let (at, end) = (start + at, start + at + call.len());
                 // a method of something (`spec.add_dependency`), not part of a longer word
                 if text[..at].ends_with('.') && text[end..].starts_with([' ', '(', '\t', '<']) {
-                    found.push((at, asked(file, at, end)));
+                    found.push((at, asked(file, at, end, false)));
                 }
             }
         }
@@ -51,10 +71,10 @@ pub(super) fn read(file: &Source) -> Vec<Asked> {
     found.into_iter().map(|(_, asked)| asked).collect()
 }
 
-fn asked(file: &Source, call: usize, end: usize) -> Asked {
+fn asked(file: &Source, call: usize, end: usize, takes_options: bool) -> Asked {
     let mut arguments = Arguments { text: file.text(), at: end };
     let strings = arguments.strings();
-    let is_whole = arguments.is_at_end();
+    let is_whole = takes_options && arguments.is_at_options() || arguments.is_at_end();
     let said = |range: &Range<usize>| file.text()[range.clone()].to_owned();
     let Some((name, rest)) = strings.split_first() else {
         let text = file.text();
@@ -106,6 +126,17 @@ impl Arguments<'_> {
             self.at += ".freeze".len();
         }
         Some(range)
+    }
+
+    /// Whether options follow, `require: false` or `:group => :test`; a constant or a call is none.
+    fn is_at_options(&self) -> bool {
+        let rest = &self.text[self.at..];
+        let word =
+            |text: &str| text.len() - text.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_').len();
+        let is_before = self.text[..self.at].trim_end().ends_with(',');
+        let is_key = word(rest) > 0 && rest[word(rest)..].starts_with(':') && !rest[word(rest)..].starts_with("::");
+        let symbol = rest.strip_prefix(':').map(|rest| &rest[word(rest)..]);
+        is_before && (is_key || symbol.is_some_and(|rest| rest.trim_start_matches(' ').starts_with("=>")))
     }
 
     /// Whether nothing more is said: the line ends, or a comment or a condition follows.
