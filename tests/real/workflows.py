@@ -1,4 +1,4 @@
-"""The workflows and action.yml: four linters over all of them, and over those that the documents show.
+"""The workflows and action.yml: four linters over all of them, over those that the documents show, and those that init writes.
 
 Each linter first has to refuse a file that is bad in a way that it is there for. Some skip what they cannot read, or pass
 it in silence, so that "nothing found" alone proves nothing.
@@ -40,7 +40,7 @@ BAD_ACTION = "name: a\ndescription: b\nruns:\n  using: composite\n  steps: [{ ru
 
 
 def workflows(scenario):
-    """actionlint, zizmor, JSON Schema and shellcheck over every workflow, action.yml, their scripts and the docs' samples."""
+    """actionlint, zizmor, JSON Schema and shellcheck over every workflow, action.yml, their scripts, the docs' samples and what init writes."""
     for name, text in BAD.items():
         if not LINTERS[name](scenario, [written(scenario, f"bad/{name}/.github/workflows/bad.yml", text)]):
             raise Failed(f"{name} passes a workflow that is bad")
@@ -50,7 +50,7 @@ def workflows(scenario):
 
     own = sorted((ROOT / ".github/workflows").glob("*.yml"))
     expect({"ci.yml", "nightly.yml", "release.yml"} - {path.name for path in own}, set(), "workflows that are missing")
-    shown = list(samples(scenario))
+    shown = [*samples(scenario), *written_by_init(scenario)]
     for name, linter in LINTERS.items():
         if found := linter(scenario, [*own, ROOT / "action.yml", *shown]):
             raise Failed(f"{name}:\n" + "\n".join(found))
@@ -190,6 +190,23 @@ def samples(scenario):
                 block = f"name: sample\non: workflow_dispatch\n{LEAST}jobs:\n  a:\n    name: a\n    runs-on: ubuntu-24.04\n    steps:\n{steps}"
             name = document.replace("/", "-").removesuffix(".md")
             yield written(scenario, f"shown/.github/workflows/{name}-{number}.yml", block)
+
+
+def written_by_init(scenario):
+    """The workflows that `upmon init --workflow` writes: as it is, and with an action and pins of a directory."""
+    named = ["--action", f"acme/upmon@{'0a' * 20}"]
+    for name, directory, options in [("plain", ".", []), ("named", "a b: # c", named)]:
+        root = scenario.directory / "init" / name
+        (root / ".git").mkdir(parents=True)
+        (root / directory).mkdir(exist_ok=True)
+        (root / directory / "requirements.txt").write_text("a==1.0\n")
+        scenario.run(scenario.upmon, "init", "--workflow", *options, "--pins", root / directory / "pins.json")
+        path = root / ".github/workflows/upmon.yml"
+        used = [step["uses"] for step in steps(load(scenario, path))]
+        expect(used[-1], named[1] if options else f"OWNER/upmon@{'0' * 40}", f"the action of {name}")
+        pins = [step["with"].get("pins") for step in steps(load(scenario, path))]
+        expect(pins[-1], f"{directory}/pins.json".removeprefix("./"), f"the pins of {name}")
+        yield path
 
 
 LEAST = "permissions: {}\nconcurrency:\n  group: a\n  cancel-in-progress: false\n"
