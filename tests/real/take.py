@@ -365,7 +365,7 @@ def gemfile_lock(project):
     project.write(".bundle/config", f'---\nBUNDLE_MIRROR__HTTPS://RUBYGEMS__ORG/: "{project.scenario.urls["RUBYGEMS"]}"\n')
     gemfile = 'source "https://rubygems.org"\ngem "first-up", "{0}"\ngem "other-up", "{0}"\n'
     locked_at(project, "Gemfile", gemfile, "1.0.0", "~> 1.0", ["bundle", "lock"], ["bundle", "lock"])
-    project.takes("Gemfile.lock", "1.2.0", [])
+    project.takes("Gemfile.lock", "1.2.0", [], ("Gemfile", 'gem "first-up", "~> 1.0"', 'gem "first-up", "~> 2.0"'))
     expect(project.run("bundle", "lock", "--print"), (project.directory / "Gemfile.lock").read_text(), "what Bundler would lock")
     project.refuses("1.1.0", "`other-up` is now at `1.2.0` in `Gemfile.lock`, not at `1.1.0`")
 
