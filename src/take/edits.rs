@@ -43,7 +43,7 @@ pub(super) fn of(held: &Held, taking: &Taking<'_>, files: bool) -> Result<Asked,
         asked.edits.extend(write(&read(held, &pin.place.file)?, None, &version, &target.version, target)?);
     }
     if files {
-        for found in held.found.iter().filter(|found| is_meant(held, pin, found)) {
+        for found in held.said_of(pin) {
             other(held, &mut asked, taking, found)?;
         }
     }
@@ -52,7 +52,12 @@ pub(super) fn of(held: &Held, taking: &Taking<'_>, files: bool) -> Result<Asked,
 
 /// Whether what a file says is about this pin: the same package, and for a pin that stands in a file, of the same group.
 pub(super) fn is_meant(held: &Held, pin: &Pin, found: &Found) -> bool {
-    named(found).is_some_and(|name| name == identity_of(pin)) && (held.is_own(pin) || found.group == pin.group)
+    named(found).is_some_and(|name| name == identity_of(pin)) && is_about(held, pin, found)
+}
+
+/// The same of what is known to be the same package.
+pub(super) fn is_about(held: &Held, pin: &Pin, found: &Found) -> bool {
+    held.is_own(pin) || found.group == pin.group
 }
 
 /// What names the package that a file speaks of; `None` where no registry lists it.

@@ -20,7 +20,7 @@ pub(crate) mod target;
 pub(crate) mod tools;
 mod verify;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ pub(crate) use self::show::diff;
 use self::target::Target;
 use crate::document::{Edit, FileError, Source};
 use crate::pin::Pin;
-use crate::pin::holdings::{Found, Holdings, found, located};
+use crate::pin::holdings::{Found, Holdings, Identity, found, located};
 use crate::pin::manifest::Manifest;
 use crate::pin::project::files::{Disk, Files};
 
@@ -64,6 +64,8 @@ pub(crate) struct Held {
     /// Those of them whose versions stand elsewhere.
     located: Vec<Pin>,
     found: Vec<Found>,
+    /// Where in `found` each package is: pins and files may be many.
+    places: HashMap<Identity, Vec<usize>>,
     files: Box<dyn Files>,
 }
 
@@ -81,7 +83,17 @@ impl Held {
         let found = found(&manifest, &*files)?;
         let located = located(&manifest, &*files)?;
         let pins = Holdings::with(manifest.clone(), &*files)?.manifest.pins;
-        Ok(Self { manifest, pins, located, found, files })
+        let mut places: HashMap<Identity, Vec<usize>> = HashMap::new();
+        for (at, name) in found.iter().enumerate().filter_map(|(at, one)| Some((at, edits::named(one)?))) {
+            places.entry(name).or_default().push(at);
+        }
+        Ok(Self { manifest, pins, located, found, places, files })
+    }
+
+    /// What files say about a pin, in their order.
+    fn said_of(&self, pin: &Pin) -> impl Iterator<Item = &Found> {
+        let places = self.places.get(&edits::identity_of(pin)).into_iter().flatten();
+        places.map(|&at| &self.found[at]).filter(|found| edits::is_about(self, pin, found))
     }
 
     /// The file that holds the whole pin: the pins file or the settings.
@@ -98,8 +110,13 @@ impl Held {
     }
 
     fn is_located(&self, pin: &Pin) -> bool {
-        self.located.iter().any(|located| located.id() == pin.id())
+        self.located.iter().any(|located| is_same_pin(located, pin))
     }
+}
+
+/// Whether two pins have one id, without writing it out: a plan compares each of many with all of them.
+fn is_same_pin(one: &Pin, other: &Pin) -> bool {
+    one.package == other.package && one.group == other.group
 }
 
 /// A pin and what it is to be set to.

@@ -1,12 +1,13 @@
 //! Whether changed files say what was meant, and nothing else: they are read again as a check reads them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 
-use super::edits::{identity_of, is_meant, named, respelled};
+use super::edits::{identity_of, is_about, named, respelled};
 use super::format::{Wanted, writer};
 use super::overlay::Overlay;
-use super::{Held, Plan, Refusal, Taking};
+use super::{Held, Plan, Refusal, Taking, is_same_pin};
 use crate::document::Source;
 use crate::pin::holdings::{Found, Identity, found, located, obstacle};
 use crate::pin::project::Dependency;
@@ -30,8 +31,11 @@ pub(super) fn verify(held: &Held, takings: &[Taking<'_>], plan: &Plan) -> Result
         pin(takings, before, after)?;
     }
     let after = found(&manifest, &files).map_err(|error| unlike(&error.to_string()))?;
-    let taken: HashSet<Identity> = takings.iter().map(|taking| identity_of(taking.pin)).collect();
-    let is_taken = |one: &&Found| named(one).is_some_and(|name| taken.contains(&name));
+    let mut taken: HashMap<Identity, Vec<&Taking<'_>>> = HashMap::new();
+    for taking in takings {
+        taken.entry(identity_of(taking.pin)).or_default().push(taking);
+    }
+    let is_taken = |one: &&Found| named(one).is_some_and(|name| taken.contains_key(&name));
     let (was, is): (Vec<&Found>, Vec<&Found>) =
         (held.found.iter().filter(|one| !is_taken(one)).collect(), after.iter().filter(|one| !is_taken(one)).collect());
     let is_same = |(before, after): (&&Found, &&Found)| {
@@ -42,13 +46,17 @@ pub(super) fn verify(held: &Held, takings: &[Taking<'_>], plan: &Plan) -> Result
     if was.len() != is.len() || !was.iter().zip(&is).all(is_same) {
         return Err(unlike("a file would say something else of another package"));
     }
-    let is_text = |one: &&Found| is_taken(one) && is_written(held, one);
+    let sources = sources(held);
+    let is_text = |one: &&Found| is_taken(one) && is_written(&sources, one);
     let (was, is): (Vec<&Found>, Vec<&Found>) =
         (held.found.iter().filter(is_text).collect(), after.iter().filter(is_text).collect());
     if was.len() != is.len() {
         return Err(unlike("a file would hold another number of pins"));
     }
-    was.into_iter().zip(is).try_for_each(|(before, after)| dependency(held, takings, plan, before, after))
+    was.into_iter().zip(is).try_for_each(|(before, after)| {
+        let meant = named(before).and_then(|name| taken.get(&name)).map(Vec::as_slice).unwrap_or_default();
+        dependency(held, meant, plan, before, after)
+    })
 }
 
 fn unlike(what: &str) -> Refusal {
@@ -71,7 +79,7 @@ fn versionless(found: Found) -> Found {
 /// A pin of the pins file: a taken one has its new version, and everything else is as it was.
 fn pin(takings: &[Taking<'_>], before: &Pin, after: &Pin) -> Result<(), Refusal> {
     let mut expected = before.clone();
-    if let Some(taking) = takings.iter().find(|taking| taking.pin.id() == before.id()) {
+    if let Some(taking) = takings.iter().find(|taking| is_same_pin(taking.pin, before)) {
         expected.version.clone_from(&taking.target.version);
         if let Strategy::Commits { pin, .. } = &mut expected.strategy {
             pin.clone_from(&taking.target.version);
@@ -97,19 +105,29 @@ fn pin(takings: &[Taking<'_>], before: &Pin, after: &Pin) -> Result<(), Refusal>
     }
 }
 
+/// The file that holds a version.
+fn file_of(one: &Found) -> &Path {
+    one.dependency.version.as_ref().map_or(&one.file, |version| &version.place.file)
+}
+
+/// Every file that holds a version, read once.
+fn sources(held: &Held) -> HashMap<&Path, Option<Arc<Source>>> {
+    let names: HashSet<&Path> = held.found.iter().map(file_of).collect();
+    names.into_iter().map(|name| (name, held.files.read(name).ok().flatten())).collect()
+}
+
 /// Whether upmon itself writes what was found.
-fn is_written(held: &Held, one: &Found) -> bool {
-    let file = one.dependency.version.as_ref().map_or(&one.file, |version| &version.place.file);
-    let source: Option<Arc<Source>> = held.files.read(file).ok().flatten();
+fn is_written(sources: &HashMap<&Path, Option<Arc<Source>>>, one: &Found) -> bool {
+    let source = sources.get(file_of(one)).and_then(Option::as_ref);
     source.is_some_and(|source| {
-        writer(one.format, &source, &one.dependency, Wanted { version: "0", requirement: None }).is_text()
+        writer(one.format, source, &one.dependency, Wanted { version: "0", requirement: None }).is_text()
     })
 }
 
-fn dependency(held: &Held, takings: &[Taking<'_>], plan: &Plan, before: &Found, after: &Found) -> Result<(), Refusal> {
+fn dependency(held: &Held, meant: &[&Taking<'_>], plan: &Plan, before: &Found, after: &Found) -> Result<(), Refusal> {
     let mut expected = before.dependency.clone();
     let is_touched = |place: &Place| plan.changes.iter().any(|change| change.before.name() == place.file);
-    for Taking { pin, target } in takings.iter().filter(|taking| is_meant(held, taking.pin, before)) {
+    for Taking { pin, target } in meant.iter().copied().filter(|taking| is_about(held, taking.pin, before)) {
         if let Some(version) = expected.version.as_mut().filter(|_| obstacle(&before.dependency).is_none())
             && is_touched(&version.place)
             && let Some(new) = respelled(pin, target, &version.text)
