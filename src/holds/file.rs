@@ -101,14 +101,16 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<State, StateError> {
 /// When it cannot be read or written, or with what the change ended.
 pub fn change<T, E: From<StateError>>(path: &Path, change: impl FnOnce(&mut State) -> Result<T, E>) -> Result<T, E> {
     let unwritable = |error| StateError::Unwritable { path: path.to_owned(), error };
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // a link stays one, and who names the file itself waits for the same lock
+    let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let directory = place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(directory).map_err(unwritable)?;
-    let _lock = lock(path, directory).map_err(unwritable)?;
+    let _lock = lock(&place, directory).map_err(unwritable)?;
     let before = read(path)?;
     let mut state = before.clone();
     let outcome = change(&mut state)?;
     if state != before {
-        replace(path, text(&state).as_bytes()).map_err(unwritable)?;
+        replace(&place, text(&state).as_bytes()).map_err(unwritable)?;
     }
     Ok(outcome)
 }

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::Refusal;
 use crate::pin::project::poetry_specifiers;
-use crate::version::{SchemeId, Version};
+use crate::version::{Number, SchemeId, Version};
 
 /// One part of a requirement: an operator and what it compares with; ranges are those of the text.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,12 +42,14 @@ pub(super) fn follow(text: &str, scheme: SchemeId, version: &Version) -> Result<
     }
 }
 
-/// Whether everything that a requirement accepts is below a version. What one chain of comparisons accepts has no gaps: if
-/// the version is not in it, but something lower is, nothing higher is. In doubt the answer is no.
+/// Whether everything that a requirement accepts is below a version. What one chain of comparisons accepts has no gaps but
+/// for prereleases, which some schemes leave out: if neither the version nor the release that it leads to is in it, but
+/// something lower is, nothing higher is. In doubt the answer is no.
 pub(super) fn lies_below(text: &str, scheme: SchemeId, version: &Version) -> bool {
     let Ok(parts) = parts(text) else { return false };
     let has_gap = parts.iter().any(|part| &text[part.operator.clone()] == "!=");
-    if has_gap || accepts(text, scheme, version) != Some(false) {
+    let is_left_out = |version: &Version| accepts(text, scheme, version) == Some(false);
+    if has_gap || !is_left_out(version) || !release_of(version, scheme).is_some_and(|release| is_left_out(&release)) {
         return false;
     }
     parts.iter().any(|part| {
@@ -58,6 +60,17 @@ pub(super) fn lies_below(text: &str, scheme: SchemeId, version: &Version) -> boo
         let is_upper = matches!(&text[part.operator.clone()], "<" | "<=") && bound.precedence(version).is_le();
         is_upper || is_below && accepts(text, scheme, &bound) == Some(true)
     })
+}
+
+/// The release that a prerelease leads to, `2.0.0` for `2.0.0-rc.1`; any other version itself. `None` where the scheme does
+/// not read that.
+fn release_of(version: &Version, scheme: SchemeId) -> Option<Version> {
+    if !version.is_prerelease() {
+        return Some(version.clone());
+    }
+    let segments = version.segments();
+    let numbers: Vec<String> = segments.numbers.iter().map(ToString::to_string).collect();
+    scheme.parse(&numbers.join(".")).ok().filter(|_| segments.epoch == Number::ZERO)
 }
 
 /// Whether a requirement accepts a version; `None` where it cannot be read.
@@ -184,6 +197,15 @@ mod tests {
             (SchemeId::Pep440, "<2.0", "2.0", true),
             (SchemeId::Gem, "~> 7.1.0", "7.2.0", true),
             (SchemeId::Loose, "1.1.*", "2.0", true),
+            // that a prerelease is left out for being one says nothing of what is higher
+            (SchemeId::Semver, ">=1.0.0", "2.0.0-rc.1", false),
+            (SchemeId::Semver, ">=1.0.0, <3", "2.0.0-rc.1", false),
+            (SchemeId::Semver, "^1.0.0", "2.0.0-rc.1", true),
+            (SchemeId::Semver, "=2.0.0-rc.0", "2.0.0-rc.1", true),
+            (SchemeId::Npm, ">=1.0.0", "2.0.0-rc.1", false),
+            (SchemeId::Npm, "^1.0.0", "2.0.0-rc.1", true),
+            (SchemeId::Pep440, "~=1.0", "2.0.dev1", true),
+            (SchemeId::Gem, "~> 1.0", "2.0.rc1", true),
         ] {
             assert_eq!(lies_below(text, scheme, &scheme.parse(version).unwrap()), expected, "{text} below {version}");
         }
