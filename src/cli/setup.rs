@@ -237,13 +237,18 @@ impl Setup {
         Arc::clone(self.network.options.journal.get_or_insert_default())
     }
 
-    /// The report that was made before, or a new one over all pins.
+    /// The report that was made before, or a new one over all pins, of which everything is kept.
     pub(super) fn report(&mut self, made: Option<&Path>, global: &Global) -> Result<Report, Failure> {
+        let report = self.report_alone(made, global)?;
+        self.keep()?;
+        Ok(report)
+    }
+
+    /// The same; what it learned is yet to be [kept](Self::keep).
+    pub(super) fn report_alone(&mut self, made: Option<&Path>, global: &Global) -> Result<Report, Failure> {
         let Some(path) = made else {
             let pins = self.take_chosen(&[])?;
-            let report = self.check(&pins, global)?;
-            self.keep()?;
-            return Ok(report);
+            return self.check(&pins, global);
         };
         file::read(path).map_err(|error| Failure::Usage(format!("error: {error}\nhint: {}", error.hint())))
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{Remembered, State, VERSION};
-use crate::replace::replace;
+use crate::replace::Prepared;
 use crate::report::escape::{json, terminal};
 
 /// Why there is no state to work with.
@@ -110,7 +110,10 @@ pub fn change<T, E: From<StateError>>(path: &Path, change: impl FnOnce(&mut Stat
     let mut state = before.clone();
     let outcome = change(&mut state)?;
     if state != before {
-        replace(&place, text(&state).as_bytes()).map_err(unwritable)?;
+        let bytes = text(&state);
+        // whoever may read and write it may do so afterwards
+        let write = if place.exists() { Prepared::write_over } else { Prepared::write };
+        write(&place, bytes.as_bytes()).and_then(Prepared::put).map_err(unwritable)?;
     }
     Ok(outcome)
 }

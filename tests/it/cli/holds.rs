@@ -326,15 +326,21 @@ async fn a_state_that_cannot_be_written_swallows_neither_report_nor_recording() 
         assert!(run.stderr.contains("error: the state cannot be written to `closed/state.json`"), "{run:?}");
     }
     assert!(world.run(&["check", "--replay", "tape"]).ended(0).stdout.contains("1.5.0"));
+    world.write("upmon.toml", "[badges]\nout = \"badges\"\n");
+    let run = world.run(&["run", "--no-cache", "--state", "closed/state.json"]).ended(4);
+    assert!(run.stdout.contains("1.5.0") && world.path("badges").is_dir(), "{run:?}");
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_state_behind_a_link_stays_there() {
+async fn a_state_behind_a_link_stays_there_with_its_rights() {
+    use std::os::unix::fs::PermissionsExt as _;
     let world = npm(&OLD, "acme").await;
     world.write("shared.json", r#"{"pins":{},"version":1}"#);
+    std::fs::set_permissions(world.path("shared.json"), std::fs::Permissions::from_mode(0o660)).unwrap();
     std::os::unix::fs::symlink("shared.json", world.path("state.json")).unwrap();
     run(&world, &world, &["check"]).ended(0);
     assert!(world.path("state.json").is_symlink());
     assert!(world.read("shared.json").contains("\"npm/pad\""));
+    assert_eq!(std::fs::metadata(world.path("shared.json")).unwrap().permissions().mode() & 0o777, 0o660);
 }
