@@ -89,7 +89,7 @@ impl<'pin> Judge<'pin> {
         if release.without_files {
             return Some(Rejection::WithoutFiles);
         }
-        if let Some((_, ignore)) = self.ignore.iter().find(|(versions, _)| versions.accepts(version)) {
+        if let Some((_, ignore)) = self.ignore.iter().find(|(versions, _)| versions.covers(version)) {
             return Some(Rejection::Ignored(ignore.reason.clone(), ignore.until));
         }
         if let Some(at) = release.published_at.filter(|at| *at > self.limits.now) {

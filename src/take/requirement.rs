@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::Refusal;
 use crate::pin::project::poetry_specifiers;
-use crate::version::{Number, SchemeId, Version};
+use crate::version::{SchemeId, Version};
 
 /// One part of a requirement: an operator and what it compares with; ranges are those of the text.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,35 +42,21 @@ pub(super) fn follow(text: &str, scheme: SchemeId, version: &Version) -> Result<
     }
 }
 
-/// Whether everything that a requirement accepts is below a version. What one chain of comparisons accepts has no gaps but
-/// for prereleases, which some schemes leave out: if neither the version nor the release that it leads to is in it, but
-/// something lower is, nothing higher is. In doubt the answer is no.
+/// Whether everything that a requirement covers is below a version. What one chain of comparisons covers has no gaps: if the
+/// version is not in it, but something lower is, nothing higher is. In doubt the answer is no.
 pub(super) fn lies_below(text: &str, scheme: SchemeId, version: &Version) -> bool {
     let Ok(parts) = parts(text) else { return false };
     let has_gap = parts.iter().any(|part| &text[part.operator.clone()] == "!=");
-    let is_left_out = |version: &Version| accepts(text, scheme, version) == Some(false);
-    if has_gap || !is_left_out(version) || !release_of(version, scheme).is_some_and(|release| is_left_out(&release)) {
-        return false;
-    }
+    let requirement = scheme.requirement(text).ok().filter(|requirement| !has_gap && !requirement.covers(version));
+    let Some(requirement) = requirement else { return false };
     parts.iter().any(|part| {
         // `<2` leaves out what a version of some schemes has to have
         let spelled = ["", ".0", ".0.0"].map(|rest| format!("{}{rest}", &text[part.operand.clone()]));
         let Some(bound) = spelled.iter().find_map(|text| scheme.parse(text).ok()) else { return false };
         let is_below = bound.precedence(version).is_lt();
         let is_upper = matches!(&text[part.operator.clone()], "<" | "<=") && bound.precedence(version).is_le();
-        is_upper || is_below && accepts(text, scheme, &bound) == Some(true)
+        is_upper || is_below && requirement.covers(&bound)
     })
-}
-
-/// The release that a prerelease leads to, `2.0.0` for `2.0.0-rc.1`; any other version itself. `None` where the scheme does
-/// not read that.
-fn release_of(version: &Version, scheme: SchemeId) -> Option<Version> {
-    if !version.is_prerelease() {
-        return Some(version.clone());
-    }
-    let segments = version.segments();
-    let numbers: Vec<String> = segments.numbers.iter().map(ToString::to_string).collect();
-    scheme.parse(&numbers.join(".")).ok().filter(|_| segments.epoch == Number::ZERO)
 }
 
 /// Whether a requirement accepts a version; `None` where it cannot be read.
