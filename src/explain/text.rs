@@ -365,7 +365,7 @@ fn how_far(explanation: &Explanation) -> String {
     let mut text = "How far behind\n".to_owned();
     let Some(lag) = lag else {
         row(&mut text, "newest", &format!("{}, the head of the branch", terminal(&newest.version)));
-        row(&mut text, "commits", &finding.behind.map_or(0, |behind| behind.releases).to_string());
+        commits(&mut text, finding);
         return text;
     };
     row(&mut text, "newest", &format!("{}, the highest eligible release", terminal(&newest.version)));
@@ -388,6 +388,24 @@ fn how_far(explanation: &Explanation) -> String {
     row(&mut text, "releases", &format!("{}{}", lag.releases.len(), listed(&lag.releases)));
     dates(&mut text, lag);
     text
+}
+
+/// The same for a pinned commit, whose distance the remote counts.
+fn commits(text: &mut String, finding: &Finding) {
+    let count = finding.behind.map_or(0, |behind| behind.releases);
+    let why = if count == 0 { "" } else { ": those of the branch that the pin lacks; each counts as a patch" };
+    row(text, "commits", &format!("{count}{why}"));
+    if let Some(since) = finding.behind_since {
+        row(text, "behind since", &format!("{}, the date of the first of these, where it is known", day(since)));
+    }
+    if let Some(days) = finding.days {
+        row(text, "days", &format!("{days}: whole days from then"));
+    }
+    let newest = finding.newest.as_ref().and_then(|newest| newest.published_at);
+    if let (Some(years), Some(from), Some(to)) = (finding.libyears, finding.pinned.published_at, newest) {
+        let (from, to) = (day(from), day(to));
+        row(text, "libyears", &format!("{years:.2}: years of 365.25 days from the pin ({from}) to newest ({to})"));
+    }
 }
 
 /// `2: 1.41 (3 releases), 1.42 (1.42.0)`.

@@ -155,6 +155,37 @@ async fn a_pin_is_judged_alike_alone_and_beside_others_of_its_package() {
 }
 
 #[tokio::test]
+async fn the_distance_of_a_pinned_commit_is_told_with_its_dates() {
+    let world = tagged(&[]).await;
+    let git = |arguments: &[&str], day: &str| {
+        let mut command = std::process::Command::new("git");
+        command.args(["-c", "user.name=a", "-c", "user.email=a@example.org"]).args(arguments);
+        command.env("GIT_COMMITTER_DATE", format!("{day}T00:00:00Z")).current_dir(world.path("repository"));
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    git(&["config", "uploadpack.allowFilter", "true"], "2024-01-01");
+    git(&["commit", "-q", "--allow-empty", "-m", "pinned"], "2024-01-01");
+    let commit = git(&["rev-parse", "HEAD"], "2024-01-01");
+    for day in ["2025-01-01", "2026-01-01"] {
+        git(&["commit", "-q", "--allow-empty", "-m", "more"], day);
+    }
+    let url = world.path("repository");
+    let pin = format!(r#"{{ "version": "{commit}", "url": {url:?}, "strategy": "commits" }}"#);
+    world.write(PINS, &format!(r#"{{ "git": {{ "x": {pin} }} }}"#));
+    let text = world.run(&["explain", "x"]).ended(0).stdout;
+    for line in [
+        "commits      2: those of the branch that the pin lacks; each counts as a patch",
+        "behind since 2025-01-01, the date of the first of these, where it is known",
+        "days         688: whole days from then",
+        "libyears     2.00: years of 365.25 days from the pin (2024-01-01) to newest (2026-01-01)",
+    ] {
+        assert!(text.contains(&format!("\n  {line}\n")), "{line}: {text}");
+    }
+}
+
+#[tokio::test]
 async fn what_went_wrong_on_the_wire_is_told() {
     let world = small_with(r#"{ "rust": { "sick": "1.0.0" } }"#).await;
     world.respond(RegistryId::CratesIo, "si/ck/sick", ResponseTemplate::new(500)).await;
