@@ -12,7 +12,7 @@ use crate::holds::{Kind, Noted, Remembered, Shape, State, Suspicion};
 use crate::http::shown;
 use crate::pin::Pin;
 use crate::release::{Release, ReleaseSet};
-use crate::select::{Candidate, Rejection, Selection};
+use crate::select::{Candidate, Rejection, Selection, version_of};
 use crate::version::Version;
 
 /// So many releases above the pin are remembered, highest first, beside the pinned and the wanted one and those that are
@@ -30,6 +30,8 @@ pub struct Ledger {
 /// What was seen of one pin's package.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Seen {
+    /// Known releases that were not listed now, and may come back as something else.
+    absent: BTreeSet<String>,
     from: String,
     held: Option<Suspicion>,
     major: u64,
@@ -110,7 +112,11 @@ fn remember(known: &mut Remembered, seen: Seen) {
     known.shapes.extend(seen.shapes);
     known.owners.extend(seen.owner);
     known.held = seen.held;
-    known.releases.retain(|label, _| seen.releases.contains_key(label));
+    known.releases.retain(|label, noted| {
+        let is_absent = seen.absent.contains(label);
+        noted.held = noted.held.take().filter(|_| !is_absent);
+        is_absent || seen.releases.contains_key(label)
+    });
     for (label, noted) in seen.releases {
         match known.releases.get_mut(&label) {
             None => _ = known.releases.insert(label, noted),
@@ -146,6 +152,7 @@ impl Look<'_> {
         let majors = majors.into_iter().filter_map(|(major, shape)| (shape == own).then_some(major));
         let held = self.selection.moved.clone();
         Seen {
+            absent: self.absent(),
             from: from(self.pin),
             major: majors.max().unwrap_or_default(),
             owner: facts.owner.as_deref().filter(|_| held.is_none()).map(str::to_owned),
@@ -153,6 +160,18 @@ impl Look<'_> {
             releases: self.releases(),
             shapes,
         }
+    }
+
+    /// What is known and not listed, unless it is below the pin: a tag that was taken away and set again has moved, too.
+    fn absent(&self) -> BTreeSet<String> {
+        let Some(known) = self.known else { return BTreeSet::new() };
+        let is_listed =
+            |label: &str| self.selection.candidates.iter().any(|candidate| &*candidate.release.version == label);
+        let is_below = |label: &str| {
+            let version = version_of(self.pin, label);
+            version.is_none_or(|version| version.precedence(&self.selection.pinned).is_lt())
+        };
+        known.releases.keys().filter(|label| !is_listed(label) && !is_below(label)).cloned().collect()
     }
 
     fn releases(&self) -> BTreeMap<String, Noted> {

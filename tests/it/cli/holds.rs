@@ -201,6 +201,30 @@ async fn a_pinned_tag_that_moves_is_an_error_and_never_silent() {
 }
 
 #[tokio::test]
+async fn a_tag_that_was_taken_away_and_set_again_has_moved() {
+    let world = tagged(&["v1.0.0", "v1.1.0", "v1.2.0"]).await.with("UPMON_AS_OF", None);
+    let url = world.path("repository");
+    world.write(PINS, &format!(r#"{{ "git": {{ "x": {{ "version": "v1.1.0", "url": {url:?} }} }} }}"#));
+    let check = || kinds(&run(&world, &world, &["check", "--json"]).ended(0), "/notices");
+    check();
+    git(&world, &["tag", "-d", "v1.1.0", "v1.2.0"]);
+    assert_eq!(check(), ["pin-removed", "pin-ahead"]);
+    git(&world, &["commit", "-q", "--allow-empty", "-m", "more"]);
+    git(&world, &["tag", "v1.1.0"]);
+    git(&world, &["tag", "v1.2.0"]);
+    assert_eq!(check()[..2], ["tag-moved", "tag-moved"]);
+    // what is gone is not held, and what the pin has left behind is forgotten
+    git(&world, &["tag", "-d", "v1.1.0", "v1.2.0"]);
+    check();
+    assert!(!run(&world, &world, &["ack", "--list"]).ended(0).stdout.contains("held: "));
+    world.write(PINS, &world.read(PINS).replace("v1.1.0", "v2.0.0"));
+    git(&world, &["tag", "v2.0.0"]);
+    check();
+    let state = world.read("state.json");
+    assert!(state.contains("\"v2.0.0\"") && !state.contains("\"v1.1.0\""), "{state}");
+}
+
+#[tokio::test]
 async fn a_release_without_a_date_is_as_old_as_upmons_knowledge_of_it() {
     let world = npm(&[OLD[0], ("1.5.0", None, 'b')], "acme").await;
     world.write("upmon.toml", "[policy]\nminimum-age = \"3d\"\n");
