@@ -138,8 +138,8 @@ async fn what_is_wrong_before_anything_is_asked_costs_no_recording() {
 #[tokio::test]
 async fn a_redirect_to_the_same_place_but_for_its_query_replays_as_it_was() {
     let world = small_with(r#"{ "rust": { "signed": "1.0.0" } }"#).await;
-    let line = r#"{"name":"signed","vers":"1.0.0","deps":[],"cksum":"00","features":{},"yanked":false}"#;
-    let good = ResponseTemplate::new(200).set_body_string(format!("{line}\n"));
+    let index = r#"{"name":"signed","vers":"1.0.0","deps":[],"cksum":"00","features":{},"yanked":false}"#;
+    let good = ResponseTemplate::new(200).set_body_string(format!("{index}\n"));
     world.respond_to_query(RegistryId::CratesIo, "si/gn/signed", ("signature", "hunter2"), good).await;
     let there = ResponseTemplate::new(302).insert_header("location", "signed?signature=hunter2");
     world.respond(RegistryId::CratesIo, "si/gn/signed", there).await;
