@@ -19,7 +19,7 @@ use crate::http::Origin;
 use crate::http::journal::{Answered, Asked};
 use crate::lookup::{Engine, Learned};
 use crate::pin::{Pin, Strategy, Written};
-use crate::policy::{Choice, Policy, Severity};
+use crate::policy::{Choice, Policy, Severity, UNDATED};
 use crate::report::{Finding, FindingPlace, Tool, escape};
 use crate::select::template_of;
 
@@ -97,7 +97,7 @@ pub struct Request {
     pub answers: Vec<Answer>,
     /// Where the facts came from; `null` where there are none.
     pub origin: Option<Source>,
-    /// When the registry said so before, for facts from a cache entry.
+    /// When the registry said so before, for what came from a cache entry: facts, or that there is no such package.
     #[serde(with = "crate::report::optional_seconds")]
     #[schemars(with = "Option<DateTime<Utc>>")]
     pub confirmed_at: Option<DateTime<Utc>>,
@@ -271,6 +271,9 @@ impl Judged {
             let reached = finding.days.and_then(|days| policy.by_age.iter().rposition(|row| days >= row.days));
             if let Some(index) = reached {
                 rows[index].decided = decided == Some("by age");
+            }
+            if decided == Some(UNDATED) {
+                rows[0].decided = true;
             }
         }
         let (chosen_by, glob) = match choice {

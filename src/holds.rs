@@ -51,7 +51,7 @@ pub struct Remembered {
     /// What is suspicious of the package as a whole, and not acknowledged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Suspicion>,
-    /// The highest first number of any release that was not held.
+    /// The highest first number of any release that was not held and looked like the pin: counted, a year or a date.
     pub major: u64,
     /// Who owned the source repository so far, as host and first part of the path.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]

@@ -8,7 +8,7 @@ mod finding;
 pub mod ledger;
 mod other_tags;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -44,6 +44,9 @@ pub struct Engine {
     pub links: bool,
     /// What is remembered of earlier runs, and what this one has to remember.
     pub holds: Arc<Ledger>,
+    /// Pins that are not judged, and whose questions count: what is asked of a package does not depend on which of its
+    /// pins are named. Those that are judged may be among them.
+    pub beside: Arc<[Pin]>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -131,6 +134,8 @@ impl Engine {
     /// Those of [`Registry::releases`]; dates and links that cannot be had are told beside the answer.
     pub async fn learn(&self, registry: &dyn Registry, query: &Query, pins: &[&Pin]) -> Result<Learned, LookupError> {
         let fetched = registry.releases(query, &*self.fetch).await?;
+        let beside = self.beside.iter().filter(|pin| pin.registry == registry.id() && self.query(pin) == *query);
+        let pins = &pins.iter().copied().chain(beside).collect::<Vec<&Pin>>();
         let mut learned = Learned { links: fetched.facts.links.clone(), fetched, dates_error: None };
         let wanted = self.undated(&learned.fetched.facts, pins);
         if !wanted.is_empty() {
@@ -195,6 +200,13 @@ impl Engine {
         let memory = self.holds.of(pin).map(|known| Memory { known, owner, major_jump: policy.major_jump });
         select(pin, facts, Limits { now: self.now, minimum_age: policy.minimum_age, memory })
     }
+}
+
+/// Those of some pins and of the others that are of the same packages as some: for [`Engine::beside`].
+pub fn of_same_packages(some: &[Pin], others: &[Pin]) -> Arc<[Pin]> {
+    let packages: HashSet<_> = some.iter().map(|pin| (pin.registry, &pin.upstream)).collect();
+    let is_beside = |pin: &&Pin| packages.contains(&(pin.registry, &pin.upstream));
+    some.iter().chain(others.iter().filter(is_beside)).cloned().collect()
 }
 
 /// The distinct queries of one registry, in the order in which they come up.

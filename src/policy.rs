@@ -234,7 +234,8 @@ impl Policy {
     /// Every row, mildest lag first: the lag in words, as in [`Verdict::rule`], and its severity.
     pub fn rows(&self) -> Vec<(String, Severity)> {
         if !self.by_age.is_empty() {
-            let row = |row: &AgeRow| (format!("{} days or more", row.days), row.severity);
+            let days = |days: i64| if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
+            let row = |row: &AgeRow| (format!("{} or more", days(row.days)), row.severity);
             return self.by_age.iter().map(row).collect();
         }
         let zero = self.zero_minor_is_major.then_some((ZERO_MINOR, self.major));
@@ -273,7 +274,7 @@ impl Policy {
             return match (reached, facts.days) {
                 (Some(row), _) => (row.severity, "by age"),
                 (None, Some(_)) => (Severity::None, "younger than the first row by age"),
-                (None, None) => (self.by_age[0].severity, "by age, and no date is known"),
+                (None, None) => (self.by_age[0].severity, UNDATED),
             };
         }
         let zero_minor =
@@ -298,6 +299,8 @@ const PATCHES: &str = "2 or more patches";
 const ONE_MINOR: &str = "1 minor";
 const MINORS: &str = "2 or more minors";
 const MAJORS: &str = "1 or more majors";
+/// Something newer exists, so the mildest row by age holds.
+pub(crate) const UNDATED: &str = "by age, and no date is known";
 const ZERO_MINOR: &str = "a minor of 0.x counts as a major";
 const QUARANTINED: &str = "the package is quarantined";
 const REPLACED: &str = "the pin was replaced upstream";

@@ -86,6 +86,15 @@ impl<'facts> Selection<'facts> {
     }
 }
 
+/// The version that a label stands for under a pin; `None` where its tag does not match, or it does not parse.
+pub fn version_of(pin: &Pin, label: &str) -> Option<Version> {
+    let label = match template_of(pin) {
+        Some(template) => template.version_in(label)?.into_owned(),
+        None => label.to_owned(),
+    };
+    pin.scheme.parse(&label).ok()
+}
+
 /// What is held against the releases, beside the pin itself.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits<'known> {

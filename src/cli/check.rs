@@ -32,8 +32,8 @@ pub(super) struct CheckArgs {
     /// End with exit code 1 when a finding is this severe, or worse
     #[arg(long, value_name = "SEVERITY")]
     fail_on: Option<Severity>,
-    /// Only lag that is new against this earlier report counts for `--fail-on`: worse than there, or of a pin of which it
-    /// knows nothing
+    /// Only lag that is new against this earlier report counts for `--fail-on`: worse than there, of a pin that was moved
+    /// back, or of one of which it knows nothing
     #[arg(long, value_name = "REPORT")]
     baseline: Option<PathBuf>,
     /// Do not end with exit code 3 when something is unknown
@@ -49,6 +49,8 @@ pub(super) fn run(global: &Global, arguments: &CheckArgs) -> Result<ExitCode, Fa
     let pins = setup.take_chosen(&arguments.packages)?;
     let baseline = arguments.baseline.as_deref().map(read_baseline).transpose()?;
     let mut report = setup.check(&pins, global)?;
+    // what cannot be kept is told beside the report, and does not swallow it
+    let kept = setup.keep();
     if let Some(baseline) = &baseline {
         compare(&mut report, baseline);
     }
@@ -58,7 +60,7 @@ pub(super) fn run(global: &Global, arguments: &CheckArgs) -> Result<ExitCode, Fa
     output::print_by(|out| write(&report, format, &options, out))?;
     let path = arguments.write_report.as_deref().filter(|_| written.is_ok());
     let told = if format == Format::Github { github::tell(&report, path) } else { Ok(()) };
-    written.and(told)?;
+    written.and(told).and(kept)?;
     Ok(exit_code(&report, &setup.settings))
 }
 

@@ -38,10 +38,10 @@ pub(super) fn run(global: &Global, arguments: &ExplainArgs) -> Result<ExitCode, 
     for pin in &pins {
         explanations.push(setup.wait(explain(&engine, pin, &journal))?);
     }
-    engine.holds.save()?;
-    setup.finish_recording()?;
+    let kept = setup.keep();
     let is_unknown = explanations.iter().any(|explanation| explanation.finding.error.is_some());
     output::print(shown(arguments, &Document::new(explanations, engine.now)).as_bytes())?;
+    kept?;
     Ok(if is_unknown { ExitCode::Unknown } else { ExitCode::Success })
 }
 

@@ -84,7 +84,8 @@ pub(super) fn run(global: &Global, arguments: &RunArgs) -> Result<ExitCode, Fail
     let mut setup = Setup::for_report(global, &arguments.setup, flags, arguments.report.as_deref())?;
     let actions = asked_for(&setup);
     check_rights(&actions, arguments.repository.as_ref(), &setup.settings)?;
-    let report = setup.report(arguments.report.as_deref(), global)?;
+    let report = setup.report_alone(arguments.report.as_deref(), global)?;
+    let kept = setup.keep();
     let written = arguments.write_report.as_deref().map_or(Ok(()), |path| check::write_report(path, &report));
     let mut told = Vec::new();
     for action in actions {
@@ -94,7 +95,7 @@ pub(super) fn run(global: &Global, arguments: &RunArgs) -> Result<ExitCode, Fail
     for failure in told.iter().flat_map(Told::failures) {
         output::complain(&format!("error: {failure}"));
     }
-    written.and(shown)?;
+    written.and(shown).and(kept)?;
     if told.iter().any(|told| !told.done.failures.is_empty()) {
         return Ok(ExitCode::Action);
     }

@@ -20,6 +20,7 @@ use crate::config::{Action, Flags, ServerSettings, Settings};
 use crate::error::ExitCode;
 use crate::http::client::install_crypto;
 use crate::http::meter::Meter;
+use crate::lookup::of_same_packages;
 use crate::pin::Pin;
 use crate::report::{Report, escape};
 use crate::server::store::{Database, Ended, Learned, Scope, Store};
@@ -187,11 +188,13 @@ impl Checks {
     async fn learn(&self, scope: &Scope, is_urgent: bool) -> Result<Learned, String> {
         let mut pins = self.read()?;
         let ids = pins.iter().map(Pin::id).collect();
+        let mut engine = self.engines.engine(&self.settings, is_urgent)?;
         if let Scope::Some(wanted) = scope {
             let wanted: HashSet<&String> = wanted.iter().collect();
-            pins.retain(|pin| wanted.contains(&pin.id()));
+            let others: Vec<Pin>;
+            (pins, others) = pins.into_iter().partition(|pin| wanted.contains(&pin.id()));
+            engine.beside = of_same_packages(&pins, &others);
         }
-        let engine = self.engines.engine(&self.settings, is_urgent)?;
         let findings = engine.check(&pins, &|_| ()).await.findings;
         engine.holds.save().map_err(|error| format!("error: {error}\nhint: {}", error.hint()))?;
         Ok(Learned { pins: ids, findings })

@@ -22,8 +22,8 @@ use crate::http::journal::Journal;
 use crate::http::meter::Meter;
 use crate::http::options::Options;
 use crate::http::recording::About;
-use crate::lookup::Engine;
 use crate::lookup::ledger::Ledger;
+use crate::lookup::{Engine, of_same_packages};
 use crate::pin::Pin;
 use crate::pin::manifest::Manifest;
 use crate::registry::RegistryId;
@@ -77,6 +77,8 @@ pub(super) struct Setup {
     began: DateTime<Utc>,
     as_of: bool,
     links: bool,
+    /// Those of [`Self::pins`] that are of the same package as a pin that is asked for by name.
+    beside: Arc<[Pin]>,
     /// What is remembered of earlier runs.
     holds: Arc<Ledger>,
     /// Where, whether or not this run may write to it.
@@ -143,6 +145,7 @@ impl Setup {
         let recorded_state = recorded.map(|about| about.state.clone().unwrap_or_default());
         let holds = ledger(state.clone(), recorded_state, lookup.as_of.is_some(), report_only)?;
         Ok(Self {
+            beside: Arc::default(),
             holds: Arc::new(holds),
             state,
             settings,
@@ -165,9 +168,14 @@ impl Setup {
         if let Some(name) = names.iter().find(|name| !self.pins.iter().any(|pin| matches(pin, name))) {
             return Err(self.no_such_pin(name));
         }
-        let mut pins = std::mem::take(&mut self.pins);
-        pins.retain(|pin| names.is_empty() || names.iter().any(|name| matches(pin, name)));
-        Ok(pins)
+        let pins = std::mem::take(&mut self.pins);
+        if names.is_empty() {
+            return Ok(pins);
+        }
+        let (chosen, others): (Vec<Pin>, Vec<Pin>) =
+            pins.into_iter().partition(|pin| names.iter().any(|name| matches(pin, name)));
+        self.beside = of_same_packages(&chosen, &others);
+        Ok(chosen)
     }
 
     fn no_such_pin(&self, name: &str) -> Failure {
@@ -185,7 +193,7 @@ impl Setup {
     pub(super) fn engine(&self) -> Result<Engine, Failure> {
         let engine = engine(&self.network, &self.settings, self.now, self.as_of, self.links);
         let engine = engine.map_err(Failure::Usage)?;
-        Ok(Engine { holds: Arc::clone(&self.holds), ..engine })
+        Ok(Engine { holds: Arc::clone(&self.holds), beside: Arc::clone(&self.beside), ..engine })
     }
 
     /// What makes engines, for who runs more than once.
@@ -197,16 +205,21 @@ impl Setup {
         (settings, Engines { network, asking_anew, as_of, links, state })
     }
 
-    /// The report over these pins, with progress on a terminal.
+    /// The report over these pins, with progress on a terminal. What it learned is yet to be [kept](Self::keep).
     pub(super) fn check(&self, pins: &[Pin], global: &Global) -> Result<Report, Failure> {
         let bar = output::progress(pins.len(), global);
         let engine = self.engine()?;
         let report = self.wait(engine.check(pins, &|done| bar.set_position(done as u64)));
         bar.finish_and_clear();
-        let report = report?;
-        self.holds.save()?;
+        report
+    }
+
+    /// Remembers what was seen, and ends the recording, if one is made: everything was asked. That one of the two fails does
+    /// not hinder the other.
+    pub(super) fn keep(&self) -> Result<(), Failure> {
+        let saved = self.holds.save();
         self.finish_recording()?;
-        Ok(report)
+        Ok(saved?)
     }
 
     /// Ends the recording, if one is made: everything was asked.
@@ -224,8 +237,15 @@ impl Setup {
         Arc::clone(self.network.options.journal.get_or_insert_default())
     }
 
-    /// The report that was made before, or a new one over all pins.
+    /// The report that was made before, or a new one over all pins, of which everything is kept.
     pub(super) fn report(&mut self, made: Option<&Path>, global: &Global) -> Result<Report, Failure> {
+        let report = self.report_alone(made, global)?;
+        self.keep()?;
+        Ok(report)
+    }
+
+    /// The same; what it learned is yet to be [kept](Self::keep).
+    pub(super) fn report_alone(&mut self, made: Option<&Path>, global: &Global) -> Result<Report, Failure> {
         let Some(path) = made else {
             let pins = self.take_chosen(&[])?;
             return self.check(&pins, global);
@@ -329,6 +349,7 @@ fn engine(
         as_of,
         links,
         holds: Arc::default(),
+        beside: Arc::default(),
     })
 }
 

@@ -16,6 +16,7 @@ use crate::lag::Status;
 use crate::report::escape::terminal;
 use crate::report::words::{behind, counted};
 use crate::report::{Finding, FindingPlace, Target};
+use crate::version::Step;
 
 /// So many releases beside each other that the same rule decided about are folded.
 const MANY: usize = 4;
@@ -47,11 +48,12 @@ fn decision(finding: &Finding) -> String {
     let (id, pinned) = (terminal(&finding.id), terminal(&finding.pinned.version));
     let newest = finding.newest.as_ref().map(|newest| terminal(&newest.version)).unwrap_or_default();
     let severity = finding.severity.map(|severity| format!(", severity {severity}")).unwrap_or_default();
+    let held = if finding.held.is_empty() { String::new() } else { format!(", {} held", finding.held.len()) };
     match (finding.status, &finding.error) {
         (Status::Behind, _) => {
             format!("{id}: {pinned} -> {newest}, behind by {}{severity}\n", behind(finding).join(", "))
         }
-        (Status::Current, _) => format!("{id}: {pinned} is current{severity}\n"),
+        (Status::Current, _) => format!("{id}: {pinned} is current{held}{severity}\n"),
         (Status::Ahead, _) => format!("{id}: {pinned} is ahead of {newest}{severity}\n"),
         (Status::Unknown, Some(error)) => format!(
             "{id}: {pinned}, unknown ({})\n  {}\n  Unknown is never taken for current.\n",
@@ -154,6 +156,10 @@ fn outcome(request: &Request) -> String {
         Some(Source::Revalidated) => format!("{}; the registry confirmed it now", entry()),
         Some(Source::Fresh) => format!("{}; still fresh, so nobody was asked", entry()),
         Some(Source::Stale) => format!("{}; no longer fresh", entry()),
+        None if request.confirmed_at.is_some() => {
+            let error = terminal(request.error.as_deref().unwrap_or_default());
+            format!("{}; still fresh, so nobody was asked\n    no facts: {error}", entry())
+        }
         None => format!("no facts: {}", terminal(request.error.as_deref().unwrap_or_default())),
     }
 }
@@ -359,7 +365,7 @@ fn how_far(explanation: &Explanation) -> String {
     let mut text = "How far behind\n".to_owned();
     let Some(lag) = lag else {
         row(&mut text, "newest", &format!("{}, the head of the branch", terminal(&newest.version)));
-        row(&mut text, "commits", &finding.behind.map_or(0, |behind| behind.releases).to_string());
+        commits(&mut text, finding);
         return text;
     };
     row(&mut text, "newest", &format!("{}, the highest eligible release", terminal(&newest.version)));
@@ -371,13 +377,35 @@ fn how_far(explanation: &Explanation) -> String {
             &format!("{wanted}, the highest that the requirement {} accepts", terminal(requirement)),
         );
     }
-    row(&mut text, "update", &format!("{update}: the first part in which newest exceeds the pin"));
+    let why = match update {
+        Step::None => "newest exceeds the pin in no part",
+        _ => "the first part in which newest exceeds the pin",
+    };
+    row(&mut text, "update", &format!("{update}: {why}"));
     for (name, counted) in [("majors", &lag.major), ("minors", &lag.minor), ("patches", &lag.patch)] {
         row(&mut text, name, &steps(counted));
     }
     row(&mut text, "releases", &format!("{}{}", lag.releases.len(), listed(&lag.releases)));
     dates(&mut text, lag);
     text
+}
+
+/// The same for a pinned commit, whose distance the remote counts.
+fn commits(text: &mut String, finding: &Finding) {
+    let count = finding.behind.map_or(0, |behind| behind.releases);
+    let why = if count == 0 { "" } else { ": those of the branch that the pin lacks; each counts as a patch" };
+    row(text, "commits", &format!("{count}{why}"));
+    if let Some(since) = finding.behind_since {
+        row(text, "behind since", &format!("{}, the date of the first of these, where it is known", day(since)));
+    }
+    if let Some(days) = finding.days {
+        row(text, "days", &format!("{days}: whole days from then"));
+    }
+    let newest = finding.newest.as_ref().and_then(|newest| newest.published_at);
+    if let (Some(years), Some(from), Some(to)) = (finding.libyears, finding.pinned.published_at, newest) {
+        let (from, to) = (day(from), day(to));
+        row(text, "libyears", &format!("{years:.2}: years of 365.25 days from the pin ({from}) to newest ({to})"));
+    }
 }
 
 /// `2: 1.41 (3 releases), 1.42 (1.42.0)`.

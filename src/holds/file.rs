@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{Remembered, State, VERSION};
-use crate::replace::replace;
+use crate::replace::Prepared;
 use crate::report::escape::{json, terminal};
 
 /// Why there is no state to work with.
@@ -101,14 +101,19 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<State, StateError> {
 /// When it cannot be read or written, or with what the change ended.
 pub fn change<T, E: From<StateError>>(path: &Path, change: impl FnOnce(&mut State) -> Result<T, E>) -> Result<T, E> {
     let unwritable = |error| StateError::Unwritable { path: path.to_owned(), error };
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // a link stays one, and who names the file itself waits for the same lock
+    let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let directory = place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(directory).map_err(unwritable)?;
-    let _lock = lock(path, directory).map_err(unwritable)?;
+    let _lock = lock(&place, directory).map_err(unwritable)?;
     let before = read(path)?;
     let mut state = before.clone();
     let outcome = change(&mut state)?;
     if state != before {
-        replace(path, text(&state).as_bytes()).map_err(unwritable)?;
+        let bytes = text(&state);
+        // whoever may read and write it may do so afterwards
+        let write = if place.exists() { Prepared::write_over } else { Prepared::write };
+        write(&place, bytes.as_bytes()).and_then(Prepared::put).map_err(unwritable)?;
     }
     Ok(outcome)
 }

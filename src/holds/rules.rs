@@ -59,13 +59,13 @@ impl Memory<'_> {
     pub fn changed(&self, pin: &Pin, release: &Release, version: &Version, pinned: &Version) -> Option<Suspicion> {
         let found = content(pin, release, version, pinned)?;
         let known = &self.known.releases.get(&*release.version)?.content;
-        let mut alike = known.iter().filter(|known| is_comparable(known, &found));
-        let expected = alike.clone().next()?;
-        if alike.any(|known| *known == found) {
+        let expected: Vec<&str> =
+            known.iter().filter(|known| is_comparable(known, &found)).map(String::as_str).collect();
+        if expected.is_empty() || expected.contains(&found.as_str()) {
             return None;
         }
         let kind = if pin.registry == RegistryId::Git { Kind::TagMoved } else { Kind::Republished };
-        Some(Suspicion { kind, expected: expected.clone(), found })
+        Some(Suspicion { kind, expected: expected.join(" or "), found })
     }
 
     fn other_shape(&self, version: &Version, pinned: &Version) -> Option<Suspicion> {

@@ -121,7 +121,8 @@ impl Client {
         let asker = Asker { request, decoder, credential, session, notes };
         let outcome = self.answer(&asker).await;
         if let (Some(journal), Some(notes)) = (&self.shared.options.journal, &asker.notes) {
-            journal.note(&shown(&request.url), request.accept, notes.take(credential), outcome.as_ref());
+            let answers = notes.take(credential);
+            journal.note(&shown(&request.url), request.accept, answers, outcome.as_ref(), notes.kept_at());
         }
         outcome
     }
@@ -135,6 +136,9 @@ impl Client {
             && let Some(origin) = self.without_asking(request.registry, entry)
             && let Some(known) = entry.known()
         {
+            if let Some(notes) = asker.notes.as_ref().filter(|_| origin == Origin::Fresh) {
+                notes.kept(entry.confirmed_at);
+            }
             return asker.kept(known, origin, entry);
         }
         if self.shared.options.offline {
@@ -284,6 +288,7 @@ impl Client {
             if let Some(session) = question.session.filter(|session| session.is_replay()) {
                 match self.replayed(session, question, url).await? {
                     Hop::Arrived(answer) => return Ok(answer),
+                    Hop::Redirected(next) if session.has_next() => trail.follow(next),
                     Hop::Redirected(next) => trail.step(next)?,
                 }
                 continue;

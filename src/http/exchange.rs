@@ -122,6 +122,11 @@ impl Trail {
         self.0.last().expect("a trail starts somewhere")
     }
 
+    /// Takes a step that a recording holds. It has addresses without their queries, so two that differ may look the same.
+    pub(super) fn follow(&mut self, next: Url) {
+        self.0.push(next);
+    }
+
     /// Takes one step.
     ///
     /// # Errors

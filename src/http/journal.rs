@@ -20,7 +20,7 @@ pub struct Asked {
     pub answers: Vec<Answered>,
     /// Where the facts came from; `None` where there are none.
     pub origin: Option<Origin>,
-    /// When the registry said so before, where facts were kept from an earlier run.
+    /// When the registry said so before, where that was kept from an earlier run: facts, or that there is no such package.
     pub confirmed_at: Option<DateTime<Utc>>,
     /// How long that was ago, by the machine's clock.
     pub age: Option<Duration>,
@@ -49,15 +49,16 @@ impl Journal {
         std::mem::take(&mut *locked(&self.0))
     }
 
-    /// Notes how a lookup ended.
+    /// Notes how a lookup ended. `kept` tells of when that is, if it came from the cache and is no facts.
     pub(crate) fn note(
         &self,
         address: &str,
         what: impl Into<String>,
         answers: Vec<Answered>,
         outcome: Result<&Fetched, &LookupError>,
+        kept: Option<DateTime<Utc>>,
     ) {
-        let kept = outcome.ok().and_then(|fetched| fetched.confirmed_at);
+        let kept = outcome.ok().and_then(|fetched| fetched.confirmed_at).or(kept);
         locked(&self.0).push(Asked {
             address: address.to_owned(),
             what: what.into(),
@@ -72,16 +73,29 @@ impl Journal {
 
 /// The answers of one lookup while it is under way.
 #[derive(Debug, Default)]
-pub(super) struct Notes(Mutex<Vec<Answered>>);
+pub(super) struct Notes {
+    answers: Mutex<Vec<Answered>>,
+    kept: Mutex<Option<DateTime<Utc>>>,
+}
 
 impl Notes {
+    /// Notes that the cache has the answer, and of when that is.
+    pub(super) fn kept(&self, at: DateTime<Utc>) {
+        *locked(&self.kept) = Some(at);
+    }
+
+    /// When the registry said what the cache has, if that was the answer.
+    pub(super) fn kept_at(&self) -> Option<DateTime<Utc>> {
+        *locked(&self.kept)
+    }
+
     pub(super) fn answered(&self, address: String, status: u16) {
-        locked(&self.0).push(Answered { address, status: Some(status), trouble: None });
+        locked(&self.answers).push(Answered { address, status: Some(status), trouble: None });
     }
 
     /// Notes what was wrong with the answer that came last, or that none came.
     pub(super) fn failed(&self, address: &str, trouble: &str) {
-        let mut answers = locked(&self.0);
+        let mut answers = locked(&self.answers);
         let trouble = Some(trouble.to_owned());
         match answers.last_mut().filter(|last| last.address == address && last.trouble.is_none()) {
             Some(last) => last.trouble = trouble,
@@ -91,7 +105,7 @@ impl Notes {
 
     /// Everything noted, without the credential that was sent, should an answer have echoed it.
     pub(super) fn take(&self, sent: Option<&Credential>) -> Vec<Answered> {
-        let answers = std::mem::take(&mut *locked(&self.0));
+        let answers = std::mem::take(&mut *locked(&self.answers));
         let Some(sent) = sent else { return answers };
         let scrubbed = |Answered { address, status, trouble }: Answered| Answered {
             address: sent.scrub(address),

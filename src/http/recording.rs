@@ -45,7 +45,8 @@ enum Mode {
 }
 
 impl Tape {
-    /// Begins a recording in a directory, which is made where need be. One that was there ends to exist here.
+    /// Begins a recording in a directory, which is made where need be. One that was there ends to exist with the first
+    /// answer that is kept.
     ///
     /// # Errors
     /// When the directory cannot be written to, or holds something else.

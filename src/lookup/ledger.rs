@@ -12,11 +12,11 @@ use crate::holds::{Kind, Noted, Remembered, Shape, State, Suspicion};
 use crate::http::shown;
 use crate::pin::Pin;
 use crate::release::{Release, ReleaseSet};
-use crate::select::{Candidate, Rejection, Selection};
+use crate::select::{Candidate, Rejection, Selection, version_of};
 use crate::version::Version;
 
 /// So many releases above the pin are remembered, highest first, beside the pinned and the wanted one and those that are
-/// held: the ones that are proposed now, or next.
+/// held or were acknowledged: the ones that are proposed now, or next.
 const HIGHEST: usize = 3;
 
 /// What is known, and what is to be remembered. The default knows nothing and remembers nothing.
@@ -30,6 +30,8 @@ pub struct Ledger {
 /// What was seen of one pin's package.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Seen {
+    /// Known releases that were not listed now, and may come back as something else.
+    absent: BTreeSet<String>,
     from: String,
     held: Option<Suspicion>,
     major: u64,
@@ -67,7 +69,7 @@ impl Ledger {
         if self.file.is_none() {
             return;
         }
-        let seen = Look { pin, selection, now: now.trunc_subsecs(0), is_first: self.of(pin).is_none() }.seen(facts);
+        let seen = Look { pin, selection, now: now.trunc_subsecs(0), known: self.of(pin) }.seen(facts);
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(pin.id(), seen);
     }
 
@@ -110,7 +112,11 @@ fn remember(known: &mut Remembered, seen: Seen) {
     known.shapes.extend(seen.shapes);
     known.owners.extend(seen.owner);
     known.held = seen.held;
-    known.releases.retain(|label, _| seen.releases.contains_key(label));
+    known.releases.retain(|label, noted| {
+        let is_absent = seen.absent.contains(label);
+        noted.held = noted.held.take().filter(|_| !is_absent);
+        is_absent || seen.releases.contains_key(label)
+    });
     for (label, noted) in seen.releases {
         match known.releases.get_mut(&label) {
             None => _ = known.releases.insert(label, noted),
@@ -129,27 +135,43 @@ struct Look<'a> {
     pin: &'a Pin,
     selection: &'a Selection<'a>,
     now: DateTime<Utc>,
-    /// Nothing is known yet: whatever is there is what the package is known for.
-    is_first: bool,
+    /// What is known; where nothing is yet, whatever is there is what the package is known for.
+    known: Option<&'a Remembered>,
 }
 
 impl Look<'_> {
     fn seen(&self, facts: &ReleaseSet) -> Seen {
         let candidates = self.selection.candidates.iter().filter_map(|candidate| {
             let is_good = matches!(candidate.rejection, None | Some(Rejection::TooYoung(_)));
-            candidate.version.as_ref().filter(|_| is_good || self.is_first)
+            candidate.version.as_ref().filter(|_| is_good || self.known.is_none())
         });
-        let (majors, shapes): (Vec<u64>, BTreeSet<Shape>) =
-            candidates.map(|version| (major_of(version), shape_of(version))).unzip();
+        let (majors, shapes): (Vec<(u64, Shape)>, BTreeSet<Shape>) =
+            candidates.map(|version| ((major_of(version), shape_of(version)), shape_of(version))).unzip();
+        // a date would hide every jump of a counted number
+        let own = shape_of(&self.selection.pinned);
+        let majors = majors.into_iter().filter_map(|(major, shape)| (shape == own).then_some(major));
         let held = self.selection.moved.clone();
         Seen {
+            absent: self.absent(),
             from: from(self.pin),
-            major: majors.into_iter().max().unwrap_or_default(),
+            major: majors.max().unwrap_or_default(),
             owner: facts.owner.as_deref().filter(|_| held.is_none()).map(str::to_owned),
             held,
             releases: self.releases(),
             shapes,
         }
+    }
+
+    /// What is known and not listed, unless it is below the pin: a tag that was taken away and set again has moved, too.
+    fn absent(&self) -> BTreeSet<String> {
+        let Some(known) = self.known else { return BTreeSet::new() };
+        let is_listed =
+            |label: &str| self.selection.candidates.iter().any(|candidate| &*candidate.release.version == label);
+        let is_below = |label: &str| {
+            let version = version_of(self.pin, label);
+            version.is_none_or(|version| version.precedence(&self.selection.pinned).is_lt())
+        };
+        known.releases.keys().filter(|label| !is_listed(label) && !is_below(label)).cloned().collect()
     }
 
     fn releases(&self) -> BTreeMap<String, Noted> {
@@ -160,7 +182,9 @@ impl Look<'_> {
         let matters = |(place, above): (usize, &Above<'_>)| {
             let is_wanted = wanted.is_some_and(|wanted| std::ptr::eq(wanted, above.release));
             let is_undated = above.release.published_at.is_none() && self.selection.minimum_age;
-            place < HIGHEST || is_wanted || is_undated || above.held.is_some()
+            // what somebody said is right is not right for ever
+            let is_acknowledged = self.known.is_some_and(|known| known.acks(&above.release.version).next().is_some());
+            place < HIGHEST || is_wanted || is_undated || is_acknowledged || above.held.is_some()
         };
         let mut noted: BTreeMap<String, Noted> = (above.iter().enumerate())
             .filter(|(place, above)| matters((*place, above)))

@@ -32,7 +32,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use secrecy::ExposeSecret;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
@@ -246,7 +245,7 @@ impl Git {
         let told = question.told();
         let outcome = self.answer(&query.package, &remote, question, fetch).await;
         if let Some(journal) = fetch.journal() {
-            journal.note(&remote.shown, told, Vec::new(), outcome.as_ref());
+            journal.note(&remote.shown, told, Vec::new(), outcome.as_ref(), None);
         }
         Ok((outcome?, remote))
     }
@@ -392,8 +391,7 @@ impl Git {
     fn keep(&self, session: Option<&Session>, remote: &Remote, heard: Vec<Heard>, failure: Option<&Failure>) {
         let Some(session) = session else { return };
         let found = Url::parse(&remote.shown).ok().and_then(|url| self.tools.options.logins.find(&url));
-        let secret = |login: &Login| login.password.expose_secret().to_owned();
-        let secrets: Vec<String> = remote.login.iter().chain(&found).map(secret).collect();
+        let secrets: Vec<String> = remote.login.iter().chain(&found).flat_map(Login::secrets).collect();
         tap::keep(session, &remote.shown, heard, failure, &secrets);
     }
 

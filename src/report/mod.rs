@@ -263,8 +263,8 @@ pub struct Finding {
     /// The range of versions that the pin accepts, where it names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requirement: Option<String>,
-    /// Whether the lag is new against the baseline: worse than there, or of a pin of which the baseline knows nothing. Only
-    /// in a report that was held against one, and not where nothing is known now.
+    /// Whether the lag is new against the baseline: worse than there, of a pin that was moved back, or of one of which the
+    /// baseline knows nothing. Only in a report that was held against one, and not where nothing is known now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new: Option<bool>,
     /// When the registry last said so, for facts that are no longer fresh; missing for all others, and where nobody

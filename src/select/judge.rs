@@ -89,7 +89,7 @@ impl<'pin> Judge<'pin> {
         if release.without_files {
             return Some(Rejection::WithoutFiles);
         }
-        if let Some((_, ignore)) = self.ignore.iter().find(|(versions, _)| versions.accepts(version)) {
+        if let Some((_, ignore)) = self.ignore.iter().find(|(versions, _)| versions.covers(version)) {
             return Some(Rejection::Ignored(ignore.reason.clone(), ignore.until));
         }
         if let Some(at) = release.published_at.filter(|at| *at > self.limits.now) {
@@ -104,15 +104,14 @@ impl<'pin> Judge<'pin> {
     }
 
     /// How long its age holds a release; without a date, as if published when upmon first saw it, which is now unless it
-    /// is remembered. What is not above the pin is in use already, whatever its age, where no date is known.
+    /// is remembered. What is not above the pin is in use already, or no target, whatever its age.
     fn cooldown(&self, release: &Release, version: &Version, pinned: &Version) -> Option<Cooldown> {
-        let age = self.limits.minimum_age?;
+        let age = self.limits.minimum_age.filter(|_| version.precedence(pinned) == Ordering::Greater)?;
         let known = || self.limits.memory?.known.releases.get(&*release.version).map(|noted| noted.seen);
-        let is_above = || version.precedence(pinned) == Ordering::Greater;
-        let first_seen = || is_above().then(|| known().unwrap_or(self.limits.now));
+        let first_seen = || known().unwrap_or(self.limits.now);
         let (at, first_seen) = match release.published_at {
             Some(at) => (at, None),
-            None => first_seen().map(|seen| (seen, Some(seen)))?,
+            None => (first_seen(), Some(first_seen())),
         };
         let until = at + age;
         (until > self.limits.now).then_some(Cooldown { until, first_seen })

@@ -107,6 +107,9 @@ fn a_release_is_held_until_it_is_old_enough() {
         ),
         (Release::new("1.0.0"), None),
         (Release::new("0.9.0"), None),
+        // what is in use already is current, and not unknown for being young
+        (released("1.0.0", "2026-11-20"), None),
+        (released("0.9.0", "2026-11-20"), None),
     ] {
         assert_eq!(rejection(&Pin::sample("1.0.0"), release.clone(), limits).as_deref(), why, "{release:?}");
     }

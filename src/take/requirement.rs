@@ -42,21 +42,20 @@ pub(super) fn follow(text: &str, scheme: SchemeId, version: &Version) -> Result<
     }
 }
 
-/// Whether everything that a requirement accepts is below a version. What one chain of comparisons accepts has no gaps: if
-/// the version is not in it, but something lower is, nothing higher is. In doubt the answer is no.
+/// Whether everything that a requirement covers is below a version. What one chain of comparisons covers has no gaps: if the
+/// version is not in it, but something lower is, nothing higher is. In doubt the answer is no.
 pub(super) fn lies_below(text: &str, scheme: SchemeId, version: &Version) -> bool {
     let Ok(parts) = parts(text) else { return false };
     let has_gap = parts.iter().any(|part| &text[part.operator.clone()] == "!=");
-    if has_gap || accepts(text, scheme, version) != Some(false) {
-        return false;
-    }
+    let requirement = scheme.requirement(text).ok().filter(|requirement| !has_gap && !requirement.covers(version));
+    let Some(requirement) = requirement else { return false };
     parts.iter().any(|part| {
         // `<2` leaves out what a version of some schemes has to have
         let spelled = ["", ".0", ".0.0"].map(|rest| format!("{}{rest}", &text[part.operand.clone()]));
         let Some(bound) = spelled.iter().find_map(|text| scheme.parse(text).ok()) else { return false };
         let is_below = bound.precedence(version).is_lt();
         let is_upper = matches!(&text[part.operator.clone()], "<" | "<=") && bound.precedence(version).is_le();
-        is_upper || is_below && accepts(text, scheme, &bound) == Some(true)
+        is_upper || is_below && requirement.covers(&bound)
     })
 }
 
@@ -184,6 +183,15 @@ mod tests {
             (SchemeId::Pep440, "<2.0", "2.0", true),
             (SchemeId::Gem, "~> 7.1.0", "7.2.0", true),
             (SchemeId::Loose, "1.1.*", "2.0", true),
+            // that a prerelease is left out for being one says nothing of what is higher
+            (SchemeId::Semver, ">=1.0.0", "2.0.0-rc.1", false),
+            (SchemeId::Semver, ">=1.0.0, <3", "2.0.0-rc.1", false),
+            (SchemeId::Semver, "^1.0.0", "2.0.0-rc.1", true),
+            (SchemeId::Semver, "=2.0.0-rc.0", "2.0.0-rc.1", true),
+            (SchemeId::Npm, ">=1.0.0", "2.0.0-rc.1", false),
+            (SchemeId::Npm, "^1.0.0", "2.0.0-rc.1", true),
+            (SchemeId::Pep440, "~=1.0", "2.0.dev1", true),
+            (SchemeId::Gem, "~> 1.0", "2.0.rc1", true),
         ] {
             assert_eq!(lies_below(text, scheme, &scheme.parse(version).unwrap()), expected, "{text} below {version}");
         }

@@ -64,6 +64,12 @@ pub trait Scheme {
     /// offered at all is decided before, in `select`.
     fn accepts(requirement: &Self::Requirement, version: &Self::Version) -> bool;
 
+    /// The same by order alone: a prerelease between two releases is covered where both are, whether or not the syntax
+    /// offers prereleases. It is what an entry of `ignore` means.
+    fn covers(requirement: &Self::Requirement, version: &Self::Version) -> bool {
+        Self::accepts(requirement, version)
+    }
+
     /// One requirement that accepts what each of these accepts; `None` where the syntax has no way to say that.
     fn all_of(_requirements: &[&str]) -> Option<String> {
         None
@@ -354,6 +360,18 @@ macro_rules! schemes {
                     _ => false,
                 };
                 is_accepted && self.beside.iter().all(|other| other.accepts(version))
+            }
+
+            /// Whether the version lies within the requirement by order alone, prereleases too; false for a version of
+            /// another scheme.
+            pub fn covers(&self, version: &Version) -> bool {
+                let is_covered = match (&self.parsed, &version.parsed) {
+                    $((ParsedRequirement::$name(requirement), Parsed::$name(version)) => {
+                        <$module::$name as Scheme>::covers(requirement, version)
+                    })+
+                    _ => false,
+                };
+                is_covered && self.beside.iter().all(|other| other.covers(version))
             }
 
             /// Whether the requirement accepts a label, which need not parse: PEP 440's `===` names labels as they are.

@@ -194,6 +194,10 @@ impl Scheme for Npm {
         requirement.accepts(version)
     }
 
+    fn covers(requirement: &Self::Requirement, version: &Self::Version) -> bool {
+        requirement.covers(version)
+    }
+
     /// A space means that both hold, but an alternative and a span take the whole range.
     fn all_of(requirements: &[&str]) -> Option<String> {
         let is_plain = |text: &&str| !text.contains("||") && !text.contains(" - ");

@@ -4,6 +4,8 @@
 
 use std::cmp::Ordering;
 
+use semver::{Comparator, Op};
+
 use super::{Number, Scheme, Segments};
 
 /// Semantic Versioning with [Cargo's requirements](https://doc.rust-lang.org/cargo/reference/specifying-dependencies.html).
@@ -43,6 +45,11 @@ impl Scheme for Semver {
         requirement.matches(version)
     }
 
+    /// Cargo's comparators take no prerelease but of a version that they name.
+    fn covers(requirement: &Self::Requirement, version: &Self::Version) -> bool {
+        requirement.comparators.iter().all(|comparator| covers(comparator, version))
+    }
+
     /// A lone star stands for anything, and may not stand in a list.
     fn all_of(requirements: &[&str]) -> Option<String> {
         let narrowing: Vec<&str> = requirements.iter().copied().filter(|text| text.trim() != "*").collect();
@@ -50,9 +57,51 @@ impl Scheme for Semver {
     }
 }
 
+/// A prerelease lies just below its release: where that is within, so is the prerelease, unless the range begins there.
+fn covers(comparator: &Comparator, version: &semver::Version) -> bool {
+    if comparator.matches(version) {
+        return true;
+    }
+    let release = semver::Version::new(version.major, version.minor, version.patch);
+    let (minor, patch) = (comparator.minor.unwrap_or(0), comparator.patch.unwrap_or(0));
+    let begins_there = !matches!(comparator.op, Op::Greater | Op::Less | Op::LessEq)
+        && release == semver::Version::new(comparator.major, minor, patch);
+    !version.pre.is_empty() && !begins_there && comparator.matches(&release)
+}
+
 #[cfg(test)]
 mod tests {
     use crate::version::{SchemeId, Step};
+
+    #[test]
+    fn a_prerelease_within_a_range_is_covered_though_it_is_not_accepted() {
+        for (requirement, version, covered) in [
+            (">1.0.0", "2.0.0-rc.1", true),
+            (">1.0.0", "1.0.1-rc.1", true),
+            (">1.0.0", "1.0.0-rc.1", false),
+            (">=2.0.0", "2.0.0-rc.1", false),
+            (">=2.0.0", "3.0.0-rc.1", true),
+            (">=2, <3", "2.5.0-rc.1", true),
+            (">=2, <3", "3.0.0-rc.1", false),
+            ("<=3.0.0", "3.0.0-rc.1", true),
+            ("=2.0.0", "2.0.0-rc.1", false),
+            ("=2.0.0-rc.1", "2.0.0-rc.1", true),
+            ("^2", "2.1.0-rc.1", true),
+            ("~2.1", "2.1.1-rc.1", true),
+            ("2.*", "3.0.0-rc.1", false),
+            ("*", "3.0.0-rc.1", true),
+            ("^2", "2.1.0", true),
+            ("^2", "3.0.0", false),
+        ] {
+            // npm joins with blanks what Cargo joins with commas
+            for (scheme, text) in
+                [(SchemeId::Semver, requirement.to_owned()), (SchemeId::Npm, requirement.replace(',', ""))]
+            {
+                let (requirement, version) = (scheme.requirement(&text).unwrap(), scheme.parse(version).unwrap());
+                assert_eq!(requirement.covers(&version), covered, "{scheme}: {text} {}", version.as_str());
+            }
+        }
+    }
 
     #[test]
     fn build_metadata_breaks_ties_and_nothing_more() {

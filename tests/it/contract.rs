@@ -40,6 +40,7 @@ fn engine(bases: &HashMap<RegistryId, Url>) -> Engine {
         as_of: false,
         links: true,
         holds: std::sync::Arc::default(),
+        beside: std::sync::Arc::default(),
     }
 }
 

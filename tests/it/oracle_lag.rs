@@ -298,6 +298,7 @@ fn report(case: &Case) -> Finding {
         as_of: true,
         links: false,
         holds: std::sync::Arc::default(),
+        beside: std::sync::Arc::default(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime without a network");
     let report = runtime.block_on(engine.check(std::slice::from_ref(&case.pin), &|_| {}));

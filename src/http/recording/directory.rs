@@ -1,14 +1,14 @@
 //! A recording as a directory: one file an exchange, and an index that names them all with their checksums.
 //!
-//! The index goes first when a recording is made anew and comes last when it is complete, so a run that breaks off leaves
-//! files without an index, which are no recording. A recording may come from anybody: its index names files of its own
+//! The index goes when the first file of a new recording is written and comes last when it is complete, so a run that breaks
+//! off leaves files without an index, which are no recording, and in the way of none. A recording may come from anybody: its index names files of its own
 //! directory alone, and every byte of them is checked before the first answer is given.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -87,13 +87,15 @@ impl ReadError {
 #[derive(Debug)]
 pub(super) struct Recorder {
     directory: PathBuf,
-    /// The files of the recording that was there before.
+    /// The files of the recording that was there before, or of one that broke off.
     older: Vec<String>,
     state: Mutex<Written>,
 }
 
 #[derive(Debug, Default)]
 struct Written {
+    /// Whether the recording that was there before is one no more.
+    has_begun: bool,
     listed: Vec<Listed>,
     failure: Option<io::Error>,
 }
@@ -103,29 +105,44 @@ impl Recorder {
         std::fs::create_dir_all(directory)?;
         let older = match read_index(directory) {
             Ok(index) => index.exchanges.into_iter().map(|listed| listed.file).filter(|file| is_plain(file)).collect(),
-            Err(_) if std::fs::read_dir(directory)?.next().is_none() => Vec::new(),
-            Err(_) => return Err(io::Error::other("it is not empty, and holds no recording that could be replaced")),
+            Err(_) => broken_off(directory)?
+                .ok_or_else(|| io::Error::other("it is not empty, and holds no recording that could be replaced"))?,
         };
-        match std::fs::remove_file(directory.join(INDEX)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
         Ok(Self { directory: directory.to_owned(), older, state: Mutex::default() })
     }
 
     /// Writes one file. What goes wrong is told at the end: the run is as right without.
     pub(super) fn keep(&self, exchange: &Exchange) {
         let (file, bytes) = (file_name(&exchange.head), exchange.to_file());
-        let written = replace_cheaply(&self.directory.join(&file), &bytes);
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = self.begin().and_then(|()| replace_cheaply(&self.directory.join(&file), &bytes));
+        let mut state = self.locked();
         match written {
             Ok(()) => state.listed.push(Listed { file, sha256: checksum(&bytes) }),
             Err(error) => _ = state.failure.get_or_insert(error),
         }
     }
 
+    /// Ends the recording that was there before: its files may be overwritten from here on.
+    fn begin(&self) -> io::Result<()> {
+        let mut state = self.locked();
+        if state.has_begun {
+            return Ok(());
+        }
+        match std::fs::remove_file(self.directory.join(INDEX)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => {
+                state.has_begun = true;
+                Ok(())
+            }
+        }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Written> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn finish(&self, about: &About) -> io::Result<()> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.locked();
         if let Some(error) = state.failure.take() {
             return Err(error);
         }
@@ -262,6 +279,25 @@ fn in_order(mut stored: Vec<Stored>) -> Result<Lookups, (String, String)> {
     }
 }
 
+/// The files of a directory that holds nothing but what a recording that broke off has left, if anything; `None` for any
+/// other.
+fn broken_off(directory: &Path) -> io::Result<Option<Vec<String>>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_exchange = || {
+            let is_own = |exchange: Exchange| file_name(&exchange.head) == name;
+            std::fs::read(entry.path()).is_ok_and(|bytes| Exchange::from_file(&bytes).is_ok_and(is_own))
+        };
+        if !is_plain(&name) || !entry.file_type()?.is_file() || !is_exchange() {
+            return Ok(None);
+        }
+        files.push(name);
+    }
+    Ok(Some(files))
+}
+
 /// Whether a name is that of a file in the directory itself.
 fn is_plain(file: &str) -> bool {
     file.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte))
@@ -363,6 +399,28 @@ mod tests {
         recorder.finish(&about()).unwrap();
         assert_eq!(files(directory.path()).len(), 2);
         assert_eq!(Player::open(directory.path()).unwrap().lookups(&question("old")), 0);
+    }
+
+    #[test]
+    fn an_earlier_recording_stays_until_there_is_something_to_replace_it() {
+        let directory = tempfile::tempdir().unwrap();
+        recorded(directory.path(), &[("old", 1, 1)]);
+        drop(Recorder::create(directory.path()).unwrap());
+        assert_eq!(Player::open(directory.path()).unwrap().lookups(&question("old")), 1, "nothing was asked");
+    }
+
+    #[test]
+    fn what_a_run_that_broke_off_has_left_is_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        recorded(directory.path(), &[("old", 1, 1)]);
+        Recorder::create(directory.path()).unwrap().keep(&exchange("half", 1, 1));
+        assert!(Player::open(directory.path()).is_err());
+        recorded(directory.path(), &[("new", 1, 1)]);
+        assert_eq!(files(directory.path()).len(), 2);
+        // what only looks like a file of a recording is left alone
+        Recorder::create(directory.path()).unwrap().keep(&exchange("half", 1, 1));
+        fs::write(directory.path().join("notes.txt"), "precious").unwrap();
+        assert!(Recorder::create(directory.path()).is_err());
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use secrecy::SecretString;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
 use crate::http::credentials::Credentials;
@@ -17,6 +19,18 @@ pub struct Login {
     pub password: SecretString,
     /// Where it was found, for messages: "`UPMON_GIT_TOKEN`".
     pub found_in: String,
+}
+
+impl Login {
+    /// Every text that gives it away: as it is sent over http, and the password; without one, the user is the token.
+    pub(super) fn secrets(&self) -> Vec<String> {
+        let (user, password) = (&self.username, self.password.expose_secret());
+        let secret = if password.is_empty() { user } else { password };
+        [BASE64.encode(format!("{user}:{password}")), secret.to_owned()]
+            .into_iter()
+            .filter(|_| !secret.is_empty())
+            .collect()
+    }
 }
 
 /// Answers which login, if any, belongs to the host of an address. Asked only after the host wanted one (401), so that
@@ -93,6 +107,19 @@ mod tests {
         let shown = format!("{login:?}");
         assert!(shown.contains("UPMON_GIT_TOKEN") && !shown.contains("hunter2"), "{shown}");
         assert!(logins("github.com").find(&Url::parse("https://example.org/a").unwrap()).is_none());
+    }
+
+    #[test]
+    fn whatever_gives_a_login_away_is_a_secret() {
+        for (user, password, secrets) in [
+            ("me", "hunter2", &["bWU6aHVudGVyMg==", "hunter2"][..]),
+            ("hunter2", "", &["aHVudGVyMjo=", "hunter2"]),
+            ("", "", &[]),
+        ] {
+            let login =
+                Login { username: user.to_owned(), password: password.into(), found_in: "the address".to_owned() };
+            assert_eq!(login.secrets(), secrets, "{user}");
+        }
     }
 
     #[test]

@@ -87,6 +87,15 @@ impl Store {
     pub async fn sort(&self, sorted: &[(String, Vec<String>)], now: DateTime<Utc>) -> Result<(), StoreError> {
         let attempted = "sort deliveries";
         let mut transaction = self.begin_lightly().await?;
+        if self.engine == Engine::Postgres {
+            // a replica with other pins would write the same rows in another order, and each wait for a row of the other; so
+            // all take them in one order first
+            let ids: Vec<&str> = sorted.iter().map(|(id, _)| id.as_str()).collect();
+            let locked = sqlx::query(LOCK_STATEMENT).bind(list(&ids)).fetch_all(&mut *transaction);
+            if locked.await.attempted(attempted)?.len() != sorted.len() {
+                return Err(StoreError::LeaseLost);
+            }
+        }
         for (pins, ids) in alike(sorted) {
             let written = sqlx::query(sort_statement(self.engine)).bind(millis(now)).bind(pins).bind(list(&ids));
             let written = written.execute(&mut *transaction).await.attempted(attempted)?;
@@ -121,6 +130,10 @@ impl Store {
         rows.into_iter().map(received).collect()
     }
 }
+
+/// Takes deliveries that nobody has sorted, in the order of their ids.
+const LOCK_STATEMENT: &str = "SELECT id FROM deliveries WHERE sorted_at IS NULL \
+     AND id IN (SELECT json_array_elements_text($1::json)) ORDER BY id FOR UPDATE";
 
 /// One statement for all that concern the same pins: while they are written, new deliveries wait.
 const fn sort_statement(engine: Engine) -> &'static str {

@@ -325,6 +325,25 @@ async fn deliveries_are_sorted_once_and_together_lead_to_one_check() {
     }
 }
 
+/// As where two replicas have read other pins: each writes the same deliveries in an order of its own.
+#[tokio::test]
+async fn who_sorts_at_once_by_other_pins_waits_for_nobody_in_a_circle() {
+    for Place { store, .. } in places().await {
+        for round in 0..10 {
+            let ids: Vec<String> = (0..60).map(|number| format!("{round}-{number:02}")).collect();
+            let there: Vec<_> = ids.iter().map(|id| delivery(id, id)).collect();
+            store.receive(&there, at(round)).await.unwrap();
+            let sorted = |places: Vec<usize>| -> Vec<(String, Vec<String>)> {
+                ids.iter().cloned().zip(places.iter().map(|place| vec![format!("a/{place:02}")])).collect()
+            };
+            let (up, down) = (sorted((0..60).collect()), sorted((0..60).rev().collect()));
+            let (up, down) = tokio::join!(store.sort(&up, at(round)), store.sort(&down, at(round)));
+            let (won, lost): (Vec<_>, Vec<_>) = [up, down].into_iter().partition(Result::is_ok);
+            assert!(won.len() == 1 && matches!(lost[..], [Err(StoreError::LeaseLost)]), "{won:?} {lost:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn deliveries_about_a_pin_are_found_by_its_exact_id() {
     let ids = [r#"rust/"%_!\x"#, "Rust/Tokio", "rust/tokio", "rust/tokio-util"];

@@ -57,6 +57,11 @@ impl Range {
     pub(super) fn accepts(&self, version: &NpmVersion) -> bool {
         self.0.iter().any(|set| set.iter().all(|bound| bound.accepts(version)) && admits_prerelease(set, version))
     }
+
+    /// Whether the version lies within one of the sets, a prerelease as any other.
+    pub(super) fn covers(&self, version: &NpmVersion) -> bool {
+        self.0.iter().any(|set| set.iter().all(|bound| bound.accepts(version)))
+    }
 }
 
 /// A prerelease is accepted only where a bound of the set is a prerelease of the same major, minor and patch.

@@ -114,6 +114,78 @@ async fn a_request_is_told_with_its_cache_entry() {
 }
 
 #[tokio::test]
+async fn that_a_package_is_missing_may_come_from_the_cache_and_says_so() {
+    let world = small().await;
+    world.run(&["explain", "lost"]).ended(3);
+    let again = world.run(&["explain", "lost"]).ended(3).stdout;
+    assert!(
+        again.contains(" old; still fresh, so nobody was asked\n    no facts: npm has no package `lost`"),
+        "{again}"
+    );
+    let request = explained(&world.run(&["explain", "lost", "--json"]).ended(3))["requests"][0].clone();
+    assert!(
+        request["age_seconds"].is_u64() && request["origin"].is_null() && request["error"].is_string(),
+        "{request}"
+    );
+}
+
+/// Dates are asked for only where a pin is behind, and then they are known of all pins of the package.
+#[tokio::test]
+async fn a_pin_is_judged_alike_alone_and_beside_others_of_its_package() {
+    let pins = r#"{ "npm": { "pad": "1.1.0" }, "old": { "pad": { "version": "1.0.0", "registry": "npm" } } }"#;
+    let world = small_with(pins).await.with("UPMON_AS_OF", None);
+    let versions = json!({ "1.0.0": { "version": "1.0.0" }, "1.1.0": { "version": "1.1.0" } });
+    let time = json!({ "1.0.0": "2024-01-01T00:00:00.000Z", "1.1.0": "2025-01-01T00:00:00.000Z" });
+    let packument = |time| json!({ "name": "pad", "dist-tags": {}, "versions": versions, "time": time });
+    let answer = |body: Value| ResponseTemplate::new(200).set_body_json(body);
+    let full = ("accept", "application/json");
+    world.respond_when(RegistryId::Npm, "pad", full, answer(packument(time))).await;
+    world.respond(RegistryId::Npm, "pad", answer(packument(json!({})))).await;
+    let report = world.run(&["check", "--json", "--no-cache"]).ended(0).json();
+    for finding in report["findings"].as_array().unwrap() {
+        assert_eq!(finding["newest"]["published_at"], "2025-01-01T00:00:00Z", "{finding}");
+        let id = finding["id"].as_str().unwrap();
+        let alone = world.run(&["check", "--json", "--no-cache", id]).ended(0).json()["findings"][0].clone();
+        let explained = explained(&world.run(&["explain", "--json", "--no-cache", id]).ended(0))["finding"].clone();
+        // days would differ at midnight
+        for part in ["status", "pinned", "newest", "behind_since", "libyears", "notices"] {
+            assert_eq!((&alone[part], &explained[part]), (&finding[part], &finding[part]), "{id}: {part}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_distance_of_a_pinned_commit_is_told_with_its_dates() {
+    let world = tagged(&[]).await;
+    let git = |arguments: &[&str], day: &str| {
+        let mut command = std::process::Command::new("git");
+        command.args(["-c", "user.name=a", "-c", "user.email=a@example.org"]).args(arguments);
+        command.env("GIT_COMMITTER_DATE", format!("{day}T00:00:00Z")).current_dir(world.path("repository"));
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    git(&["config", "uploadpack.allowFilter", "true"], "2024-01-01");
+    git(&["commit", "-q", "--allow-empty", "-m", "pinned"], "2024-01-01");
+    let commit = git(&["rev-parse", "HEAD"], "2024-01-01");
+    for day in ["2025-01-01", "2026-01-01"] {
+        git(&["commit", "-q", "--allow-empty", "-m", "more"], day);
+    }
+    let url = world.path("repository");
+    let pin = format!(r#"{{ "version": "{commit}", "url": {url:?}, "strategy": "commits" }}"#);
+    world.write(PINS, &format!(r#"{{ "git": {{ "x": {pin} }} }}"#));
+    let text = world.run(&["explain", "x"]).ended(0).stdout;
+    for line in [
+        "commits      2: those of the branch that the pin lacks; each counts as a patch",
+        "behind since 2025-01-01, the date of the first of these, where it is known",
+        "days         688: whole days from then",
+        "libyears     2.00: years of 365.25 days from the pin (2024-01-01) to newest (2026-01-01)",
+    ] {
+        assert!(text.contains(&format!("\n  {line}\n")), "{line}: {text}");
+    }
+}
+
+#[tokio::test]
 async fn what_went_wrong_on_the_wire_is_told() {
     let world = small_with(r#"{ "rust": { "sick": "1.0.0" } }"#).await;
     world.respond(RegistryId::CratesIo, "si/ck/sick", ResponseTemplate::new(500)).await;
@@ -186,4 +258,15 @@ async fn the_policy_that_decided_is_told_with_its_row() {
     assert_eq!((decided(&pad), decided(&drift)), (vec![json!("1 minor")], vec![json!("2 or more minors")]));
     let text = world.run(&["explain", "drift"]).ended(0).stdout;
     assert!(text.contains("\n    > 2 or more minors   error\n"), "{text}");
+    // without a date, the mildest row holds
+    world.write("upmon.toml", "[policy]\nby-age = [{ days = 1, severity = \"info\" }]\n");
+    let undated =
+        ["1.0", "2.0"].map(|version| format!(r#"{{"filename":"serpent-{version}.tar.gz","url":"x"}}"#)).join(",");
+    let page = format!(r#"{{"meta":{{"api-version":"1.0"}},"name":"serpent","files":[{undated}]}}"#);
+    let bare = small_with(r#"{ "python": { "serpent": "1.0" } }"#).await;
+    bare.write("upmon.toml", &world.read("upmon.toml"));
+    bare.missing(RegistryId::PyPi, "pypi/serpent/json").await;
+    let media_type = "application/vnd.pypi.simple.v1+json";
+    bare.answer(RegistryId::PyPi, "simple/serpent/", media_type, &page).await;
+    assert_eq!(decided(&explained(&bare.run(&["explain", "serpent", "--json"]).ended(0))["policy"]), ["1 day or more"]);
 }

@@ -201,6 +201,30 @@ async fn a_pinned_tag_that_moves_is_an_error_and_never_silent() {
 }
 
 #[tokio::test]
+async fn a_tag_that_was_taken_away_and_set_again_has_moved() {
+    let world = tagged(&["v1.0.0", "v1.1.0", "v1.2.0"]).await.with("UPMON_AS_OF", None);
+    let url = world.path("repository");
+    world.write(PINS, &format!(r#"{{ "git": {{ "x": {{ "version": "v1.1.0", "url": {url:?} }} }} }}"#));
+    let check = || kinds(&run(&world, &world, &["check", "--json"]).ended(0), "/notices");
+    check();
+    git(&world, &["tag", "-d", "v1.1.0", "v1.2.0"]);
+    assert_eq!(check(), ["pin-removed", "pin-ahead"]);
+    git(&world, &["commit", "-q", "--allow-empty", "-m", "more"]);
+    git(&world, &["tag", "v1.1.0"]);
+    git(&world, &["tag", "v1.2.0"]);
+    assert_eq!(check()[..2], ["tag-moved", "tag-moved"]);
+    // what is gone is not held, and what the pin has left behind is forgotten
+    git(&world, &["tag", "-d", "v1.1.0", "v1.2.0"]);
+    check();
+    assert!(!run(&world, &world, &["ack", "--list"]).ended(0).stdout.contains("held: "));
+    world.write(PINS, &world.read(PINS).replace("v1.1.0", "v2.0.0"));
+    git(&world, &["tag", "v2.0.0"]);
+    check();
+    let state = world.read("state.json");
+    assert!(state.contains("\"v2.0.0\"") && !state.contains("\"v1.1.0\""), "{state}");
+}
+
+#[tokio::test]
 async fn a_release_without_a_date_is_as_old_as_upmons_knowledge_of_it() {
     let world = npm(&[OLD[0], ("1.5.0", None, 'b')], "acme").await;
     world.write("upmon.toml", "[policy]\nminimum-age = \"3d\"\n");
@@ -213,6 +237,8 @@ async fn a_release_without_a_date_is_as_old_as_upmons_knowledge_of_it() {
     assert_eq!(again.each("/held/0/until"), first.each("/held/0/until"));
     let explained = run(&world, &world, &["explain", "pad"]).ended(0).stdout;
     assert!(explained.contains("it has no date, and was first seen at"), "{explained}");
+    assert!(explained.starts_with("npm/pad: 1.4.0 is current, 1 held, severity none\n"), "{explained}");
+    assert!(explained.contains("  update       none: newest exceeds the pin in no part\n"), "{explained}");
     // a run with a clock of its own reads what is remembered, and adds nothing to it
     for (at, status) in [("2020-06-01", "current"), ("2100-01-01", "behind")] {
         let then = run(&world, &world, &["check", "--json", "--as-of", at]).ended(0);
@@ -282,4 +308,63 @@ async fn a_state_that_is_not_understood_is_an_error_and_stays() {
     world.write("plain", "");
     let run = world.run(&["check", "--state", "plain/state.json"]);
     assert!(run.code != Some(0) && run.stderr.starts_with("error: the state"), "{run:?}");
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_suspicious_again_when_it_changes_again_however_many_are_above_it() {
+    let of = |content| ("1.5.0", Some("2020-02-01"), content);
+    let later = ["1.6.0", "1.7.0", "1.8.0"].map(|version| (version, Some("2020-03-01"), 'e'));
+    let state = npm(&[OLD[0], of('b')], "acme").await;
+    run(&state, &state, &["check"]).ended(0);
+    run(&npm(&[OLD[0], of('c')], "acme").await, &state, &["check"]).ended(0);
+    run(&state, &state, &["ack", "pad", "1.5.0"]).ended(0);
+    for (content, expected) in [('c', vec![]), ('d', vec!["republished".to_owned()])] {
+        let world = npm(&[&[OLD[0], of(content)], &later[..]].concat(), "acme").await;
+        let check = run(&world, &state, &["check", "--json"]).ended(0);
+        assert_eq!(kinds(&check, "/held"), expected, "{content}");
+    }
+}
+
+#[tokio::test]
+async fn a_date_among_the_releases_hides_no_jump() {
+    let date = ("20160708.0.0", Some("2016-07-08"), 'd');
+    let pins = r#"{ "npm": { "pad": { "version": "1.4.0", "ignore": [{ "versions": ">=20000000.0.0" }] } } }"#;
+    let before = npm(&[OLD[0], OLD[1], date], "acme").await;
+    let after = npm(&[OLD[0], OLD[1], date, ("99.0.0", Some("2020-03-01"), 'c')], "acme").await;
+    for world in [&before, &after] {
+        world.write(PINS, pins);
+    }
+    run(&before, &before, &["check"]).ended(0);
+    assert_eq!(kinds(&run(&after, &before, &["check", "--json"]).ended(0), "/held"), ["major-jump"]);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_state_that_cannot_be_written_swallows_neither_report_nor_recording() {
+    let world = npm(&OLD, "acme").await;
+    // a directory that is not there, and cannot be made
+    std::os::unix::fs::symlink("nowhere/at/all", world.path("closed")).unwrap();
+    for command in [&["check", "--record", "tape"][..], &["explain", "pad"]] {
+        let run = world.run(&[command, &["--no-cache", "--state", "closed/state.json"]].concat()).ended(4);
+        assert!(run.stdout.contains("1.5.0"), "{run:?}");
+        assert!(run.stderr.contains("error: the state cannot be written to `closed/state.json`"), "{run:?}");
+    }
+    assert!(world.run(&["check", "--replay", "tape"]).ended(0).stdout.contains("1.5.0"));
+    world.write("upmon.toml", "[badges]\nout = \"badges\"\n");
+    let run = world.run(&["run", "--no-cache", "--state", "closed/state.json"]).ended(4);
+    assert!(run.stdout.contains("1.5.0") && world.path("badges").is_dir(), "{run:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_state_behind_a_link_stays_there_with_its_rights() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = npm(&OLD, "acme").await;
+    world.write("shared.json", r#"{"pins":{},"version":1}"#);
+    std::fs::set_permissions(world.path("shared.json"), std::fs::Permissions::from_mode(0o660)).unwrap();
+    std::os::unix::fs::symlink("shared.json", world.path("state.json")).unwrap();
+    run(&world, &world, &["check"]).ended(0);
+    assert!(world.path("state.json").is_symlink());
+    assert!(world.read("shared.json").contains("\"npm/pad\""));
+    assert_eq!(std::fs::metadata(world.path("shared.json")).unwrap().permissions().mode() & 0o777, 0o660);
 }

@@ -121,6 +121,34 @@ async fn a_directory_of_other_things_is_not_recorded_to() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_before_anything_is_asked_costs_no_recording() {
+    let world = recorded().await;
+    let replayed = || world.run(&["check", "--json", "--replay", "tape"]).ended(3).stdout;
+    let before = replayed();
+    for wrong in [&["check", "stedy"][..], &["explain", "stedy"], &["check", "--baseline", "no-such.json"]] {
+        world.run(&[wrong, &["--record", "tape"]].concat()).ended(2);
+        assert_eq!(replayed(), before, "{wrong:?}");
+    }
+    // what a run that broke off has left is in the way of none
+    std::fs::remove_file(world.path("tape/index.json")).unwrap();
+    world.run(&["check", "--record", "tape"]).ended(3);
+    assert_eq!(replayed(), before);
+}
+
+#[tokio::test]
+async fn a_redirect_to_the_same_place_but_for_its_query_replays_as_it_was() {
+    let world = small_with(r#"{ "rust": { "signed": "1.0.0" } }"#).await;
+    let index = r#"{"name":"signed","vers":"1.0.0","deps":[],"cksum":"00","features":{},"yanked":false}"#;
+    let good = ResponseTemplate::new(200).set_body_string(format!("{index}\n"));
+    world.respond_to_query(RegistryId::CratesIo, "si/gn/signed", ("signature", "hunter2"), good).await;
+    let there = ResponseTemplate::new(302).insert_header("location", "signed?signature=hunter2");
+    world.respond(RegistryId::CratesIo, "si/gn/signed", there).await;
+    let live = world.run(&["explain", "--json", "signed", "--record", "tape"]).ended(0);
+    assert_eq!(live.json()["explanations"][0]["requests"][0]["answers"][0]["trouble"], Value::Null);
+    assert_eq!(world.run(&["explain", "--json", "signed", "--replay", "tape"]).ended(0).stdout, live.stdout);
+}
+
+#[tokio::test]
 async fn an_exchange_reads_as_what_it_is() {
     let world = recorded().await;
     let entries = std::fs::read_dir(world.path("tape")).unwrap().map(|entry| entry.unwrap().path());

@@ -168,6 +168,7 @@ impl World {
             as_of: true,
             links: false,
             holds: Arc::default(),
+            beside: Arc::default(),
         };
         engine.check(&self.pins, &|_| {}).await
     }

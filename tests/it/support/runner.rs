@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 use upmon::registry::RegistryId;
-use wiremock::matchers::{any, header, method, path};
+use wiremock::matchers::{any, header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 /// The instant that runs judge as of.
@@ -89,6 +89,19 @@ impl World {
     ) {
         let path = path(format!("/{registry}/{under}"));
         let mock = Mock::given(method("GET")).and(path).and(header(name, value)).respond_with(response);
+        mock.with_priority(1).mount(&self.server).await;
+    }
+
+    /// An answer to those questions alone whose address has a part of a query, before any other.
+    pub(crate) async fn respond_to_query(
+        &self,
+        registry: RegistryId,
+        under: &str,
+        (name, value): (&str, &str),
+        response: ResponseTemplate,
+    ) {
+        let path = path(format!("/{registry}/{under}"));
+        let mock = Mock::given(method("GET")).and(path).and(query_param(name, value)).respond_with(response);
         mock.with_priority(1).mount(&self.server).await;
     }
 

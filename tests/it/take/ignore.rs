@@ -78,3 +78,21 @@ async fn an_entry_that_would_be_wrong_is_refused() {
         assert_eq!(world.read(PINS), HELD);
     }
 }
+
+#[tokio::test]
+async fn what_is_above_a_pin_is_ignored_with_its_prereleases_and_no_entry_of_that_is_over() {
+    let held = r#"{ "rust": { "drift": { "version": "1.2.0", "prereleases": true } } }"#;
+    let world = small_with(held).await;
+    assert_eq!(world.run(&["check", "--json"]).ended(0).each("/newest/version"), ["2.0.0-rc.1"]);
+    world.run(&["ignore", "add", "drift"]).ended(0);
+    assert_eq!(world.run(&["check", "--json"]).ended(0).each("/status"), ["current"]);
+    // at a prerelease, too
+    let held = r#"{ "rust": { "drift": { "version": "2.0.0-rc.0", "ignore": [{ "versions": ">=1.3.0" }] } } }"#;
+    world.write(PINS, held);
+    assert_eq!(world.run(&["check", "--json"]).ended(0).each("/status"), ["ahead"]);
+    let pruned = world.run(&["ignore", "prune"]).ended(0);
+    assert_eq!(
+        (pruned.stdout.as_str(), world.read(PINS).as_str()),
+        ("every entry still has an effect, or there is none\n", held)
+    );
+}
