@@ -42,6 +42,11 @@ struct Package {
 }
 
 impl Package {
+    /// The version as it is written; nothing where there is none.
+    fn text(&self) -> &str {
+        self.version.as_ref().map_or("", |version| &version.text)
+    }
+
     /// It as a pin; the name is the one that the project uses.
     fn pinned(&self, name: &str, requirement: Option<Written>) -> Option<Dependency> {
         let version = self.version.clone()?;
@@ -59,20 +64,19 @@ impl Package {
 fn locked(packages: &[&Package], declared: &[&Declared]) -> Vec<Dependency> {
     let mut packages = packages.to_vec();
     packages.sort_by(|a, b| {
-        let parsed = |package: &Package| SchemeId::Pep440.parse(&package.version.as_ref()?.text).ok();
+        let parsed = |package: &Package| SchemeId::Pep440.parse(package.text()).ok();
         match (parsed(a), parsed(b)) {
             (Some(a), Some(b)) => b.total_order(&a),
             (a, b) => b.is_some().cmp(&a.is_some()),
         }
     });
+    let is_one = packages.len() == 1;
     let mut found = Vec::new();
     for package in packages {
-        let accepting: Vec<&Declared> = declared
-            .iter()
-            .copied()
-            .filter(|declared| package.version.as_ref().is_some_and(|version| declared.accepts(&version.text)))
-            .collect();
-        let meant = if accepting.is_empty() || declared.len() == 1 { declared } else { &accepting };
+        // where there is but one, what holds everywhere is about it
+        let is_about = |one: &&Declared| one.accepts(package.text()) || is_one && !one.is_conditional;
+        let about: Vec<&Declared> = declared.iter().copied().filter(is_about).collect();
+        let meant = if about.is_empty() { declared } else { &about };
         if meant.is_empty() {
             found.extend(package.pinned(&package.name, None));
         }

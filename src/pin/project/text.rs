@@ -1,10 +1,13 @@
 //! A project file as a tree with places, and the errors that name them.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::document::{FileError, Node, Problem, Source, Wrong, read_json, read_last_yaml, read_toml, read_yaml};
+use crate::document::{
+    FileError, Node, Problem, Source, Value, Wrong, read_json, read_last_yaml, read_toml, read_yaml,
+};
 use crate::pin::{Place, Written};
 
 /// A file that was read whole.
@@ -20,9 +23,11 @@ impl Document {
         Self::with(source, read_toml)
     }
 
-    /// Reads JSON.
+    /// Reads JSON. Of a key that stands twice in a table the last counts, as in JavaScript.
     pub(in crate::pin) fn json(source: Arc<Source>) -> Result<Self, FileError> {
-        Self::with(source, read_json)
+        let mut document = Self::with(source, read_json)?;
+        keep_last(&mut document.root);
+        Ok(document)
     }
 
     /// Reads YAML.
@@ -79,6 +84,23 @@ impl Document {
     }
 }
 
+/// Takes out every entry of a table whose key stands in it again.
+fn keep_last(node: &mut Node) {
+    match &mut node.value {
+        Value::List(items) => items.iter_mut().for_each(keep_last),
+        Value::Table(entries) => {
+            let mut seen = HashSet::new();
+            entries.reverse();
+            entries.retain(|entry| seen.insert(entry.key.clone()));
+            entries.reverse();
+            for entry in entries {
+                keep_last(&mut entry.node);
+            }
+        }
+        _ => {}
+    }
+}
+
 /// What is wrong with a range of a file.
 pub(in crate::pin) fn wrong(source: &Arc<Source>, span: Range<usize>, message: impl Into<String>) -> FileError {
     Wrong::new(Arc::clone(source), vec![Problem::new(span, message)]).into()
@@ -105,6 +127,16 @@ pub(in crate::pin) fn normal(path: &Path) -> PathBuf {
     normal
 }
 
+/// What is told as it is written: of an address in it neither user, password, query nor fragment, since any of
+/// them may be a credential.
+pub(super) fn without_secrets(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}{path}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,6 +147,30 @@ mod tests {
             [("a/./b", "a/b"), ("a/../b", "b"), ("../a", "../a"), ("a/../../b", "../b"), ("/a/../b", "/b"), (".", "")]
         {
             assert_eq!(normal(Path::new(path)), Path::new(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn of_a_key_that_stands_twice_in_json_the_last_counts() {
+        let text =
+            r#"{ "a": { "b": "1", "c": "2", "b": "3" }, "d": [{ "e": "4", "e": "5" }], "a": { "b": "6", "b": "7" } }"#;
+        let document = Document::json(Arc::new(Source::new("x.json", text))).unwrap();
+        assert_eq!(document.root.entries().len(), 2);
+        assert_eq!(document.root.at(&["a", "b"]).and_then(Node::text), Some("7"));
+        let [item] = document.root.get("d").map(Node::items).unwrap_or_default() else { panic!("one item") };
+        assert_eq!(item.get("e").and_then(Node::text), Some("5"));
+    }
+
+    #[test]
+    fn an_address_is_told_without_what_may_be_a_credential() {
+        for (text, expected) in [
+            ("odd >>1", "odd >>1"),
+            ("git+https://host/a/b@v1", "git+https://host/a/b@v1"),
+            ("git+https://me:secret@host/a@v1#x=secret", "git+https://host/a@v1"),
+            ("https://secret@host?key=secret", "https://host"),
+            ("https://me:sec@ret@host/a", "https://host/a"),
+        ] {
+            assert_eq!(without_secrets(text), expected);
         }
     }
 }

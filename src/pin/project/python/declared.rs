@@ -1,8 +1,8 @@
 //! What `pyproject.toml` declares: the tables of the standard, of uv and of Poetry.
 
 use super::super::Dependency;
-use super::super::text::Document;
-use super::requirement::{exact, pep508, without_secrets};
+use super::super::text::{Document, without_secrets};
+use super::requirement::{exact, pep508};
 use super::{FROM_ADDRESS, FROM_GIT, OTHER_INDEX, OURS, is_same, poetry};
 use crate::document::{Entry, Node};
 use crate::pin::{Place, Written};
@@ -17,6 +17,8 @@ pub(super) struct Declared {
     pub(super) requirement: Option<Written>,
     /// The version of a requirement that accepts only one, at its own place.
     pub(super) exact: Option<Written>,
+    /// Whether it is for some interpreters or platforms only.
+    pub(super) is_conditional: bool,
     /// Why it is none of PyPI's.
     pub(super) obstacle: Option<&'static str>,
     pub(super) place: Place,
@@ -70,6 +72,13 @@ pub(super) fn of(document: &Document) -> Vec<Declared> {
     found
 }
 
+/// What [uv](https://docs.astral.sh/uv/reference/settings/#override-dependencies) is told of whole resolutions, by key:
+/// requirements that stand for others, or narrow them.
+pub(super) fn of_uv(document: &Document, key: &str) -> Vec<Declared> {
+    let list = document.root.at(&["tool", "uv", key]).map(Node::items).unwrap_or_default();
+    list.iter().filter_map(|node| declared(document, node)).collect()
+}
+
 fn values(table: Option<&Node>) -> Vec<&Node> {
     table.map(Node::entries).unwrap_or_default().iter().map(|entry| &entry.node).collect()
 }
@@ -80,7 +89,8 @@ fn declared(document: &Document, node: &Node) -> Option<Declared> {
     let place = document.place(node);
     let Some(found) = pep508(text) else {
         let obstacle = Some("is required in a way that upmon does not know");
-        return Some(Declared { name: without_secrets(text), requirement: None, exact: None, obstacle, place });
+        let name = without_secrets(text);
+        return Some(Declared { name, requirement: None, exact: None, is_conditional: false, obstacle, place });
     };
     let specifiers = &text[found.specifiers.clone()];
     // a marker behind them may hold the same text
@@ -91,6 +101,7 @@ fn declared(document: &Document, node: &Node) -> Option<Declared> {
         name: found.name,
         requirement: (!specifiers.is_empty()).then(|| at(specifiers)),
         exact: exact(specifiers).map(at),
+        is_conditional: found.has_marker,
         obstacle,
         place,
     })

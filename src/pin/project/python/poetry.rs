@@ -104,6 +104,7 @@ fn one(document: &Document, name: &str, node: &Node) -> Declared {
             .filter(|(.., text)| !text.is_empty())
             .map(|(node, raw, text)| Written { text: text.clone(), place: document.part(node, raw).place }),
         exact: specifiers.as_ref().and_then(|(node, _, text)| Some(document.part(node, exact(text)?))),
+        is_conditional: ["python", "platform", "markers"].iter().any(|key| has(key)),
         obstacle,
         place: document.place(node),
     }
@@ -114,9 +115,22 @@ pub(crate) fn specifiers(text: &str) -> Option<String> {
     if text.contains('|') {
         return None;
     }
-    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty() && *part != "*");
+    let parts = constraints(text);
+    let parts = parts.iter().map(String::as_str).filter(|part| *part != "*");
     let joined = parts.map(specifier).collect::<Option<Vec<_>>>()?.join(",");
     SchemeId::Pep440.requirement(&joined).ok().map(|_| joined)
+}
+
+/// The constraints of a list: a comma parts them, or a space that follows no operator.
+fn constraints(text: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for word in text.split([',', ' ', '\t']).filter(|word| !word.is_empty()) {
+        match found.last_mut().filter(|last| last.ends_with(['<', '>', '=', '^', '~'])) {
+            Some(operator) => *operator = format!("{operator} {word}"),
+            None => found.push(word.to_owned()),
+        }
+    }
+    found
 }
 
 fn specifier(part: &str) -> Option<String> {
@@ -140,6 +154,9 @@ fn specifier(part: &str) -> Option<String> {
 
 /// From a version to the next one in the segment that `which` chooses.
 fn upto(version: &str, which: impl Fn(&[u64]) -> usize) -> Option<String> {
+    if version.contains('!') {
+        return None;
+    }
     let release: &str = &version
         [..version.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(version.len())];
     let release = release.trim_end_matches('.');
@@ -177,6 +194,10 @@ mod tests {
             ("==1.2.3", Some("==1.2.3")),
             ("= 1.2.3", Some("==1.2.3")),
             (">= 1.2, < 1.5", Some(">= 1.2,< 1.5")),
+            (">=1.2 <1.5", Some(">=1.2,<1.5")),
+            (">= 1.2  !=1.3 ^1", Some(">= 1.2,!=1.3,>=1,<2")),
+            ("1 - 2", None),
+            ("^1!2.0", None),
             ("^2.0b1", Some(">=2.0b1,<3")),
             ("^1 || ^2", None),
             ("^x", None),

@@ -14,6 +14,9 @@ use crate::document::{FileError, Node, Source};
 /// Reads the lock file and the manifests of its projects.
 pub(in crate::pin::project) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
     let lock = Lock::read(Arc::clone(file))?;
+    let root = files.read(&beside(file, "pyproject.toml"))?.map(Document::toml).transpose()?;
+    let of_root = |key| root.as_ref().map(|root| declared::of_uv(root, key)).unwrap_or_default();
+    let (overrides, constraints) = (of_root("override-dependencies"), of_root("constraint-dependencies"));
     let mut found = Vec::new();
     let mut seen = HashSet::new();
     for (node, directory) in lock.projects() {
@@ -21,10 +24,21 @@ pub(in crate::pin::project) fn lock(file: &Arc<Source>, files: &dyn Files) -> Re
         let manifest = manifest.map(Document::toml).transpose()?;
         let mut declared = manifest.as_ref().map(declared::of).unwrap_or_default();
         for (name, chosen) in lock.chosen(node) {
-            let meant: Vec<Declared> = declared.extract_if(.., |declared| is_same(&declared.name, &name)).collect();
+            let of_name =
+                |all: &[Declared]| all.iter().filter(|one| is_same(&one.name, &name)).cloned().collect::<Vec<_>>();
+            let mut meant: Vec<Declared> = declared.extract_if(.., |declared| is_same(&declared.name, &name)).collect();
+            let instead = of_name(&overrides);
+            if !instead.is_empty() {
+                meant = instead;
+            }
             let packages: Vec<&Package> = chosen.iter().map(|&index| &lock.packages[index]).collect();
             seen.extend(chosen);
             found.extend(locked(&packages, &meant.iter().collect::<Vec<_>>()));
+            // a constraint narrows what is required, and requires nothing itself
+            for narrowed in of_name(&constraints) {
+                let accepted = packages.iter().filter(|package| narrowed.accepts(package.text()));
+                found.extend(accepted.filter_map(|package| package.pinned(&name, narrowed.requirement.clone())));
+            }
         }
         let name = lock.document.source.name().display();
         // an extra of the project itself is no dependency
@@ -115,4 +129,50 @@ fn obstacle(package: &Node) -> Option<&'static str> {
         () if has("url") => FROM_ADDRESS,
         () => OURS,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::files::Memory;
+    use super::*;
+
+    #[test]
+    fn what_holds_everywhere_is_about_the_only_version() {
+        let lock_text = "[[package]]\nname = 'a'\nversion = '2.0'\nsource = { registry = 'https://pypi.org/simple' }\n[[package]]\n\
+            name = 'own'\nversion = '0.1'\nsource = { editable = '.' }\ndependencies = [{ name = 'a' }]\n";
+        let manifest = "[project]\nname = 'own'\ndependencies = ['a>=1', \"a<2; python_version < '3.8'\"]\n\
+            [dependency-groups]\ndev = ['a<1.9']\n";
+        let files = Memory::of(&[("uv.lock", lock_text), ("pyproject.toml", manifest)]);
+        let file = files.read("uv.lock".as_ref()).unwrap().unwrap();
+        let required: Vec<_> =
+            lock(&file, &files).unwrap().into_iter().filter_map(|one| Some(one.requirement?.text)).collect();
+        assert_eq!(required, [">=1", "<1.9"]);
+    }
+
+    #[test]
+    fn overrides_stand_for_what_is_required_and_constraints_narrow_it() {
+        let package = |name: &str, version: &str| {
+            format!(
+                "[[package]]\nname = '{name}'\nversion = '{version}'\nsource = {{ registry = 'https://pypi.org/simple' }}\n"
+            )
+        };
+        let lock_text = format!(
+            "{}{}{}[[package]]\nname = 'own'\nversion = '0.1'\nsource = {{ editable = '.' }}\n\
+             dependencies = [{{ name = 'a' }}, {{ name = 'b-b' }}, {{ name = 'c' }}]\n",
+            package("a", "1.5.0"),
+            package("b-b", "1.0"),
+            package("c", "3.0")
+        );
+        let manifest = "[project]\nname = 'own'\ndependencies = ['a<1.5', 'B.b>=1', 'c<3']\n[tool.uv]\n\
+            override-dependencies = ['a==1.5.0', 'other==1']\nconstraint-dependencies = ['b_b<2', 'c<4', 'c<2', 'more<1']\n";
+        let files = Memory::of(&[("uv.lock", lock_text.as_str()), ("pyproject.toml", manifest)]);
+        let file = files.read("uv.lock".as_ref()).unwrap().unwrap();
+        let told: Vec<String> = lock(&file, &files)
+            .unwrap()
+            .into_iter()
+            .filter_map(|one| Some(format!("{} {} {}", one.name, one.version?.text, one.requirement?.text)))
+            .collect();
+        // what is refused is no less required for a constraint that accepts it
+        assert_eq!(told, ["a 1.5.0 ==1.5.0", "B.b 1.0 >=1", "b-b 1.0 <2", "c 3.0 <3", "c 3.0 <4"]);
+    }
 }
