@@ -23,6 +23,7 @@ const KINDS: [&str; 4] = ["dependencies", "devDependencies", "optionalDependenci
 /// Reads a lock file and the manifests beside it.
 pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
     let lock = Lock::read(Arc::clone(file))?;
+    let root = files.read(&beside(file, "package.json"))?.map(Document::json).transpose()?;
     let mut found = Vec::new();
     let mut seen = HashSet::new();
     for (directory, copy) in lock.projects() {
@@ -32,6 +33,9 @@ pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependen
         for declared in declared(document, node) {
             let place = lock.lookup(directory, &declared.entry.key);
             seen.extend(place.map(|place| place.key.as_str()));
+            let version = place.and_then(|entry| entry.node.get("version")?.text());
+            let other = root.as_ref().and_then(|root| Some((root, overridden(&root.root, &declared, version)?)));
+            let declared = declared.replaced(other);
             found.push(lock.resolve(&declared, place));
         }
     }
@@ -42,6 +46,27 @@ pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependen
             .filter_map(|entry| lock.indirect(entry)),
     );
     Ok(found)
+}
+
+/// What [`overrides`](https://docs.npmjs.com/cli/v11/configuring-npm/package-json#overrides) of the root put in the place
+/// of a requirement. One that is for some requirements only (`name@range`) is meant where the declared one refuses what
+/// was locked.
+fn overridden<'a>(root: &'a Node, declared: &Declared<'_>, locked: Option<&str>) -> Option<&'a Node> {
+    let is_refused = || {
+        let version = locked.and_then(|version| SchemeId::Npm.parse(version).ok());
+        let requirement = declared.meant.range().and_then(|range| SchemeId::Npm.requirement(range).ok());
+        requirement.zip(version).is_some_and(|(requirement, version)| !requirement.accepts(&version))
+    };
+    let is_meant = |entry: &&Entry| {
+        let (package, range) = parted(&entry.key);
+        package == declared.entry.key && (range.is_empty() || is_refused())
+    };
+    let found = root.get("overrides")?.entries().iter().find(is_meant)?;
+    let node = found.node.get(".").unwrap_or(&found.node);
+    match node.text()?.strip_prefix('$') {
+        Some(name) => KINDS.iter().find_map(|kind| root.get(kind)?.get(name)),
+        None => Some(node),
+    }
 }
 
 /// Reads `package.json` without a lock file.
@@ -149,9 +174,17 @@ fn obstacle(package: &Node) -> Option<&'static str> {
     }
     match package.get("resolved").and_then(Node::text).unwrap_or_default() {
         from if from.starts_with("file:") => Some("a package of this repository"),
-        from if from.starts_with("git") => Some("comes from git, not from a registry"),
+        from if from.starts_with("git") || from.starts_with("https://codeload.github.com/") => {
+            Some("comes from git, not from a registry")
+        }
         _ => None,
     }
+}
+
+/// A name, which may itself start with an at sign, and what follows it behind another.
+pub(super) fn parted(key: &str) -> (&str, &str) {
+    let at = key.char_indices().skip(1).find(|(_, character)| *character == '@');
+    at.map_or((key, ""), |(at, _)| (&key[..at], &key[at + 1..]))
 }
 
 /// What a `package.json` asks for.
@@ -197,10 +230,13 @@ impl Meant {
         let text = text.trim();
         let starts = |starts: &[&str]| starts.iter().any(|start| text.starts_with(start));
         if let Some(alias) = text.strip_prefix("npm:") {
-            // the name may itself start with an at sign
-            let at =
-                alias.char_indices().skip(1).find(|(_, character)| *character == '@').map_or(alias.len(), |(at, _)| at);
-            return Self::Alias(alias[..at].to_owned(), Box::new(Self::of(alias[at..].trim_start_matches('@'))));
+            let (package, rest) = parted(alias);
+            // later versions of Yarn write it before a range, too
+            let is_range = rest.is_empty() && !package.starts_with(|first: char| first.is_ascii_alphabetic());
+            if is_range && SchemeId::Npm.requirement(package).is_ok() {
+                return Self::Range(package.to_owned());
+            }
+            return Self::Alias(package.to_owned(), Box::new(Self::of(rest)));
         }
         if starts(&["file:", "link:", "portal:", "workspace:", "./", "../", "/", "~/"]) {
             return Self::Elsewhere("a package of this repository");
@@ -211,7 +247,9 @@ impl Meant {
         if starts(&["https:", "http:"]) {
             return Self::Elsewhere("comes from an address, not from a registry");
         }
-        if text.contains(':') {
+        // `owner/repository#semver:^1`
+        let (before, _) = text.split_once('#').unwrap_or((text, ""));
+        if before.contains(':') {
             return Self::Elsewhere("is required in a way that upmon does not know");
         }
         if SchemeId::Npm.requirement(text).is_ok() {
@@ -239,7 +277,12 @@ impl<'a> Declared<'a> {
     /// It with what `catalog:` stands for.
     pub(super) fn with(self, catalogs: &'a Catalogs) -> Self {
         let meant = catalogs.meant(&self.entry.key, self.entry.node.text().unwrap_or_default());
-        match meant.and_then(|required| Some((required, Meant::of(required.1.text()?)))) {
+        self.replaced(meant)
+    }
+
+    /// It with what another place says in its stead, if one does.
+    pub(super) fn replaced(self, other: Option<(&'a Document, &'a Node)>) -> Self {
+        match other.and_then(|required| Some((required, Meant::of(required.1.text()?)))) {
             Some((required, meant)) => Self { meant, required, ..self },
             None => self,
         }
@@ -311,12 +354,47 @@ mod tests {
             ("workspace:^", Meant::Elsewhere("a package of this repository")),
             ("file:../x", Meant::Elsewhere("a package of this repository")),
             ("git+ssh://git@github.com/a/b.git#v1", Meant::Elsewhere("comes from git, not from a registry")),
-            ("a/b#semver:^1", Meant::Elsewhere("is required in a way that upmon does not know")),
+            ("npm:^1.2", range("^1.2")),
+            ("npm:7zip", alias("7zip", range(""))),
+            ("npm:x", alias("x", range(""))),
+            ("a/b#semver:^1", Meant::Elsewhere("comes from git, not from a registry")),
+            ("jsr:^1", Meant::Elsewhere("is required in a way that upmon does not know")),
             ("a/b", Meant::Elsewhere("comes from git, not from a registry")),
             ("https://host/x.tgz", Meant::Elsewhere("comes from an address, not from a registry")),
             ("catalog:", Meant::Elsewhere("is required in a way that upmon does not know")),
         ] {
             assert_eq!(Meant::of(text), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn an_override_of_the_root_stands_for_what_is_required() {
+        let package = |name: &str, version: &str| format!(r#""node_modules/{name}": {{ "version": "{version}" }},"#);
+        let lock_text = format!(
+            r#"{{ "lockfileVersion": 3, "packages": {{ {} "": {{}}, "p": {{}} }} }}"#,
+            [
+                package("a", "2.0.0"),
+                package("b", "2.0.0"),
+                package("c", "3.1.0"),
+                package("d", "4.0.0"),
+                package("e", "5.0.0")
+            ]
+            .concat()
+        );
+        let root = r#"{ "devDependencies": { "c": "~3.1.0" }, "overrides": { "a": "2.0.0", "b@^1": { ".": "2.x", "z": "9" },
+            "c": "$c", "d@^5": "5.0.0", "x": { "e": "1" } } }"#;
+        let own = r#"{ "dependencies": { "a": "^1", "b": "^1.1", "c": "^3", "d": "^4", "e": "^5" } }"#;
+        let files = [("package-lock.json", lock_text.as_str()), ("package.json", root), ("p/package.json", own)];
+        let files = super::super::files::Memory::of(&files);
+        let file = files.read("package-lock.json".as_ref()).unwrap().unwrap();
+        let told: Vec<String> = lock(&file, &files)
+            .unwrap()
+            .into_iter()
+            .filter_map(|one| Some(format!("{} {} {}", one.name, one.version?.text, one.requirement?.text)))
+            .collect();
+        assert_eq!(
+            told,
+            ["c 3.1.0 ~3.1.0", "a 2.0.0 2.0.0", "b 2.0.0 2.x", "c 3.1.0 ~3.1.0", "d 4.0.0 ^4", "e 5.0.0 ^5"]
+        );
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::Dependency;
 use super::catalog::{Catalogs, named};
 use super::files::Files;
-use super::npm::{self, Meant};
+use super::npm::{self, Meant, parted};
 use super::text::{Document, beside};
 use crate::document::{Entry, FileError, Node, Source};
 use crate::pin::Written;
@@ -36,8 +36,11 @@ pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependen
             if meant.is_empty() {
                 found.push(lock.pinned(entry, copy()));
             }
-            let requirement =
-                |one: &npm::Declared<'_>| one.requirement().or_else(|| one.is_shared().then(copy).flatten());
+            let is_overridden = lock.overrides(&entry.key);
+            let requirement = |one: &npm::Declared<'_>| match one.requirement() {
+                Some(own) if !is_overridden => Some(own),
+                _ => (is_overridden || one.is_shared()).then(copy).flatten(),
+            };
             found.extend(meant.iter().map(|one| lock.pinned(entry, requirement(one))));
         }
         let is_chosen = |one: &&npm::Declared<'_>| chosen(project).any(|entry| entry.key == one.entry.key);
@@ -91,6 +94,13 @@ impl Lock {
         }
     }
 
+    /// Whether [`overrides`](https://pnpm.io/settings#overrides) may stand for what a manifest requires: then the lock file
+    /// has what counts.
+    fn overrides(&self, name: &str) -> bool {
+        let overrides = self.document.root.get("overrides").map(Node::entries).unwrap_or_default();
+        overrides.iter().any(|entry| parted(overridden(&entry.key)).0 == name)
+    }
+
     /// What a project requires, as the lock file repeats it.
     fn copy(&self, project: &Node, entry: &Entry) -> Option<Written> {
         let own = entry.node.get("specifier").or_else(|| project.get("specifiers")?.get(&entry.key))?;
@@ -129,6 +139,12 @@ impl Lock {
         let pinned = Dependency::pinned(RegistryId::Npm, package, self.document.part(&key, version));
         Some(Dependency { is_direct: false, ..pinned })
     }
+}
+
+/// The package of an override's key: `name`, `name@range` or `parent>name`. A range may hold the same sign.
+fn overridden(key: &str) -> &str {
+    let is_between = |(at, _): &(usize, &str)| key[..*at].ends_with(|before| !matches!(before, ' ' | '|' | '@'));
+    key.match_indices('>').find(is_between).map_or(key, |(at, _)| &key[at + 1..])
 }
 
 /// The dependencies of a project.
@@ -182,6 +198,9 @@ impl<'a> Resolved<'a> {
                 (package, version.split('_').next().unwrap_or_default())
             }
         };
+        if package.is_some_and(|package| package.starts_with("@jsr/")) {
+            return Self::Elsewhere("comes from JSR, not from a registry of npm's");
+        }
         if SchemeId::Npm.parse(version).is_ok() {
             return Self::Version { package, version };
         }
@@ -218,6 +237,7 @@ mod tests {
             ("https://codeload.github.com/a/b/tar.gz/00", git),
             ("https://host/x.tgz", address),
             ("@host/x.tgz", address),
+            ("@jsr/a__b@1.0.0", Resolved::Elsewhere("comes from JSR, not from a registry of npm's")),
             ("runtime:22.1.0", Resolved::Elsewhere("a runtime that pnpm installs, no package")),
             ("odd", Resolved::Elsewhere("is pinned in a way that upmon does not know")),
         ] {
@@ -279,6 +299,28 @@ mod tests {
         let expected = |line: u8| format!("a 1.2.3@pnpm-lock.yaml:{line} ^1.0.0@pnpm-lock.yaml:{}", line - 1);
         assert_eq!(told(&[("pnpm-lock.yaml", &format!("---\n{own}---\n{project}"))]), [expected(17)]);
         assert_eq!(told(&[("pnpm-lock.yaml", project)]), [expected(7)]);
+    }
+
+    #[test]
+    fn an_override_stands_for_what_is_required() {
+        let lock = |key: &str| {
+            format!(
+                "lockfileVersion: '9.0'\noverrides:\n  '{key}': 2.0.0\nimporters:\n  .:\n    dependencies:\n      '@t/a':\n        \
+                 specifier: 2.0.0\n        version: 2.0.0\n"
+            )
+        };
+        let manifest = ("package.json", r#"{ "dependencies": { "@t/a": "^1.0.0" } }"#);
+        for (key, expected) in [
+            ("@t/a", "2.0.0@pnpm-lock.yaml:8"),
+            ("x@1>@t/a@^1", "2.0.0@pnpm-lock.yaml:8"),
+            ("@t/a@>=1 || >3", "2.0.0@pnpm-lock.yaml:8"),
+            ("other", "^1.0.0@package.json:1"),
+        ] {
+            assert_eq!(
+                told(&[("pnpm-lock.yaml", &lock(key)), manifest]),
+                [format!("@t/a 2.0.0@pnpm-lock.yaml:9 {expected}")]
+            );
+        }
     }
 
     #[test]
