@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::Dependency;
 use super::files::{Files, expand};
-use super::text::{Document, beside};
+use super::text::{Document, Shape, beside};
 use crate::document::{Entry, FileError, Node, Source, Value};
 use crate::pin::Written;
 use crate::registry::RegistryId;
@@ -29,7 +29,7 @@ pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependen
             format!("`{}` is missing, and only it says which packages are direct dependencies", name.display());
         return Err(lock.document.wrong(&lock.document.root, message));
     };
-    let workspace = Workspace::read(Document::toml(root)?, files)?;
+    let workspace = Workspace::read(manifest_of(root)?, files)?;
     let mut found: Vec<Dependency> = Vec::new();
     let mut seen = HashSet::new();
     for manifest in &workspace.members {
@@ -47,7 +47,7 @@ pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependen
 
 /// Reads `Cargo.toml` without a lock file.
 pub(super) fn manifest(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
-    let workspace = Workspace::read(Document::toml(Arc::clone(file))?, files)?;
+    let workspace = Workspace::read(manifest_of(Arc::clone(file))?, files)?;
     Ok(workspace
         .members
         .iter()
@@ -193,6 +193,15 @@ struct Workspace {
 /// A `Cargo.toml`.
 struct Manifest(Document);
 
+/// The tables of a manifest that name packages.
+const KINDS: [&str; 5] =
+    ["dependencies", "dev-dependencies", "dev_dependencies", "build-dependencies", "build_dependencies"];
+
+/// Reads a `Cargo.toml`.
+fn manifest_of(file: Arc<Source>) -> Result<Document, FileError> {
+    Document::toml(file)?.shaped(&KINDS.each_ref().map(|kind| (std::slice::from_ref(kind), Shape::Table)))
+}
+
 /// A dependency as a manifest declares it.
 struct Declared<'a> {
     name: String,
@@ -236,7 +245,7 @@ impl Workspace {
                 continue;
             }
             let Some(file) = files.read(&directory.join("Cargo.toml"))? else { continue };
-            let manifest = Manifest(Document::toml(file)?);
+            let manifest = Manifest(manifest_of(file)?);
             waiting.extend(manifest.paths(root));
             members.push(manifest);
         }
@@ -259,8 +268,6 @@ impl Manifest {
 
     /// The entries of every table of dependencies, those for single targets included.
     fn dependencies(&self) -> impl Iterator<Item = &Entry> {
-        const KINDS: [&str; 5] =
-            ["dependencies", "dev-dependencies", "dev_dependencies", "build-dependencies", "build_dependencies"];
         let targets = self.0.root.get("target").map(Node::entries).unwrap_or_default();
         let tables = std::iter::once(&self.0.root).chain(targets.iter().map(|target| &target.node));
         tables.flat_map(|table| KINDS.iter().filter_map(|kind| table.get(kind)).flat_map(Node::entries))

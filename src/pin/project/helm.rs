@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Dependency;
 use super::files::Files;
 use super::image::Reference;
-use super::text::{Document, beside};
+use super::text::{Document, Shape, beside};
 use crate::document::{Entry, FileError, Node, Source, Value};
 use crate::pin::Written;
 use crate::registry::RegistryId;
@@ -19,9 +19,9 @@ const REGISTRY: Option<RegistryId> = None;
 
 /// Reads `Chart.lock`, and from `Chart.yaml` beside it what is required.
 pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
-    let lock = Document::yaml(Arc::clone(file))?;
+    let lock = charted(Arc::clone(file))?;
     let locked: Vec<&Node> = charts(&lock).collect();
-    let manifest = files.read(&beside(file, "Chart.yaml"))?.map(Document::yaml).transpose()?;
+    let manifest = files.read(&beside(file, "Chart.yaml"))?.map(charted).transpose()?;
     let Some(manifest) = manifest else { return Ok(locked.iter().filter_map(|node| chart(&lock, node)).collect()) };
     // a chart may be used twice under two aliases: the lock file keeps the order of the manifest
     let mut left: Vec<Option<&Node>> = locked.iter().copied().map(Some).collect();
@@ -51,16 +51,25 @@ pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependen
 
 /// Reads `Chart.yaml` without a lock file.
 pub(super) fn manifest(file: &Arc<Source>, _files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
-    let document = Document::yaml(Arc::clone(file))?;
+    let document = charted(Arc::clone(file))?;
     Ok(charts(&document).filter_map(|node| chart(&document, node)).collect())
 }
 
 /// Reads `values.yaml`.
 pub(super) fn values(file: &Arc<Source>, _files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
+    let says_nothing = |line: &str| matches!(line.trim(), "" | "---") || line.trim_start().starts_with('#');
+    if file.text().lines().all(says_nothing) {
+        return Ok(Vec::new());
+    }
     let document = Document::yaml(Arc::clone(file))?;
     let mut found = Vec::new();
     images(&document, &document.root, false, &mut found);
     Ok(found)
+}
+
+/// Reads `Chart.yaml` or `Chart.lock`.
+fn charted(file: Arc<Source>) -> Result<Document, FileError> {
+    Document::yaml(file)?.shaped(&[(&["dependencies"], Shape::List)])
 }
 
 fn charts(document: &Document) -> impl Iterator<Item = &Node> {
@@ -247,6 +256,11 @@ mod tests {
                 &format!("gone (https://x/gone) 3.0.0@13 - {WAITS}"),
             ]
         );
+    }
+
+    #[test]
+    fn a_chart_may_have_no_values() {
+        assert_eq!(told(values, "values.yaml", &[("values.yaml", "# none\n---\n\n  # yet\n")]), [""; 0]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::Dependency;
 use super::catalog::Catalogs;
 use super::files::Files;
-use super::text::{Document, beside};
+use super::text::{Document, Shape, beside};
 use crate::document::{Entry, FileError, Node, Source, Value};
 use crate::pin::Written;
 use crate::registry::RegistryId;
@@ -23,12 +23,12 @@ const KINDS: [&str; 4] = ["dependencies", "devDependencies", "optionalDependenci
 /// Reads a lock file and the manifests beside it.
 pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
     let lock = Lock::read(Arc::clone(file))?;
-    let root = files.read(&beside(file, "package.json"))?.map(Document::json).transpose()?;
+    let root = files.read(&beside(file, "package.json"))?.map(project).transpose()?;
     let mut found = Vec::new();
     let mut seen = HashSet::new();
     for (directory, copy) in lock.projects() {
         let manifest = files.read(&beside(&lock.document.source, directory).join("package.json"))?;
-        let manifest = manifest.map(Document::json).transpose()?;
+        let manifest = manifest.map(project).transpose()?;
         let (document, node) = manifest.as_ref().map_or((&lock.document, copy), |own| (own, &own.root));
         for declared in declared(document, node) {
             let place = lock.lookup(directory, &declared.entry.key);
@@ -71,8 +71,13 @@ fn overridden<'a>(root: &'a Node, declared: &Declared<'_>, locked: Option<&str>)
 
 /// Reads `package.json` without a lock file.
 pub(super) fn manifest(file: &Arc<Source>, _files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
-    let document = Document::json(Arc::clone(file))?;
+    let document = project(Arc::clone(file))?;
     Ok(declared(&document, &document.root).map(|declared| declared.alone()).collect())
+}
+
+/// Reads a `package.json`.
+pub(super) fn project(file: Arc<Source>) -> Result<Document, FileError> {
+    Document::json(file)?.shaped(&KINDS.each_ref().map(|kind| (std::slice::from_ref(kind), Shape::Table)))
 }
 
 /// `package-lock.json`.
@@ -84,7 +89,7 @@ struct Lock {
 
 impl Lock {
     fn read(file: Arc<Source>) -> Result<Self, FileError> {
-        let document = Document::json(file)?;
+        let document = Document::json(file)?.shaped(&[(&["packages"], Shape::Table)])?;
         let version = document.root.get("lockfileVersion");
         match version.map(|node| &node.value) {
             Some(Value::Number(number)) if matches!(number.as_str(), "2" | "3") => {}
@@ -94,7 +99,11 @@ impl Lock {
                 return Err(document.wrong(version.unwrap_or(&document.root), message));
             }
         }
-        let packages = document.root.get("packages").map(Node::entries).unwrap_or_default();
+        let Some(packages) = document.root.get("packages").map(Node::entries) else {
+            return Err(
+                document.wrong(&document.root, "the lock file lists no `packages`: write it anew with `npm install`")
+            );
+        };
         let by_key = packages.iter().enumerate().map(|(index, entry)| (entry.key.clone(), index)).collect();
         Ok(Self { document, by_key })
     }
@@ -364,6 +373,25 @@ mod tests {
             ("catalog:", Meant::Elsewhere("is required in a way that upmon does not know")),
         ] {
             assert_eq!(Meant::of(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_lists_no_packages_is_told() {
+        for (name, text, expected) in [
+            ("package.json", "[]", "package.json:1:1: the file holds a list, where an object is expected"),
+            ("package.json", r#"{ "dependencies": ["a"] }"#, "package.json:1:19: `dependencies` must be an object"),
+            (
+                "package-lock.json",
+                r#"{ "lockfileVersion": 3 }"#,
+                "package-lock.json:1:1: the lock file lists no `packages`",
+            ),
+            ("package-lock.json", r#"{ "lockfileVersion": 3, "packages": 1 }"#, "1:37: `packages` must be an object"),
+        ] {
+            let files = super::super::files::Memory::of(&[(name, text)]);
+            let file = files.read(name.as_ref()).unwrap().unwrap();
+            let read = if name == "package.json" { manifest } else { lock };
+            assert!(read(&file, &files).unwrap_err().to_string().contains(expected), "{text}");
         }
     }
 

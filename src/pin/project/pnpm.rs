@@ -12,7 +12,7 @@ use super::Dependency;
 use super::catalog::{Catalogs, named};
 use super::files::Files;
 use super::npm::{self, Meant, parted};
-use super::text::{Document, beside};
+use super::text::{Document, Shape, beside};
 use crate::document::{Entry, FileError, Node, Source};
 use crate::pin::Written;
 use crate::registry::RegistryId;
@@ -27,7 +27,7 @@ pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependen
     let mut found = Vec::new();
     for (directory, project) in lock.projects() {
         let manifest = files.read(&beside(file, directory).join("package.json"))?;
-        let manifest = manifest.map(Document::json).transpose()?;
+        let manifest = manifest.map(npm::project).transpose()?;
         let declared = manifest.iter().flat_map(|manifest| npm::declared(manifest, &manifest.root));
         let declared: Vec<npm::Declared<'_>> = declared.map(|one| one.with(&catalogs)).collect();
         for entry in chosen(project) {
@@ -72,7 +72,8 @@ enum Spelling {
 
 impl Lock {
     fn read(file: &Arc<Source>) -> Result<Self, FileError> {
-        let document = Document::last_yaml(Arc::clone(file))?;
+        let document = Document::last_yaml(Arc::clone(file))?
+            .shaped(&[(&["importers"], Shape::Table), (&["packages"], Shape::Table)])?;
         let version = document.root.get("lockfileVersion");
         let spelling = match version.and_then(Node::text) {
             Some("6.0" | "6.1" | "9.0") => Spelling::Parentheses,

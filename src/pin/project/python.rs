@@ -15,7 +15,6 @@ use std::sync::Arc;
 use self::declared::Declared;
 use super::Dependency;
 use super::files::Files;
-use super::text::Document;
 use crate::document::{FileError, Source};
 use crate::pin::Written;
 use crate::registry::RegistryId;
@@ -29,7 +28,7 @@ pub(super) use self::uv::lock as uv_lock;
 
 /// Reads `pyproject.toml` without a lock file: what is required exactly is a pin.
 pub(super) fn manifest(file: &Arc<Source>, _files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
-    let document = Document::toml(Arc::clone(file))?;
+    let document = declared::manifest(Arc::clone(file))?;
     Ok(declared::of(&document).into_iter().map(Declared::alone).collect())
 }
 

@@ -10,14 +10,14 @@ use std::sync::Arc;
 use super::Dependency;
 use super::files::Files;
 use super::image::Reference;
-use super::text::{Document, without_secrets};
+use super::text::{Document, Shape, without_secrets};
 use crate::document::{Entry, FileError, Node, Source};
 use crate::pin::{Place, Written};
 use crate::registry::RegistryId;
 
 /// Reads a workflow, or the `action.yml` of an action.
 pub(super) fn read(file: &Arc<Source>, _files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
-    let document = Document::yaml(Arc::clone(file))?;
+    let document = Document::yaml(Arc::clone(file))?.shaped(&[(&["jobs"], Shape::Table), (&["runs"], Shape::Table)])?;
     let jobs = document.root.get("jobs").map(Node::entries).unwrap_or_default();
     let own = document.root.get("runs").into_iter();
     let mut found = Vec::new();

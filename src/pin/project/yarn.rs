@@ -69,12 +69,12 @@ fn manifests(file: &Arc<Source>, lock: &Lock, files: &dyn Files) -> Result<Vec<D
             format!("`{}` is missing, and only it says which packages are direct dependencies", name.display());
         return Err(wrong(file, 0..0, message));
     };
-    let root = Document::json(root)?;
+    let root = npm::project(root)?;
     let mut seen = HashSet::from([beside(file, "")]);
     let mut manifests = Vec::new();
     for directory in workspaces(file, &root, lock, files).into_iter().filter(|directory| seen.insert(directory.clone()))
     {
-        manifests.extend(files.read(&directory.join("package.json"))?.map(Document::json).transpose()?);
+        manifests.extend(files.read(&directory.join("package.json"))?.map(npm::project).transpose()?);
     }
     manifests.insert(0, root);
     Ok(manifests)

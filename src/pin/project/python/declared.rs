@@ -1,10 +1,12 @@
 //! What `pyproject.toml` declares: the tables of the standard, of uv and of Poetry.
 
+use std::sync::Arc;
+
 use super::super::Dependency;
-use super::super::text::{Document, without_secrets};
+use super::super::text::{Document, Shape, without_secrets};
 use super::requirement::{exact, pep508};
 use super::{FROM_ADDRESS, FROM_GIT, OTHER_INDEX, OURS, is_same, poetry};
-use crate::document::{Entry, Node};
+use crate::document::{Entry, FileError, Node, Source};
 use crate::pin::{Place, Written};
 use crate::registry::RegistryId;
 use crate::version::SchemeId;
@@ -49,6 +51,18 @@ impl Declared {
             _ => self.open("the file requires a range and pins no version: name the lock file"),
         }
     }
+}
+
+/// Reads `pyproject.toml`.
+pub(super) fn manifest(file: Arc<Source>) -> Result<Document, FileError> {
+    Document::toml(file)?.shaped(&[
+        (&["project", "dependencies"], Shape::List),
+        (&["project", "optional-dependencies"], Shape::Lists),
+        (&["dependency-groups"], Shape::Lists),
+        (&["tool", "uv", "dev-dependencies"], Shape::List),
+        (&["tool", "poetry", "dependencies"], Shape::Table),
+        (&["tool", "poetry", "dev-dependencies"], Shape::Table),
+    ])
 }
 
 /// Everything that the project itself depends on, for any purpose.

@@ -22,7 +22,7 @@ pub(in crate::pin::project) fn lock(file: &Arc<Source>, files: &dyn Files) -> Re
         return Err(document.wrong(&document.root, message));
     };
     let packages = packages(&document)?;
-    let declared = declared::of(&Document::toml(manifest)?);
+    let declared = declared::of(&declared::manifest(manifest)?);
     let mut found = Vec::new();
     for (index, first) in declared.iter().enumerate() {
         if declared[..index].iter().any(|earlier| is_same(&earlier.name, &first.name)) {

@@ -14,14 +14,14 @@ use crate::document::{FileError, Node, Source};
 /// Reads the lock file and the manifests of its projects.
 pub(in crate::pin::project) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
     let lock = Lock::read(Arc::clone(file))?;
-    let root = files.read(&beside(file, "pyproject.toml"))?.map(Document::toml).transpose()?;
+    let root = files.read(&beside(file, "pyproject.toml"))?.map(declared::manifest).transpose()?;
     let of_root = |key| root.as_ref().map(|root| declared::of_uv(root, key)).unwrap_or_default();
     let (overrides, constraints) = (of_root("override-dependencies"), of_root("constraint-dependencies"));
     let mut found = Vec::new();
     let mut seen = HashSet::new();
     for (node, directory) in lock.projects() {
         let manifest = files.read(&beside(&lock.document.source, directory).join("pyproject.toml"))?;
-        let manifest = manifest.map(Document::toml).transpose()?;
+        let manifest = manifest.map(declared::manifest).transpose()?;
         let mut declared = manifest.as_ref().map(declared::of).unwrap_or_default();
         for (name, chosen) in lock.chosen(node) {
             let of_name =
