@@ -299,6 +299,9 @@ impl<'a> Declared<'a> {
             Some("comes from git, not from a registry".to_owned())
         } else if has("registry") || has("registry-index") {
             Some("comes from another registry than crates.io".to_owned())
+        } else if has("workspace") && !has("version") {
+            // what the workspace says would stand here
+            Some("its requirement stands in the `Cargo.toml` of its workspace: name that one".to_owned())
         } else {
             None
         };
@@ -390,6 +393,15 @@ mod tests {
         ];
         let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
         assert_eq!(told(&files), ["t - a path dependency", "three 1.0.0 1 (sub/two/Cargo.toml:4:9)"]);
+    }
+
+    #[test]
+    fn a_member_alone_does_not_say_what_it_inherits() {
+        let files = Memory::of(&[("Cargo.toml", "[package]\nname = 'x'\n[dependencies]\na.workspace = true\n")]);
+        let file = files.read("Cargo.toml".as_ref()).unwrap().unwrap();
+        let [one] = &manifest(&file, &files).unwrap()[..] else { panic!("one dependency") };
+        let reason = "its requirement stands in the `Cargo.toml` of its workspace: name that one";
+        assert_eq!((one.registry, one.obstacle.as_deref()), (None, Some(reason)));
     }
 
     #[test]

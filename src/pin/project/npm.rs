@@ -8,6 +8,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use percent_encoding::percent_decode_str;
+
 use super::Dependency;
 use super::catalog::Catalogs;
 use super::files::Files;
@@ -24,6 +26,7 @@ const KINDS: [&str; 4] = ["dependencies", "devDependencies", "optionalDependenci
 pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
     let lock = Lock::read(Arc::clone(file))?;
     let root = files.read(&beside(file, "package.json"))?.map(project).transpose()?;
+    let overrides = root.as_ref().map(Overrides::of);
     let mut found = Vec::new();
     let mut seen = HashSet::new();
     for (directory, copy) in lock.projects() {
@@ -34,7 +37,7 @@ pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependen
             let place = lock.lookup(directory, &declared.entry.key);
             seen.extend(place.map(|place| place.key.as_str()));
             let version = place.and_then(|entry| entry.node.get("version")?.text());
-            let other = root.as_ref().and_then(|root| Some((root, overridden(&root.root, &declared, version)?)));
+            let other = overrides.as_ref().and_then(|overrides| overrides.meant(&declared, version));
             let declared = declared.replaced(other);
             found.push(lock.resolve(&declared, place));
         }
@@ -49,23 +52,41 @@ pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependen
 }
 
 /// What [`overrides`](https://docs.npmjs.com/cli/v11/configuring-npm/package-json#overrides) of the root put in the place
-/// of a requirement. One that is for some requirements only (`name@range`) is meant where the declared one refuses what
-/// was locked.
-fn overridden<'a>(root: &'a Node, declared: &Declared<'_>, locked: Option<&str>) -> Option<&'a Node> {
-    let is_refused = || {
-        let version = locked.and_then(|version| SchemeId::Npm.parse(version).ok());
-        let requirement = declared.meant.range().and_then(|range| SchemeId::Npm.requirement(range).ok());
-        requirement.zip(version).is_some_and(|(requirement, version)| !requirement.accepts(&version))
-    };
-    let is_meant = |entry: &&Entry| {
-        let (package, range) = parted(&entry.key);
-        package == declared.entry.key && (range.is_empty() || is_refused())
-    };
-    let found = root.get("overrides")?.entries().iter().find(is_meant)?;
-    let node = found.node.get(".").unwrap_or(&found.node);
-    match node.text()?.strip_prefix('$') {
-        Some(name) => KINDS.iter().find_map(|kind| root.get(kind)?.get(name)),
-        None => Some(node),
+/// of requirements.
+struct Overrides<'a> {
+    root: &'a Document,
+    by_name: HashMap<&'a str, Vec<&'a Entry>>,
+    /// What the root itself asks for, to which `$name` refers.
+    direct: HashMap<&'a str, &'a Node>,
+}
+
+impl<'a> Overrides<'a> {
+    fn of(root: &'a Document) -> Self {
+        let mut by_name: HashMap<&str, Vec<&Entry>> = HashMap::new();
+        for entry in root.root.get("overrides").map(Node::entries).unwrap_or_default() {
+            by_name.entry(parted(&entry.key).0).or_default().push(entry);
+        }
+        // of what stands in several tables the first counts
+        let direct = declared(root, &root.root).collect::<Vec<_>>().into_iter().rev();
+        Self { root, by_name, direct: direct.map(|one| (one.entry.key.as_str(), &one.entry.node)).collect() }
+    }
+
+    /// What counts in the place of a requirement. An override that is for some requirements only (`name@range`) is meant
+    /// where the declared one refuses what was locked.
+    fn meant(&self, declared: &Declared<'_>, locked: Option<&str>) -> Option<(&'a Document, &'a Node)> {
+        let is_refused = || {
+            let version = locked.and_then(|version| SchemeId::Npm.parse(version).ok());
+            let requirement = declared.meant.range().and_then(|range| SchemeId::Npm.requirement(range).ok());
+            requirement.zip(version).is_some_and(|(requirement, version)| !requirement.accepts(&version))
+        };
+        let entries = self.by_name.get(declared.entry.key.as_str())?;
+        let entry = entries.iter().find(|entry| parted(&entry.key).1.is_empty() || is_refused())?;
+        let node = entry.node.get(".").unwrap_or(&entry.node);
+        let meant = match node.text()?.strip_prefix('$') {
+            Some(name) => self.direct.get(name)?,
+            None => node,
+        };
+        Some((self.root, meant))
     }
 }
 
@@ -235,6 +256,12 @@ pub(super) enum Meant {
 
 impl Meant {
     pub(super) fn of(text: &str) -> Self {
+        // a patch of an alias
+        Self::within(text, 2)
+    }
+
+    /// What it means where `depth` more may be put around it: aliases of aliases are none.
+    fn within(text: &str, depth: usize) -> Self {
         const HOSTS: [&str; 4] = ["github:", "gitlab:", "bitbucket:", "gist:"];
         let text = text.trim();
         let starts = |starts: &[&str]| starts.iter().any(|start| text.starts_with(start));
@@ -245,7 +272,13 @@ impl Meant {
             if is_range && SchemeId::Npm.requirement(package).is_ok() {
                 return Self::Range(package.to_owned());
             }
-            return Self::Alias(package.to_owned(), Box::new(Self::of(rest)));
+            return Self::aliased(package, rest, depth);
+        }
+        if let Some(patched) = text.strip_prefix("patch:") {
+            // https://yarnpkg.com/protocol/patch: what it stands for, encoded, and behind a number sign the patch
+            let (package, rest) = parted(patched.split('#').next().unwrap_or_default());
+            let rest = percent_decode_str(rest).decode_utf8_lossy();
+            return Self::aliased(package, &rest, depth);
         }
         if starts(&["file:", "link:", "portal:", "workspace:", "./", "../", "/", "~/"]) {
             return Self::Elsewhere("a package of this repository");
@@ -259,7 +292,7 @@ impl Meant {
         // `owner/repository#semver:^1`
         let (before, _) = text.split_once('#').unwrap_or((text, ""));
         if before.contains(':') {
-            return Self::Elsewhere("is required in a way that upmon does not know");
+            return Self::UNKNOWN;
         }
         if SchemeId::Npm.requirement(text).is_ok() {
             return Self::Range(text.to_owned());
@@ -267,8 +300,18 @@ impl Meant {
         if text.contains('/') { Self::Elsewhere("comes from git, not from a registry") } else { Self::Tag }
     }
 
+    const UNKNOWN: Self = Self::Elsewhere("is required in a way that upmon does not know");
+
+    fn aliased(package: &str, rest: &str, depth: usize) -> Self {
+        match depth.checked_sub(1).map_or(Self::UNKNOWN, |depth| Self::within(rest, depth)) {
+            // what it comes down to is the package
+            inner @ (Self::Alias(..) | Self::Elsewhere(_)) => inner,
+            inner => Self::Alias(package.to_owned(), Box::new(inner)),
+        }
+    }
+
     /// The range, if versions are required.
-    fn range(&self) -> Option<&str> {
+    pub(super) fn range(&self) -> Option<&str> {
         match self {
             Self::Range(range) => Some(range),
             Self::Alias(_, inner) => inner.range(),
@@ -367,12 +410,23 @@ mod tests {
             ("npm:7zip", alias("7zip", range(""))),
             ("npm:x", alias("x", range(""))),
             ("a/b#semver:^1", Meant::Elsewhere("comes from git, not from a registry")),
+            ("patch:@a/b@npm%3A^1.2#~/.yarn/patches/x.patch", alias("@a/b", range("^1.2"))),
+            ("patch:a@npm%3A%5E1.2#x", alias("a", range("^1.2"))),
+            ("patch:a@npm%3Ab@1#x", alias("b", range("1"))),
+            ("npm:a@file:x", Meant::Elsewhere("a package of this repository")),
             ("jsr:^1", Meant::Elsewhere("is required in a way that upmon does not know")),
             ("a/b", Meant::Elsewhere("comes from git, not from a registry")),
             ("https://host/x.tgz", Meant::Elsewhere("comes from an address, not from a registry")),
             ("catalog:", Meant::Elsewhere("is required in a way that upmon does not know")),
         ] {
             assert_eq!(Meant::of(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_alias_of_aliases_without_end_is_read() {
+        for start in ["npm:a@", "patch:a@", "npm:a@patch:a@"] {
+            assert_eq!(Meant::of(&(start.repeat(1_000_000) + "1.0.0")), Meant::UNKNOWN, "{start}");
         }
     }
 

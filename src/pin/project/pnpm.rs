@@ -24,6 +24,7 @@ const KINDS: [&str; 3] = ["dependencies", "devDependencies", "optionalDependenci
 pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
     let lock = Lock::read(file)?;
     let catalogs = Catalogs::read(&beside(file, "pnpm-workspace.yaml"), files)?;
+    let overridden = lock.overridden();
     let mut found = Vec::new();
     for (directory, project) in lock.projects() {
         let manifest = files.read(&beside(file, directory).join("package.json"))?;
@@ -36,7 +37,7 @@ pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependen
             if meant.is_empty() {
                 found.push(lock.pinned(entry, copy()));
             }
-            let is_overridden = lock.overrides(&entry.key);
+            let is_overridden = overridden.contains(entry.key.as_str());
             let requirement = |one: &npm::Declared<'_>| match one.requirement() {
                 Some(own) if !is_overridden => Some(own),
                 _ => (is_overridden || one.is_shared()).then(copy).flatten(),
@@ -95,11 +96,11 @@ impl Lock {
         }
     }
 
-    /// Whether [`overrides`](https://pnpm.io/settings#overrides) may stand for what a manifest requires: then the lock file
-    /// has what counts.
-    fn overrides(&self, name: &str) -> bool {
+    /// The packages of [`overrides`](https://pnpm.io/settings#overrides), which may stand for what a manifest requires: then
+    /// the lock file has what counts.
+    fn overridden(&self) -> HashSet<&str> {
         let overrides = self.document.root.get("overrides").map(Node::entries).unwrap_or_default();
-        overrides.iter().any(|entry| parted(overridden(&entry.key)).0 == name)
+        overrides.iter().map(|entry| parted(overridden(&entry.key)).0).collect()
     }
 
     /// What a project requires, as the lock file repeats it.
@@ -107,10 +108,9 @@ impl Lock {
         let own = entry.node.get("specifier").or_else(|| project.get("specifiers")?.get(&entry.key))?;
         let shared = named(&self.document.root, &entry.key, own.text()?).and_then(|shared| shared.get("specifier"));
         let specifier = shared.unwrap_or(own);
-        match Meant::of(specifier.text()?) {
-            Meant::Range(range) if !matches!(range.as_str(), "" | "*") => Some(self.document.part(specifier, &range)),
-            _ => None,
-        }
+        let meant = Meant::of(specifier.text()?);
+        let range = meant.range().filter(|range| !matches!(*range, "" | "*"))?;
+        Some(self.document.part(specifier, range))
     }
 
     fn pinned(&self, entry: &Entry, requirement: Option<Written>) -> Dependency {
@@ -299,6 +299,9 @@ mod tests {
             version: 1.2.3\n";
         let expected = |line: u8| format!("a 1.2.3@pnpm-lock.yaml:{line} ^1.0.0@pnpm-lock.yaml:{}", line - 1);
         assert_eq!(told(&[("pnpm-lock.yaml", &format!("---\n{own}---\n{project}"))]), [expected(17)]);
+        let alias =
+            project.replace("specifier: ^1.0.0", "specifier: npm:b@^1.0.0").replace("version: 1", "version: b@1");
+        assert_eq!(told(&[("pnpm-lock.yaml", &alias)]), [expected(7)], "an alias says what is required, too");
         assert_eq!(told(&[("pnpm-lock.yaml", project)]), [expected(7)]);
     }
 

@@ -83,13 +83,15 @@ fn used(document: &Document, uses: &Node) -> Option<Dependency> {
         return open(text, "is computed, or names no repository");
     };
     let repository = rest.split('/').next().unwrap_or(rest);
+    let is_branch = reference.starts_with("refs/heads/");
+    let reference = reference.strip_prefix("refs/tags/").unwrap_or(reference);
     let url = Some(format!("https://github.com/{owner}/{repository}"));
     let version = if is_commit(reference) { noted(document, uses) } else { Some(document.part(uses, reference)) };
     let of_repository =
         |dependency: Dependency| Dependency { url: url.clone(), ..dependency }.of(&format!("{owner}/{repository}"));
     let why = match &version {
         None => "pinned to a commit without its tag: write the tag behind it, such as `# v4.2.0`",
-        Some(version) if !version.text.contains(|character: char| character.is_ascii_digit()) => {
+        Some(version) if is_branch || !version.text.contains(|character: char| character.is_ascii_digit()) => {
             "follows a branch, which is no release"
         }
         Some(version) => {
@@ -168,6 +170,8 @@ mod tests {
             "e/f".to_owned(),
             "${{ matrix.x }}@v1".to_owned(),
             "f/g@${{ env.V1 }}".to_owned(),
+            "g/h@refs/tags/v4.1.0".to_owned(),
+            "g/h@refs/heads/v4".to_owned(),
             "https://me:token@git.example/a/b@v1".to_owned(),
         ]
         .map(|uses| {
@@ -198,6 +202,8 @@ mod tests {
                 "e/f -  names no tag".to_owned(),
                 "${{ matrix.x }}@v1 -  is computed, or names no repository".to_owned(),
                 "f/g@${{ env.V1 }} -  is computed, or names no repository".to_owned(),
+                "g/h v4.1.0 https://github.com/g/h".to_owned(),
+                "g/h - https://github.com/g/h follows a branch, which is no release".to_owned(),
                 "https://git.example/a/b@v1 -  an address: upmon knows actions of GitHub".to_owned(),
                 "g/h/.github/workflows/i.yml v2.1 https://github.com/g/h".to_owned(),
             ]

@@ -13,7 +13,7 @@ use super::catalog::Catalogs;
 use super::files::{Files, expand};
 use super::npm::{self, Meant, parted};
 use super::text::{Document, beside, wrong};
-use crate::document::{Entry, FileError, Node, Source};
+use crate::document::{FileError, Node, Source};
 use crate::pin::{Place, Written};
 use crate::registry::RegistryId;
 
@@ -24,13 +24,13 @@ pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependen
     let lock = Lock::read(file)?;
     let manifests = manifests(file, &lock, files)?;
     let catalogs = Catalogs::read(&beside(file, ".yarnrc.yml"), files)?;
-    let resolutions = manifests[0].root.get("resolutions").map(Node::entries).unwrap_or_default();
+    let resolutions = Resolutions::of(&manifests[0]);
     let own: HashSet<&str> = manifests.iter().filter_map(|manifest| manifest.root.get("name")?.text()).collect();
     let mut found = Vec::new();
     let mut seen = HashSet::new();
     let declared = manifests.iter().flat_map(|manifest| npm::declared(manifest, &manifest.root));
     for declared in declared.map(|one| one.with(&catalogs)) {
-        let resolution = resolution(&declared, resolutions);
+        let resolution = resolutions.meant(&declared);
         let block = lock.lookup(&declared, resolution);
         let declared = declared.replaced(resolution.map(|node| (&manifests[0], node)));
         seen.extend(block);
@@ -184,15 +184,26 @@ impl Lock {
     }
 }
 
-/// What [`resolutions`](https://yarnpkg.com/configuration/manifest#resolutions) put in the place of a requirement.
-fn resolution<'a>(declared: &npm::Declared<'_>, resolutions: &'a [Entry]) -> Option<&'a Node> {
-    let (name, requirement) = (&declared.entry.key, declared.text()?);
-    let is_meant = |entry: &&Entry| {
-        let key = entry.key.strip_prefix("**/").unwrap_or(&entry.key);
-        let (package, range) = parted(key);
-        package == name && (range.is_empty() || range.strip_prefix("npm:").unwrap_or(range) == requirement)
-    };
-    resolutions.iter().find(is_meant).map(|entry| &entry.node)
+/// What [`resolutions`](https://yarnpkg.com/configuration/manifest#resolutions) put in the place of requirements, by the
+/// name of the package: each with the requirement that it is for, or nothing.
+struct Resolutions<'a>(HashMap<&'a str, Vec<(&'a str, &'a Node)>>);
+
+impl<'a> Resolutions<'a> {
+    fn of(root: &'a Document) -> Self {
+        let mut by_name: HashMap<&str, Vec<(&str, &Node)>> = HashMap::new();
+        for entry in root.root.get("resolutions").map(Node::entries).unwrap_or_default() {
+            let (package, range) = parted(entry.key.strip_prefix("**/").unwrap_or(&entry.key));
+            let range = range.strip_prefix("npm:").unwrap_or(range);
+            by_name.entry(package).or_default().push((range, &entry.node));
+        }
+        Self(by_name)
+    }
+
+    fn meant(&self, declared: &npm::Declared<'_>) -> Option<&'a Node> {
+        let requirement = declared.text()?;
+        let named = self.0.get(declared.entry.key.as_str())?;
+        named.iter().find(|(range, _)| range.is_empty() || *range == requirement).map(|(_, node)| *node)
+    }
 }
 
 /// The YAML of later versions. <https://yarnpkg.com/advanced/lexicon#lockfile>
