@@ -5,7 +5,7 @@
 //! From pnpm 11 on, [a document of its own](https://pnpm.io/lockfile) for pnpm itself may come before the project's.
 //! Before version 6, `specifiers` say apart what is required, and peers follow a version behind an underscore.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Dependency;
@@ -31,8 +31,12 @@ pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependen
         let manifest = manifest.map(npm::project).transpose()?;
         let declared = manifest.iter().flat_map(|manifest| npm::declared(manifest, &manifest.root));
         let declared: Vec<npm::Declared<'_>> = declared.map(|one| one.with(&catalogs)).collect();
+        let mut named: HashMap<&str, Vec<&npm::Declared<'_>>> = HashMap::new();
+        for one in &declared {
+            named.entry(&one.entry.key).or_default().push(one);
+        }
         for entry in chosen(project) {
-            let meant: Vec<&npm::Declared<'_>> = declared.iter().filter(|one| one.entry.key == entry.key).collect();
+            let meant = named.get(entry.key.as_str()).map(Vec::as_slice).unwrap_or_default();
             let copy = || lock.copy(project, entry);
             if meant.is_empty() {
                 found.push(lock.pinned(entry, copy()));
@@ -44,8 +48,9 @@ pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependen
             };
             found.extend(meant.iter().map(|one| lock.pinned(entry, requirement(one))));
         }
-        let is_chosen = |one: &&npm::Declared<'_>| chosen(project).any(|entry| entry.key == one.entry.key);
-        found.extend(declared.iter().filter(|one| !is_chosen(one)).map(|one| missing(one, file)));
+        let chosen: HashSet<&str> = chosen(project).map(|entry| entry.key.as_str()).collect();
+        let rest = declared.iter().filter(|one| !chosen.contains(one.entry.key.as_str()));
+        found.extend(rest.map(|one| missing(one, file)));
     }
     let direct: HashSet<(String, String)> = found.iter().filter_map(identity).collect();
     let packages = lock.document.root.get("packages").map(Node::entries).unwrap_or_default();

@@ -10,6 +10,7 @@ mod requirement;
 mod requirements;
 mod uv;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use self::declared::Declared;
@@ -84,6 +85,15 @@ fn locked(packages: &[&Package], declared: &[&Declared]) -> Vec<Dependency> {
     found
 }
 
+/// What is called by a name, whoever spells it.
+fn by_name<T>(all: &[T], name: impl Fn(&T) -> &str) -> HashMap<String, Vec<&T>> {
+    let mut found: HashMap<String, Vec<&T>> = HashMap::new();
+    for one in all {
+        found.entry(fold(name(one))).or_default().push(one);
+    }
+    found
+}
+
 /// Whether two names are those of one project.
 fn is_same(a: &str, b: &str) -> bool {
     fold(a) == fold(b)
@@ -98,3 +108,33 @@ const OTHER_INDEX: &str = "comes from another index than PyPI";
 const FROM_GIT: &str = "comes from git, not from an index";
 const FROM_ADDRESS: &str = "comes from an address, not from an index";
 const OURS: &str = "a package of this repository";
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::super::files::Memory;
+    use super::*;
+
+    /// Every name was looked for among all others.
+    #[test]
+    fn tens_of_thousands_of_packages_are_read_in_linear_time() {
+        const MANY: usize = 30_000;
+        let mut packages = String::new();
+        let mut names = String::new();
+        for number in 0..MANY {
+            write!(packages, "[[package]]\nname = 'p{number}'\nversion = '1.0'\n").unwrap();
+            write!(names, "'p{number}', ").unwrap();
+        }
+        let edges = names.replace("'p", "{ name = 'p").replace("', ", "' }, ");
+        let uv = format!("{packages}[[package]]\nname = 'x'\nsource = {{ virtual = '.' }}\ndependencies = [{edges}]\n");
+        let manifest = format!(
+            "[project]\nname = 'x'\ndependencies = [{names}]\n[tool.uv]\noverride-dependencies = [{names}]\n\
+             constraint-dependencies = [{names}]\n"
+        );
+        let files = Memory::of(&[("uv.lock", uv.as_str()), ("poetry.lock", &packages), ("pyproject.toml", &manifest)]);
+        let read = |name: &str| files.read(name.as_ref()).unwrap().unwrap();
+        assert_eq!(uv_lock(&read("uv.lock"), &files).unwrap().len(), 2 * MANY);
+        assert_eq!(poetry_lock(&read("poetry.lock"), &files).unwrap().len(), MANY);
+    }
+}

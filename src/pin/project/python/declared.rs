@@ -1,11 +1,12 @@
 //! What `pyproject.toml` declares: the tables of the standard, of uv and of Poetry.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::super::Dependency;
 use super::super::text::{Document, Shape, without_secrets};
 use super::requirement::{exact, pep508};
-use super::{FROM_ADDRESS, FROM_GIT, OTHER_INDEX, OURS, is_same, poetry};
+use super::{FROM_ADDRESS, FROM_GIT, OTHER_INDEX, OURS, fold, is_same, poetry};
 use crate::document::{Entry, FileError, Node, Source};
 use crate::pin::{Place, Written};
 use crate::registry::RegistryId;
@@ -77,10 +78,12 @@ pub(super) fn of(document: &Document) -> Vec<Declared> {
     let standard = lists.iter().flatten().flat_map(|list| list.items()).filter_map(|node| declared(document, node));
     let mut found: Vec<Declared> = standard.collect();
     let own = root.at(&["project", "name"]).and_then(Node::text);
+    let redirected = redirected(root);
     for declared in &mut found {
         // an extra may name others of the project itself
         let ours = || own.is_some_and(|own| is_same(own, &declared.name)).then_some(OURS);
-        declared.obstacle = declared.obstacle.or_else(|| redirected(root, &declared.name)).or_else(ours);
+        let elsewhere = || redirected.get(&fold(&declared.name)).copied();
+        declared.obstacle = declared.obstacle.or_else(elsewhere).or_else(ours);
     }
     found.extend(poetry::declared(document));
     found
@@ -121,18 +124,22 @@ fn declared(document: &Document, node: &Node) -> Option<Declared> {
     })
 }
 
-/// Where [uv](https://docs.astral.sh/uv/concepts/projects/dependencies/#dependency-sources) is told to look for a package
-/// that is not to come from the index.
-fn redirected(root: &Node, name: &str) -> Option<&'static str> {
-    let sources = root.at(&["tool", "uv", "sources"])?.entries();
-    let Entry { node, .. } = sources.iter().find(|source| is_same(&source.key, name))?;
+/// Where [uv](https://docs.astral.sh/uv/concepts/projects/dependencies/#dependency-sources) is told to look for packages
+/// that are not to come from the index.
+fn redirected(root: &Node) -> HashMap<String, &'static str> {
+    let sources = root.at(&["tool", "uv", "sources"]).map(Node::entries).unwrap_or_default();
+    // of two spellings the first counts
+    sources.iter().rev().map(|Entry { key, node, .. }| (fold(key), source(node))).collect()
+}
+
+fn source(node: &Node) -> &'static str {
     // a list has one for each platform
     let first = node.items().first().unwrap_or(node);
     let has = |key: &str| first.get(key).is_some();
-    Some(match () {
+    match () {
         () if has("git") => FROM_GIT,
         () if has("path") || has("workspace") => OURS,
         () if has("url") => FROM_ADDRESS,
         () => OTHER_INDEX,
-    })
+    }
 }

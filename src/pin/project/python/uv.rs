@@ -1,14 +1,14 @@
 //! `uv.lock`: the projects of the repository stand in it beside what was chosen for them.
 //! <https://docs.astral.sh/uv/concepts/projects/layout/#the-lockfile>
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::super::Dependency;
 use super::super::files::Files;
 use super::super::text::{Document, beside};
-use super::declared::{self, Declared};
-use super::{FROM_ADDRESS, FROM_GIT, OTHER_INDEX, OURS, Package, is_pypi, is_same, locked};
+use super::declared;
+use super::{FROM_ADDRESS, FROM_GIT, OTHER_INDEX, OURS, Package, by_name, fold, is_pypi, locked};
 use crate::document::{FileError, Node, Source};
 
 /// Reads the lock file and the manifests of its projects.
@@ -17,35 +17,34 @@ pub(in crate::pin::project) fn lock(file: &Arc<Source>, files: &dyn Files) -> Re
     let root = files.read(&beside(file, "pyproject.toml"))?.map(declared::manifest).transpose()?;
     let of_root = |key| root.as_ref().map(|root| declared::of_uv(root, key)).unwrap_or_default();
     let (overrides, constraints) = (of_root("override-dependencies"), of_root("constraint-dependencies"));
+    let overrides = by_name(&overrides, |one| one.name.as_str());
+    let constraints = by_name(&constraints, |one| one.name.as_str());
     let mut found = Vec::new();
     let mut seen = HashSet::new();
     for (node, directory) in lock.projects() {
         let manifest = files.read(&beside(&lock.document.source, directory).join("pyproject.toml"))?;
         let manifest = manifest.map(declared::manifest).transpose()?;
-        let mut declared = manifest.as_ref().map(declared::of).unwrap_or_default();
+        let declared = manifest.as_ref().map(declared::of).unwrap_or_default();
+        let named = by_name(&declared, |one| one.name.as_str());
+        // an extra of the project itself is no dependency
+        let mut told: HashSet<String> = node.get("name").and_then(Node::text).map(fold).into_iter().collect();
         for (name, chosen) in lock.chosen(node) {
-            let of_name =
-                |all: &[Declared]| all.iter().filter(|one| is_same(&one.name, &name)).cloned().collect::<Vec<_>>();
-            let mut meant: Vec<Declared> = declared.extract_if(.., |declared| is_same(&declared.name, &name)).collect();
-            let instead = of_name(&overrides);
-            if !instead.is_empty() {
-                meant = instead;
-            }
+            let name = fold(name);
+            let meant = overrides.get(&name).or_else(|| named.get(&name)).map(Vec::as_slice).unwrap_or_default();
             let packages: Vec<&Package> = chosen.iter().map(|&index| &lock.packages[index]).collect();
             seen.extend(chosen);
-            found.extend(locked(&packages, &meant.iter().collect::<Vec<_>>()));
+            found.extend(locked(&packages, meant));
             // a constraint narrows what is required, and requires nothing itself
-            for narrowed in of_name(&constraints) {
+            for narrowed in constraints.get(&name).into_iter().flatten() {
                 let accepted = packages.iter().filter(|package| narrowed.accepts(package.text()));
-                found.extend(accepted.filter_map(|package| package.pinned(&name, narrowed.requirement.clone())));
+                let pinned = |package: &&Package| package.pinned(&package.name, narrowed.requirement.clone());
+                found.extend(accepted.filter_map(pinned));
             }
+            told.insert(name);
         }
-        let name = lock.document.source.name().display();
-        // an extra of the project itself is no dependency
-        let own = node.get("name").and_then(Node::text).unwrap_or_default();
-        declared.retain(|declared| !is_same(&declared.name, own));
-        found
-            .extend(declared.iter().map(|declared| declared.open(format!("`{name}` does not hold it: run `uv lock`"))));
+        let reason = format!("`{}` does not hold it: run `uv lock`", lock.document.source.name().display());
+        let rest = declared.iter().filter(|declared| !told.contains(&fold(&declared.name)));
+        found.extend(rest.map(|declared| declared.open(reason.as_str())));
     }
     let rest = lock.packages.iter().enumerate().filter(|(index, _)| !seen.contains(index));
     let rest = rest
@@ -58,6 +57,7 @@ pub(in crate::pin::project) fn lock(file: &Arc<Source>, files: &dyn Files) -> Re
 struct Lock {
     document: Document,
     packages: Vec<Package>,
+    by_name: HashMap<String, Vec<usize>>,
 }
 
 impl Lock {
@@ -72,8 +72,12 @@ impl Lock {
             }),
             None => Err(document.wrong(node, "a package of the lock file has no name")),
         };
-        let packages = listed.iter().map(package).collect::<Result<_, _>>()?;
-        Ok(Self { document, packages })
+        let packages = listed.iter().map(package).collect::<Result<Vec<_>, _>>()?;
+        let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
+        for (index, package) in packages.iter().enumerate() {
+            by_name.entry(package.name.clone()).or_default().push(index);
+        }
+        Ok(Self { document, packages, by_name })
     }
 
     fn nodes(&self) -> &[Node] {
@@ -90,28 +94,25 @@ impl Lock {
     }
 
     /// What was chosen for a project, by name in the order of the file: the indices of every version.
-    fn chosen(&self, project: &Node) -> Vec<(String, Vec<usize>)> {
+    fn chosen<'a>(&'a self, project: &'a Node) -> Vec<(&'a str, Vec<usize>)> {
         let tables = ["optional-dependencies", "dev-dependencies"].iter().filter_map(|key| project.get(key));
         let lists = project
             .get("dependencies")
             .into_iter()
             .chain(tables.flat_map(|table| table.entries().iter().map(|entry| &entry.node)));
-        let mut chosen: Vec<(String, Vec<usize>)> = Vec::new();
+        let mut chosen: Vec<(&str, Vec<usize>)> = Vec::new();
+        let mut places: HashMap<&str, (usize, HashSet<usize>)> = HashMap::new();
         for edge in lists.flat_map(Node::items) {
             let Some(name) = edge.get("name").and_then(Node::text) else { continue };
             let version = edge.get("version").and_then(Node::text);
-            let is_meant = |package: &Package| {
-                package.name == name
-                    && version.is_none_or(|version| package.version.as_ref().is_some_and(|own| own.text == version))
-            };
-            let indices = (0..self.packages.len()).filter(|&index| is_meant(&self.packages[index]));
-            match chosen.iter_mut().find(|(known, _)| known == name) {
-                Some((_, known)) => {
-                    let new: Vec<usize> = indices.filter(|index| !known.contains(index)).collect();
-                    known.extend(new);
-                }
-                None => chosen.push((name.to_owned(), indices.collect())),
-            }
+            let all = self.by_name.get(name).map(Vec::as_slice).unwrap_or_default();
+            let (place, known) = places.entry(name).or_insert_with(|| {
+                chosen.push((name, Vec::new()));
+                (chosen.len() - 1, HashSet::new())
+            });
+            let is_meant = |index: &&usize| version.is_none_or(|version| self.packages[**index].text() == version);
+            let new = all.iter().filter(is_meant).filter(|index| known.insert(**index));
+            chosen[*place].1.extend(new);
         }
         chosen
     }
