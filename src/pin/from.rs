@@ -19,7 +19,8 @@ table! {
     /// A file of the project that holds more pins.
     #[schemars(rename = "from")]
     struct FromTable required ["file"] {
-        /// The file, relative to this one; `*` and `?` stand for any characters but a slash. Required.
+        /// The file, relative to this one; `*` and `?` stand for any characters but a slash, `**` for any number of
+        /// directories. Required.
         #[schemars(example = &"Cargo.lock", example = &"services/*/package-lock.json")]
         file = "file": Text,
         /// What kind of file it is. Default: what its name says.

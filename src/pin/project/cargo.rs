@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::Dependency;
 use super::files::{Files, expand};
-use super::text::{Document, beside};
+use super::text::{Document, Shape, beside};
 use crate::document::{Entry, FileError, Node, Source, Value};
 use crate::pin::Written;
 use crate::registry::RegistryId;
@@ -29,7 +29,7 @@ pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependen
             format!("`{}` is missing, and only it says which packages are direct dependencies", name.display());
         return Err(lock.document.wrong(&lock.document.root, message));
     };
-    let workspace = Workspace::read(Document::toml(root)?, files)?;
+    let workspace = Workspace::read(manifest_of(root)?, files)?;
     let mut found: Vec<Dependency> = Vec::new();
     let mut seen = HashSet::new();
     for manifest in &workspace.members {
@@ -47,7 +47,7 @@ pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependen
 
 /// Reads `Cargo.toml` without a lock file.
 pub(super) fn manifest(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
-    let workspace = Workspace::read(Document::toml(Arc::clone(file))?, files)?;
+    let workspace = Workspace::read(manifest_of(Arc::clone(file))?, files)?;
     Ok(workspace
         .members
         .iter()
@@ -126,8 +126,11 @@ impl Lock {
             .flat_map(|text| self.meant(text))
             .filter(|&index| self.packages[index].name == declared.package)
             .collect();
-        let accepted = |index: &&usize| declared.accepts(&self.packages[**index].version.text);
-        named.iter().find(accepted).or_else(|| named.first().filter(|_| named.len() == 1)).copied()
+        let mut accepted = named.iter().filter(|index| declared.accepts(&self.packages[**index].version.text));
+        let first = accepted.clone().next();
+        // another may come from git, under another name
+        let listed = accepted.find(|index| self.packages[**index].obstacle().is_none());
+        listed.or(first).or_else(|| named.first().filter(|_| named.len() == 1)).copied()
     }
 
     /// The packages that an entry of a list of dependencies names; one, in a lock file that Cargo wrote.
@@ -190,6 +193,15 @@ struct Workspace {
 /// A `Cargo.toml`.
 struct Manifest(Document);
 
+/// The tables of a manifest that name packages.
+const KINDS: [&str; 5] =
+    ["dependencies", "dev-dependencies", "dev_dependencies", "build-dependencies", "build_dependencies"];
+
+/// Reads a `Cargo.toml`.
+fn manifest_of(file: Arc<Source>) -> Result<Document, FileError> {
+    Document::toml(file)?.shaped(&KINDS.each_ref().map(|kind| (std::slice::from_ref(kind), Shape::Table)))
+}
+
 /// A dependency as a manifest declares it.
 struct Declared<'a> {
     name: String,
@@ -224,7 +236,7 @@ impl Workspace {
         let excluded = listed("exclude");
         let named = listed("members");
         let mut waiting: VecDeque<PathBuf> = named.iter().flat_map(|pattern| expand(pattern, files)).collect();
-        waiting.extend(members.iter().flat_map(Manifest::paths));
+        waiting.extend(members.iter().flat_map(|member| member.paths(root)));
         let mut seen: HashSet<PathBuf> = HashSet::from([files.real(&beside(&root.source, ""))]);
         while let Some(directory) = waiting.pop_front() {
             let is_excluded = excluded.iter().any(|path| directory.starts_with(path));
@@ -233,8 +245,8 @@ impl Workspace {
                 continue;
             }
             let Some(file) = files.read(&directory.join("Cargo.toml"))? else { continue };
-            let manifest = Manifest(Document::toml(file)?);
-            waiting.extend(manifest.paths());
+            let manifest = Manifest(manifest_of(file)?);
+            waiting.extend(manifest.paths(root));
             members.push(manifest);
         }
         Ok(())
@@ -243,10 +255,7 @@ impl Workspace {
     /// What a member declares, with what it inherits from the workspace.
     fn declared<'a>(&'a self, member: &'a Manifest) -> impl Iterator<Item = Declared<'a>> {
         member.dependencies().map(|entry| {
-            let inherits = matches!(entry.node.get("workspace").map(|node| &node.value), Some(Value::Boolean(true)));
-            let shared = self.root.root.at(&["workspace", "dependencies", &entry.key]).filter(|_| inherits);
-            let node = shared.unwrap_or(&entry.node);
-            let source = if shared.is_some() { &self.root } else { &member.0 };
+            let (source, node) = member.meant(entry, &self.root);
             Declared::read(entry, node, source, &member.0)
         })
     }
@@ -259,17 +268,25 @@ impl Manifest {
 
     /// The entries of every table of dependencies, those for single targets included.
     fn dependencies(&self) -> impl Iterator<Item = &Entry> {
-        const KINDS: [&str; 5] =
-            ["dependencies", "dev-dependencies", "dev_dependencies", "build-dependencies", "build_dependencies"];
         let targets = self.0.root.get("target").map(Node::entries).unwrap_or_default();
         let tables = std::iter::once(&self.0.root).chain(targets.iter().map(|target| &target.node));
         tables.flat_map(|table| KINDS.iter().filter_map(|kind| table.get(kind)).flat_map(Node::entries))
     }
 
+    /// What an entry says, and the file that says it: the workspace's, where the entry inherits from there.
+    fn meant<'a>(&'a self, entry: &'a Entry, root: &'a Document) -> (&'a Document, &'a Node) {
+        let inherits = matches!(entry.node.get("workspace").map(|node| &node.value), Some(Value::Boolean(true)));
+        let shared = root.root.at(&["workspace", "dependencies", &entry.key]).filter(|_| inherits);
+        shared.map_or((&self.0, &entry.node), |shared| (root, shared))
+    }
+
     /// The directories of its path dependencies.
-    fn paths(&self) -> impl Iterator<Item = PathBuf> {
-        let path = |entry: &Entry| Some(beside(&self.0.source, entry.node.get("path")?.text()?));
-        self.dependencies().filter_map(path)
+    fn paths(&self, root: &Document) -> Vec<PathBuf> {
+        let path = |entry| {
+            let (source, node) = self.meant(entry, root);
+            Some(beside(&source.source, node.get("path")?.text()?))
+        };
+        self.dependencies().filter_map(path).collect()
     }
 }
 
@@ -282,6 +299,9 @@ impl<'a> Declared<'a> {
             Some("comes from git, not from a registry".to_owned())
         } else if has("registry") || has("registry-index") {
             Some("comes from another registry than crates.io".to_owned())
+        } else if has("workspace") && !has("version") {
+            // what the workspace says would stand here
+            Some("its requirement stands in the `Cargo.toml` of its workspace: name that one".to_owned())
         } else {
             None
         };
@@ -332,4 +352,70 @@ impl<'a> Declared<'a> {
 fn exact(requirement: &str) -> Option<&str> {
     let version = requirement.trim().strip_prefix('=')?.trim();
     SchemeId::Semver.parse(version).is_ok().then_some(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::files::Memory;
+    use super::*;
+
+    fn told(files: &[(&'static str, &str)]) -> Vec<String> {
+        let files = Memory::of(files);
+        let file = files.read("Cargo.lock".as_ref()).unwrap().unwrap();
+        let told = |one: Dependency| {
+            let version = one.version.map_or("-".to_owned(), |version| version.text);
+            let required = one.requirement.map_or(String::new(), |it| format!(" {} ({})", it.text, it.place));
+            format!("{} {version}{required} {}", one.name, one.obstacle.unwrap_or_default()).trim_end().to_owned()
+        };
+        let found = lock(&file, &files).unwrap_or_else(|error| panic!("{}", error.render(false)));
+        found.into_iter().filter(|one| one.is_direct).map(told).collect()
+    }
+
+    const CRATES: &str = "source = \"registry+https://github.com/rust-lang/crates.io-index\"\n";
+
+    #[test]
+    fn a_path_that_is_inherited_leads_to_a_member() {
+        let package = |name: &str, rest: &str| format!("[[package]]\nname = \"{name}\"\nversion = \"1.0.0\"\n{rest}");
+        let lock = [
+            package("one", "dependencies = [\"two\"]\n"),
+            package("three", CRATES),
+            package("two", "dependencies = [\"three\"]\n"),
+        ];
+        let root =
+            "[workspace]\nmembers = ['one']\n[workspace.dependencies]\nt = { path = 'sub/two', package = 'two' }\n";
+        let one = "[package]\nname = 'one'\n[dependencies]\nt.workspace = true\n";
+        let two = "[package]\nname = 'two'\n[dependencies]\nthree = '1'\n";
+        let files = [
+            ("Cargo.lock", lock.concat()),
+            ("Cargo.toml", root.to_owned()),
+            ("one/Cargo.toml", one.to_owned()),
+            ("sub/two/Cargo.toml", two.to_owned()),
+        ];
+        let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
+        assert_eq!(told(&files), ["t - a path dependency", "three 1.0.0 1 (sub/two/Cargo.toml:4:9)"]);
+    }
+
+    #[test]
+    fn a_member_alone_does_not_say_what_it_inherits() {
+        let files = Memory::of(&[("Cargo.toml", "[package]\nname = 'x'\n[dependencies]\na.workspace = true\n")]);
+        let file = files.read("Cargo.toml".as_ref()).unwrap().unwrap();
+        let [one] = &manifest(&file, &files).unwrap()[..] else { panic!("one dependency") };
+        let reason = "its requirement stands in the `Cargo.toml` of its workspace: name that one";
+        assert_eq!((one.registry, one.obstacle.as_deref()), (None, Some(reason)));
+    }
+
+    #[test]
+    fn of_two_packages_of_a_name_the_registry_s_own_is_the_pin() {
+        let git = "source = \"git+https://host/a?branch=main#00\"\n";
+        let lock = format!(
+            "[[package]]\nname = \"a\"\nversion = \"1.2.0\"\n{git}[[package]]\nname = \"a\"\nversion = \"1.1.0\"\n{CRATES}\
+             [[package]]\nname = \"own\"\nversion = \"0.1.0\"\ndependencies = [\"a 1.1.0\", \"a 1.2.0\"]\n"
+        );
+        let swapped = lock.replace("[\"a 1.1.0\", \"a 1.2.0\"]", "[\"a 1.2.0\", \"a 1.1.0\"]");
+        let own = "[package]\nname = 'own'\n[dependencies]\na = '1'\nb = { git = 'https://host/a', package = 'a' }\n";
+        for lock in [&lock, &swapped] {
+            let expected = ["a 1.1.0 1 (Cargo.toml:4:5)", "b - comes from git, not from a registry"];
+            assert_eq!(told(&[("Cargo.lock", lock.as_str()), ("Cargo.toml", own)]), expected);
+        }
+    }
 }

@@ -39,7 +39,7 @@ impl fmt::Debug for dyn Files + '_ {
 }
 
 /// The names that a path with `*` and `?` stands for, in order, as far as they are there; a path without them stands for
-/// itself.
+/// itself. `**` between slashes stands for any number of directories, also for none.
 ///
 /// A directory is looked into once for each part of the path, under the first of its names: links in a circle give it more
 /// with every part.
@@ -52,7 +52,11 @@ pub(crate) fn expand(pattern: &Path, files: &dyn Files) -> Vec<PathBuf> {
             is_matched = true;
             let mut seen = HashSet::new();
             let once = found.iter().filter(|directory| seen.insert(files.real(directory)));
-            once.flat_map(|directory| matching(directory, &text, files)).collect()
+            if text == "**" {
+                below(once.cloned().collect(), files)
+            } else {
+                once.flat_map(|directory| matching(directory, &text, files)).collect()
+            }
         } else {
             let is_there = |directory: &&PathBuf| {
                 let is_name = matches!(component, Component::Normal(_));
@@ -76,6 +80,23 @@ fn matching(directory: &Path, pattern: &str, files: &dyn Files) -> Vec<PathBuf> 
     let is_shown = |name: &String| !name.starts_with('.') || pattern.starts_with('.');
     let names = files.list(directory).into_iter().filter(|name| is_shown(name) && matcher.is_match(name));
     names.map(|name| directory.join(name)).collect()
+}
+
+/// The directories with all below them, without those that are hidden and what a package manager fetched.
+fn below(mut waiting: Vec<PathBuf>, files: &dyn Files) -> Vec<PathBuf> {
+    let mut seen = HashSet::new();
+    let mut found = Vec::new();
+    waiting.reverse();
+    while let Some(directory) = waiting.pop() {
+        let names = files.list(&directory);
+        if names.is_empty() || !seen.insert(files.real(&directory)) {
+            continue;
+        }
+        let is_shown = |name: &&String| !name.starts_with('.') && *name != "node_modules";
+        waiting.extend(names.iter().rev().filter(is_shown).map(|name| directory.join(name)));
+        found.push(directory);
+    }
+    found
 }
 
 /// The files of a disk, as far as they lie in one repository.
@@ -191,13 +212,15 @@ mod tests {
     use super::*;
 
     fn files() -> Memory {
-        Memory::of(&["a/x/Cargo.toml", "a/y/Cargo.toml", "a/.z/Cargo.toml", "b.txt", "bc.txt"].map(|name| (name, "")))
+        let names =
+            ["a/x/Cargo.toml", "a/y/Cargo.toml", "a/.z/Cargo.toml", "a/node_modules/n/Cargo.toml", "b.txt", "bc.txt"];
+        Memory::of(&names.map(|name| (name, "")))
     }
 
     #[test]
     fn stars_stand_for_what_is_there_and_not_hidden() {
         for (pattern, expected) in [
-            ("a/*/Cargo.toml", vec!["a/x/Cargo.toml", "a/y/Cargo.toml"]),
+            ("a/?/Cargo.toml", vec!["a/x/Cargo.toml", "a/y/Cargo.toml"]),
             ("*/x/Cargo.toml", vec!["a/x/Cargo.toml"]),
             ("*/x/*.lock", vec![]),
             ("a/[xq]", vec!["a/x"]),
@@ -206,6 +229,10 @@ mod tests {
             ("nothing/here.txt", vec!["nothing/here.txt"]),
             ("./a/../b.txt", vec!["b.txt"]),
             ("no*", vec![]),
+            ("**/Cargo.toml", vec!["a/x/Cargo.toml", "a/y/Cargo.toml"]),
+            ("a/**", vec!["a", "a/x", "a/y"]),
+            ("a/x/**/Cargo.toml", vec!["a/x/Cargo.toml"]),
+            ("none/**/Cargo.toml", vec![]),
         ] {
             let expected: Vec<_> = expected.into_iter().map(PathBuf::from).collect();
             assert_eq!(expand(Path::new(pattern), &files()), expected, "{pattern}");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Dependency;
 use super::files::Files;
 use super::image::Reference;
-use super::text::{Document, beside};
+use super::text::{Document, Shape, beside};
 use crate::document::{Entry, FileError, Node, Source, Value};
 use crate::pin::Written;
 use crate::registry::RegistryId;
@@ -19,9 +19,9 @@ const REGISTRY: Option<RegistryId> = None;
 
 /// Reads `Chart.lock`, and from `Chart.yaml` beside it what is required.
 pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
-    let lock = Document::yaml(Arc::clone(file))?;
+    let lock = charted(Arc::clone(file))?;
     let locked: Vec<&Node> = charts(&lock).collect();
-    let manifest = files.read(&beside(file, "Chart.yaml"))?.map(Document::yaml).transpose()?;
+    let manifest = files.read(&beside(file, "Chart.yaml"))?.map(charted).transpose()?;
     let Some(manifest) = manifest else { return Ok(locked.iter().filter_map(|node| chart(&lock, node)).collect()) };
     // a chart may be used twice under two aliases: the lock file keeps the order of the manifest
     let mut left: Vec<Option<&Node>> = locked.iter().copied().map(Some).collect();
@@ -51,16 +51,25 @@ pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependen
 
 /// Reads `Chart.yaml` without a lock file.
 pub(super) fn manifest(file: &Arc<Source>, _files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
-    let document = Document::yaml(Arc::clone(file))?;
+    let document = charted(Arc::clone(file))?;
     Ok(charts(&document).filter_map(|node| chart(&document, node)).collect())
 }
 
 /// Reads `values.yaml`.
 pub(super) fn values(file: &Arc<Source>, _files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
+    let says_nothing = |line: &str| matches!(line.trim(), "" | "---") || line.trim_start().starts_with('#');
+    if file.text().lines().all(says_nothing) {
+        return Ok(Vec::new());
+    }
     let document = Document::yaml(Arc::clone(file))?;
     let mut found = Vec::new();
-    images(&document, &document.root, &mut found);
+    images(&document, &document.root, false, &mut found);
     Ok(found)
+}
+
+/// Reads `Chart.yaml` or `Chart.lock`.
+fn charted(file: Arc<Source>) -> Result<Document, FileError> {
+    Document::yaml(file)?.shaped(&[(&["dependencies"], Shape::List)])
 }
 
 fn charts(document: &Document) -> impl Iterator<Item = &Node> {
@@ -109,21 +118,20 @@ fn is_exact(text: &str) -> bool {
     SchemeId::Semver.parse(text.strip_prefix('v').unwrap_or(text)).is_ok()
 }
 
-/// The images below a node, by the habits of charts: a table with `repository` and `tag`, or a text under a key that ends
-/// in `image`. What a table repeats through an alias stands where it was written.
-fn images(document: &Document, node: &Node, found: &mut Vec<Dependency>) {
+/// The images below a node, by the habits of charts: a table with `repository` and `tag`, or a text or a table under a key
+/// that ends in `image`. What a table repeats through an alias stands where it was written.
+fn images(document: &Document, node: &Node, is_image: bool, found: &mut Vec<Dependency>) {
     match &node.value {
-        Value::List(items) => items.iter().for_each(|item| images(document, item, found)),
+        Value::List(items) => items.iter().for_each(|item| images(document, item, false, found)),
         Value::Table(entries) => {
-            if let Some(image) = table(document, node) {
+            if let Some(image) = table(document, node, is_image) {
                 return found.push(image);
             }
             for entry in entries {
+                let is_image = entry.key.to_lowercase().ends_with("image");
                 match &entry.node.value {
-                    Value::Text(text) if entry.key.to_lowercase().ends_with("image") => {
-                        found.extend(text_image(document, node, entry, text));
-                    }
-                    _ => images(document, &entry.node, found),
+                    Value::Text(text) if is_image => found.extend(text_image(document, node, entry, text)),
+                    _ => images(document, &entry.node, is_image, found),
                 }
             }
         }
@@ -131,17 +139,25 @@ fn images(document: &Document, node: &Node, found: &mut Vec<Dependency>) {
     }
 }
 
-/// `{ registry, repository, tag, digest }`.
-fn table(document: &Document, node: &Node) -> Option<Dependency> {
+/// `{ registry, repository, tag, digest }`; without a tag only where the key says that it is an image.
+fn table(document: &Document, node: &Node, is_image: bool) -> Option<Dependency> {
     let repository = node.get("repository").and_then(Node::text).filter(|text| !text.is_empty())?;
-    let tag = node.get("tag")?;
-    let tag = tag.text().map(|text| (tag, text));
+    let tag = node.get("tag");
+    if tag.is_none() && !is_image {
+        return None;
+    }
+    let tag = tag.and_then(|tag| Some((tag, tag.text()?)));
     let name = match part(node, "registry") {
-        "" => repository.to_owned(),
+        registry if is_nothing(registry) => repository.to_owned(),
         registry => format!("{registry}/{repository}"),
     };
-    let has_digest = !part(node, "digest").is_empty();
-    Some(tagged(document, node, &name, tag.filter(|(_, text)| !text.is_empty()), has_digest))
+    let has_digest = !is_nothing(part(node, "digest"));
+    Some(tagged(document, node, &name, tag.filter(|(_, text)| !is_nothing(text)), has_digest))
+}
+
+/// Whether a value is left out: empty, or YAML's null.
+fn is_nothing(text: &str) -> bool {
+    matches!(text, "" | "~" | "null")
 }
 
 /// `image: "repository:tag"`, or the tag beside it: of `initImage` as `initImageTag`, `imageTag` or `tag`.
@@ -156,7 +172,7 @@ fn text_image(document: &Document, table: &Node, entry: &Entry, text: &str) -> O
     let reference = Reference::of(text);
     let own = format!("{}Tag", entry.key);
     let tag = [own.as_str(), "imageTag", "tag"].into_iter().find_map(|key| table.get(key));
-    let tag = tag.filter(|tag| tag.text() != Some(""));
+    let tag = tag.filter(|tag| !tag.text().is_some_and(is_nothing));
     match (&reference.tag, tag) {
         (None, Some(tag)) => {
             let text = tag.text()?;
@@ -243,13 +259,21 @@ mod tests {
     }
 
     #[test]
+    fn a_chart_may_have_no_values() {
+        assert_eq!(told(values, "values.yaml", &[("values.yaml", "# none\n---\n\n  # yet\n")]), [""; 0]);
+    }
+
+    #[test]
     fn images_are_found_by_the_habits_of_charts() {
         let text = "image:\n  registry: quay.io\n  repository: a/b\n  tag: \"1.10\"\n  pullPolicy: Always\nx:\n  - sidecarImage: c:2.0@sha256:ab\n    \
             z: 1\n  - image: d\n    imageTag: 3.1\n  - { image: e, pull: x }\ny: { image: { repository: f, tag: \"\" } }\n\
             w: &w { repository: g, tag: 4.0, digest: \"\" }\nv: *w\nu: { image: \"\", template: \"{{ .x }}\", tag: 9 }\n\
             t: { image: \"{{ .x }}:1\", proxyImage: \"h:5\" }\ns: { repository: i, tag: 6.0@sha256:ab }\n\
-            r: { initImage: j, initImageTag: 7.0, tag: 8 }\n";
+            r: { initImage: j, initImageTag: 7.0, tag: 8 }\nq: { image: { repository: k, digest: null } }\n\
+            p: { registry: ~, repository: l, tag: ~ }\no: { image: { repository: m, digest: \"sha256:ab\" } }\n\
+            n: { repository: https://charts.example }\nm: [{ repository: n, tag: 9.0 }]\nl: { image: o, tag: null }\n";
         let waits = "an image, and upmon cannot ask image registries yet";
+        let untagged = "an image without a tag here: most charts take their `appVersion` then";
         assert_eq!(
             told(values, "values.yaml", &[("values.yaml", text)]),
             [
@@ -257,13 +281,18 @@ mod tests {
                 &format!("c (docker.io/library/c) 2.0@7 - {waits}"),
                 &format!("d (docker.io/library/d) 3.1@10 - {waits}"),
                 "e (docker.io/library/e) - - an image without a tag",
-                "f (docker.io/library/f) - - an image without a tag here: most charts take their `appVersion` then",
+                &format!("f (docker.io/library/f) - - {untagged}"),
                 &format!("g (docker.io/library/g) 4.0@13 - {waits}"),
                 &format!("g (docker.io/library/g) 4.0@13 - {waits}"),
                 "{{ .x }}:1 ({{ .x }}:1) - - is computed by a template",
                 &format!("h (docker.io/library/h) 5@16 - {waits}"),
                 &format!("i (docker.io/library/i) 6.0@17 - {waits}"),
                 &format!("j (docker.io/library/j) 7.0@18 - {waits}"),
+                &format!("k (docker.io/library/k) - - {untagged}"),
+                &format!("l (docker.io/library/l) - - {untagged}"),
+                "m (docker.io/library/m) - - an image that is held by its digest alone: write its tag before that, as in `alpine:3.20@sha256:...`",
+                &format!("n (docker.io/library/n) 9.0@23 - {waits}"),
+                "o (docker.io/library/o) - - an image without a tag",
             ]
         );
     }

@@ -5,14 +5,14 @@
 //! From pnpm 11 on, [a document of its own](https://pnpm.io/lockfile) for pnpm itself may come before the project's.
 //! Before version 6, `specifiers` say apart what is required, and peers follow a version behind an underscore.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Dependency;
 use super::catalog::{Catalogs, named};
 use super::files::Files;
-use super::npm::{self, Meant};
-use super::text::{Document, beside};
+use super::npm::{self, Meant, parted};
+use super::text::{Document, Shape, beside};
 use crate::document::{Entry, FileError, Node, Source};
 use crate::pin::Written;
 use crate::registry::RegistryId;
@@ -24,24 +24,33 @@ const KINDS: [&str; 3] = ["dependencies", "devDependencies", "optionalDependenci
 pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
     let lock = Lock::read(file)?;
     let catalogs = Catalogs::read(&beside(file, "pnpm-workspace.yaml"), files)?;
+    let overridden = lock.overridden();
     let mut found = Vec::new();
     for (directory, project) in lock.projects() {
         let manifest = files.read(&beside(file, directory).join("package.json"))?;
-        let manifest = manifest.map(Document::json).transpose()?;
+        let manifest = manifest.map(npm::project).transpose()?;
         let declared = manifest.iter().flat_map(|manifest| npm::declared(manifest, &manifest.root));
         let declared: Vec<npm::Declared<'_>> = declared.map(|one| one.with(&catalogs)).collect();
+        let mut named: HashMap<&str, Vec<&npm::Declared<'_>>> = HashMap::new();
+        for one in &declared {
+            named.entry(&one.entry.key).or_default().push(one);
+        }
         for entry in chosen(project) {
-            let meant: Vec<&npm::Declared<'_>> = declared.iter().filter(|one| one.entry.key == entry.key).collect();
+            let meant = named.get(entry.key.as_str()).map(Vec::as_slice).unwrap_or_default();
             let copy = || lock.copy(project, entry);
             if meant.is_empty() {
                 found.push(lock.pinned(entry, copy()));
             }
-            let requirement =
-                |one: &npm::Declared<'_>| one.requirement().or_else(|| one.is_shared().then(copy).flatten());
+            let is_overridden = overridden.contains(entry.key.as_str());
+            let requirement = |one: &npm::Declared<'_>| match one.requirement() {
+                Some(own) if !is_overridden => Some(own),
+                _ => (is_overridden || one.is_shared()).then(copy).flatten(),
+            };
             found.extend(meant.iter().map(|one| lock.pinned(entry, requirement(one))));
         }
-        let is_chosen = |one: &&npm::Declared<'_>| chosen(project).any(|entry| entry.key == one.entry.key);
-        found.extend(declared.iter().filter(|one| !is_chosen(one)).map(|one| missing(one, file)));
+        let chosen: HashSet<&str> = chosen(project).map(|entry| entry.key.as_str()).collect();
+        let rest = declared.iter().filter(|one| !chosen.contains(one.entry.key.as_str()));
+        found.extend(rest.map(|one| missing(one, file)));
     }
     let direct: HashSet<(String, String)> = found.iter().filter_map(identity).collect();
     let packages = lock.document.root.get("packages").map(Node::entries).unwrap_or_default();
@@ -69,7 +78,8 @@ enum Spelling {
 
 impl Lock {
     fn read(file: &Arc<Source>) -> Result<Self, FileError> {
-        let document = Document::last_yaml(Arc::clone(file))?;
+        let document = Document::last_yaml(Arc::clone(file))?
+            .shaped(&[(&["importers"], Shape::Table), (&["packages"], Shape::Table)])?;
         let version = document.root.get("lockfileVersion");
         let spelling = match version.and_then(Node::text) {
             Some("6.0" | "6.1" | "9.0") => Spelling::Parentheses,
@@ -91,15 +101,21 @@ impl Lock {
         }
     }
 
+    /// The packages of [`overrides`](https://pnpm.io/settings#overrides), which may stand for what a manifest requires: then
+    /// the lock file has what counts.
+    fn overridden(&self) -> HashSet<&str> {
+        let overrides = self.document.root.get("overrides").map(Node::entries).unwrap_or_default();
+        overrides.iter().map(|entry| parted(overridden(&entry.key)).0).collect()
+    }
+
     /// What a project requires, as the lock file repeats it.
     fn copy(&self, project: &Node, entry: &Entry) -> Option<Written> {
         let own = entry.node.get("specifier").or_else(|| project.get("specifiers")?.get(&entry.key))?;
         let shared = named(&self.document.root, &entry.key, own.text()?).and_then(|shared| shared.get("specifier"));
         let specifier = shared.unwrap_or(own);
-        match Meant::of(specifier.text()?) {
-            Meant::Range(range) if !matches!(range.as_str(), "" | "*") => Some(self.document.part(specifier, &range)),
-            _ => None,
-        }
+        let meant = Meant::of(specifier.text()?);
+        let range = meant.range().filter(|range| !matches!(*range, "" | "*"))?;
+        Some(self.document.part(specifier, range))
     }
 
     fn pinned(&self, entry: &Entry, requirement: Option<Written>) -> Dependency {
@@ -129,6 +145,12 @@ impl Lock {
         let pinned = Dependency::pinned(RegistryId::Npm, package, self.document.part(&key, version));
         Some(Dependency { is_direct: false, ..pinned })
     }
+}
+
+/// The package of an override's key: `name`, `name@range` or `parent>name`. A range may hold the same sign.
+fn overridden(key: &str) -> &str {
+    let is_between = |(at, _): &(usize, &str)| key[..*at].ends_with(|before| !matches!(before, ' ' | '|' | '@'));
+    key.match_indices('>').find(is_between).map_or(key, |(at, _)| &key[at + 1..])
 }
 
 /// The dependencies of a project.
@@ -182,6 +204,9 @@ impl<'a> Resolved<'a> {
                 (package, version.split('_').next().unwrap_or_default())
             }
         };
+        if package.is_some_and(|package| package.starts_with("@jsr/")) {
+            return Self::Elsewhere("comes from JSR, not from a registry of npm's");
+        }
         if SchemeId::Npm.parse(version).is_ok() {
             return Self::Version { package, version };
         }
@@ -218,6 +243,7 @@ mod tests {
             ("https://codeload.github.com/a/b/tar.gz/00", git),
             ("https://host/x.tgz", address),
             ("@host/x.tgz", address),
+            ("@jsr/a__b@1.0.0", Resolved::Elsewhere("comes from JSR, not from a registry of npm's")),
             ("runtime:22.1.0", Resolved::Elsewhere("a runtime that pnpm installs, no package")),
             ("odd", Resolved::Elsewhere("is pinned in a way that upmon does not know")),
         ] {
@@ -278,7 +304,32 @@ mod tests {
             version: 1.2.3\n";
         let expected = |line: u8| format!("a 1.2.3@pnpm-lock.yaml:{line} ^1.0.0@pnpm-lock.yaml:{}", line - 1);
         assert_eq!(told(&[("pnpm-lock.yaml", &format!("---\n{own}---\n{project}"))]), [expected(17)]);
+        let alias =
+            project.replace("specifier: ^1.0.0", "specifier: npm:b@^1.0.0").replace("version: 1", "version: b@1");
+        assert_eq!(told(&[("pnpm-lock.yaml", &alias)]), [expected(7)], "an alias says what is required, too");
         assert_eq!(told(&[("pnpm-lock.yaml", project)]), [expected(7)]);
+    }
+
+    #[test]
+    fn an_override_stands_for_what_is_required() {
+        let lock = |key: &str| {
+            format!(
+                "lockfileVersion: '9.0'\noverrides:\n  '{key}': 2.0.0\nimporters:\n  .:\n    dependencies:\n      '@t/a':\n        \
+                 specifier: 2.0.0\n        version: 2.0.0\n"
+            )
+        };
+        let manifest = ("package.json", r#"{ "dependencies": { "@t/a": "^1.0.0" } }"#);
+        for (key, expected) in [
+            ("@t/a", "2.0.0@pnpm-lock.yaml:8"),
+            ("x@1>@t/a@^1", "2.0.0@pnpm-lock.yaml:8"),
+            ("@t/a@>=1 || >3", "2.0.0@pnpm-lock.yaml:8"),
+            ("other", "^1.0.0@package.json:1"),
+        ] {
+            assert_eq!(
+                told(&[("pnpm-lock.yaml", &lock(key)), manifest]),
+                [format!("@t/a 2.0.0@pnpm-lock.yaml:9 {expected}")]
+            );
+        }
     }
 
     #[test]

@@ -10,12 +10,12 @@ mod requirement;
 mod requirements;
 mod uv;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use self::declared::Declared;
 use super::Dependency;
 use super::files::Files;
-use super::text::Document;
 use crate::document::{FileError, Source};
 use crate::pin::Written;
 use crate::registry::RegistryId;
@@ -29,7 +29,7 @@ pub(super) use self::uv::lock as uv_lock;
 
 /// Reads `pyproject.toml` without a lock file: what is required exactly is a pin.
 pub(super) fn manifest(file: &Arc<Source>, _files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
-    let document = Document::toml(Arc::clone(file))?;
+    let document = declared::manifest(Arc::clone(file))?;
     Ok(declared::of(&document).into_iter().map(Declared::alone).collect())
 }
 
@@ -42,6 +42,11 @@ struct Package {
 }
 
 impl Package {
+    /// The version as it is written; nothing where there is none.
+    fn text(&self) -> &str {
+        self.version.as_ref().map_or("", |version| &version.text)
+    }
+
     /// It as a pin; the name is the one that the project uses.
     fn pinned(&self, name: &str, requirement: Option<Written>) -> Option<Dependency> {
         let version = self.version.clone()?;
@@ -59,24 +64,32 @@ impl Package {
 fn locked(packages: &[&Package], declared: &[&Declared]) -> Vec<Dependency> {
     let mut packages = packages.to_vec();
     packages.sort_by(|a, b| {
-        let parsed = |package: &Package| SchemeId::Pep440.parse(&package.version.as_ref()?.text).ok();
+        let parsed = |package: &Package| SchemeId::Pep440.parse(package.text()).ok();
         match (parsed(a), parsed(b)) {
             (Some(a), Some(b)) => b.total_order(&a),
             (a, b) => b.is_some().cmp(&a.is_some()),
         }
     });
+    let is_one = packages.len() == 1;
     let mut found = Vec::new();
     for package in packages {
-        let accepting: Vec<&Declared> = declared
-            .iter()
-            .copied()
-            .filter(|declared| package.version.as_ref().is_some_and(|version| declared.accepts(&version.text)))
-            .collect();
-        let meant = if accepting.is_empty() || declared.len() == 1 { declared } else { &accepting };
+        // where there is but one, what holds everywhere is about it
+        let is_about = |one: &&Declared| one.accepts(package.text()) || is_one && !one.is_conditional;
+        let about: Vec<&Declared> = declared.iter().copied().filter(is_about).collect();
+        let meant = if about.is_empty() { declared } else { &about };
         if meant.is_empty() {
             found.extend(package.pinned(&package.name, None));
         }
         found.extend(meant.iter().filter_map(|declared| package.pinned(&declared.name, declared.requirement.clone())));
+    }
+    found
+}
+
+/// What is called by a name, whoever spells it.
+fn by_name<T>(all: &[T], name: impl Fn(&T) -> &str) -> HashMap<String, Vec<&T>> {
+    let mut found: HashMap<String, Vec<&T>> = HashMap::new();
+    for one in all {
+        found.entry(fold(name(one))).or_default().push(one);
     }
     found
 }
@@ -95,3 +108,33 @@ const OTHER_INDEX: &str = "comes from another index than PyPI";
 const FROM_GIT: &str = "comes from git, not from an index";
 const FROM_ADDRESS: &str = "comes from an address, not from an index";
 const OURS: &str = "a package of this repository";
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::super::files::Memory;
+    use super::*;
+
+    /// Every name was looked for among all others.
+    #[test]
+    fn tens_of_thousands_of_packages_are_read_in_linear_time() {
+        const MANY: usize = 30_000;
+        let mut packages = String::new();
+        let mut names = String::new();
+        for number in 0..MANY {
+            write!(packages, "[[package]]\nname = 'p{number}'\nversion = '1.0'\n").unwrap();
+            write!(names, "'p{number}', ").unwrap();
+        }
+        let edges = names.replace("'p", "{ name = 'p").replace("', ", "' }, ");
+        let uv = format!("{packages}[[package]]\nname = 'x'\nsource = {{ virtual = '.' }}\ndependencies = [{edges}]\n");
+        let manifest = format!(
+            "[project]\nname = 'x'\ndependencies = [{names}]\n[tool.uv]\noverride-dependencies = [{names}]\n\
+             constraint-dependencies = [{names}]\n"
+        );
+        let files = Memory::of(&[("uv.lock", uv.as_str()), ("poetry.lock", &packages), ("pyproject.toml", &manifest)]);
+        let read = |name: &str| files.read(name.as_ref()).unwrap().unwrap();
+        assert_eq!(uv_lock(&read("uv.lock"), &files).unwrap().len(), 2 * MANY);
+        assert_eq!(poetry_lock(&read("poetry.lock"), &files).unwrap().len(), MANY);
+    }
+}

@@ -108,7 +108,7 @@ fn resolve(lock: &Lockfile, file: &Source, asked: &Line, meant: Option<Written>)
     let reason = if asked.name == "bundler" {
         "Bundler itself, which no lock file holds".to_owned()
     } else {
-        format!("`{}` does not hold it: run `bundle lock`", file.name().display())
+        format!("`{}` does not hold it: it is for other platforms, or `bundle lock` is due", file.name().display())
     };
     let open = Dependency::open(&asked.name, asked.place(file), reason);
     Dependency { registry: Some(RegistryId::RubyGems), ..open }.requiring(requirement)
@@ -176,7 +176,7 @@ mod tests {
                 "nokogiri 1.16.0 ~> 1.16 (Gemfile.lock:34:13): ",
                 "ours -: comes from another gem server than RubyGems.org",
                 "x -: comes from git, not from a gem server",
-                "gone -: `Gemfile.lock` does not hold it: run `bundle lock`",
+                "gone -: `Gemfile.lock` does not hold it: it is for other platforms, or `bundle lock` is due",
                 "rack 3.0.8 >= 2, < 4 (app.gemspec:2:29): ",
                 "zeit 2.6.0: ",
                 "~base64 0.2.0: ",
@@ -215,6 +215,24 @@ mod tests {
         ]);
         let file = files.read("gems.locked".as_ref()).unwrap().unwrap();
         assert_eq!(told(lock(&file, &files).unwrap()), ["rack 3.0.8 3.0.8 (gems.rb:1:14): "]);
+    }
+
+    #[test]
+    fn the_public_server_is_one_with_and_without_encryption() {
+        for (remote, expected) in [
+            ("https://rubygems.org", "a 1.0: "),
+            ("http://rubygems.org/", "a 1.0: "),
+            ("https://rubygems.org.example/", "a -: comes from another gem server than RubyGems.org"),
+            (
+                "https://rubygems.org/\n  remote: https://gems.example/",
+                "a -: comes from another gem server than RubyGems.org",
+            ),
+        ] {
+            let text = format!("GEM\n  remote: {remote}\n  specs:\n    a (1.0)\n\nDEPENDENCIES\n  a\n");
+            let files = Memory::of(&[("Gemfile.lock", &text)]);
+            let file = files.read("Gemfile.lock".as_ref()).unwrap().unwrap();
+            assert_eq!(told(lock(&file, &files).unwrap()), [expected], "{remote}");
+        }
     }
 
     #[test]

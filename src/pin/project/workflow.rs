@@ -10,42 +10,47 @@ use std::sync::Arc;
 use super::Dependency;
 use super::files::Files;
 use super::image::Reference;
-use super::text::Document;
+use super::text::{Document, Shape, without_secrets};
 use crate::document::{Entry, FileError, Node, Source};
 use crate::pin::{Place, Written};
 use crate::registry::RegistryId;
 
 /// Reads a workflow, or the `action.yml` of an action.
 pub(super) fn read(file: &Arc<Source>, _files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
-    let document = Document::yaml(Arc::clone(file))?;
+    let document = Document::yaml(Arc::clone(file))?.shaped(&[(&["jobs"], Shape::Table), (&["runs"], Shape::Table)])?;
     let jobs = document.root.get("jobs").map(Node::entries).unwrap_or_default();
     let own = document.root.get("runs").into_iter();
     let mut found = Vec::new();
     for part in jobs.iter().map(|job| &job.node).chain(own) {
         found.extend(part.get("uses").and_then(|uses| used(&document, uses)));
         found.extend(images(part).filter_map(|image| no_image(&document, image)));
+        found.extend(own_image(&document, part));
         let steps = part.get("steps").map(Node::items).unwrap_or_default();
         found.extend(steps.iter().filter_map(|step| used(&document, step.get("uses")?)));
     }
     Ok(found)
 }
 
-/// The images of a job: its container, its services, and that of an action.
+/// The images of a job: its container and its services.
 fn images(job: &Node) -> impl Iterator<Item = &Node> {
     let services = job.get("services").map(Node::entries).unwrap_or_default();
     let container = job.get("container").into_iter();
-    let named =
-        container.chain(services.iter().map(|Entry { node, .. }| node)).map(|node| node.get("image").unwrap_or(node));
-    named.chain(job.get("image"))
+    container.chain(services.iter().map(|Entry { node, .. }| node)).map(|node| node.get("image").unwrap_or(node))
 }
 
 fn no_image(document: &Document, image: &Node) -> Option<Dependency> {
     let text = image.text().filter(|text| !text.is_empty())?;
-    if text == "Dockerfile" {
-        return None;
-    }
-    Some(image_at(document, image, text))
+    Some(image_at(document, image, text.strip_prefix(IMAGE).unwrap_or(text)))
 }
+
+/// The image of an action: without the [word before it](https://docs.github.com/actions/reference/workflows-and-actions/metadata-syntax#runsimage)
+/// it is a Dockerfile of the repository.
+fn own_image(document: &Document, job: &Node) -> Option<Dependency> {
+    let image = job.get("image")?;
+    Some(image_at(document, image, image.text()?.strip_prefix(IMAGE)?))
+}
+
+const IMAGE: &str = "docker://";
 
 /// An image, with its tag where it has one; `text` is the end of the node's.
 fn image_at(document: &Document, node: &Node, text: &str) -> Dependency {
@@ -64,23 +69,29 @@ fn used(document: &Document, uses: &Node) -> Option<Dependency> {
     if text.starts_with("./") || text.starts_with("../") {
         return open(text, "an action of this repository");
     }
-    if let Some(image) = text.strip_prefix("docker://") {
+    if let Some(image) = text.strip_prefix(IMAGE) {
         return Some(image_at(document, uses, image));
+    }
+    if text.contains("://") {
+        return open(&without_secrets(text), "an address: upmon knows actions of GitHub");
     }
     let Some((path, reference)) = text.rsplit_once('@') else {
         return open(text, "names no tag");
     };
-    let Some((owner, rest)) = path.split_once('/').filter(|_| path.chars().all(is_plain)) else {
+    let is_computed = reference.contains("${{") || !path.chars().all(is_plain);
+    let Some((owner, rest)) = path.split_once('/').filter(|_| !is_computed) else {
         return open(text, "is computed, or names no repository");
     };
     let repository = rest.split('/').next().unwrap_or(rest);
+    let is_branch = reference.starts_with("refs/heads/");
+    let reference = reference.strip_prefix("refs/tags/").unwrap_or(reference);
     let url = Some(format!("https://github.com/{owner}/{repository}"));
     let version = if is_commit(reference) { noted(document, uses) } else { Some(document.part(uses, reference)) };
     let of_repository =
         |dependency: Dependency| Dependency { url: url.clone(), ..dependency }.of(&format!("{owner}/{repository}"));
     let why = match &version {
         None => "pinned to a commit without its tag: write the tag behind it, such as `# v4.2.0`",
-        Some(version) if !version.text.contains(|character: char| character.is_ascii_digit()) => {
+        Some(version) if is_branch || !version.text.contains(|character: char| character.is_ascii_digit()) => {
             "follows a branch, which is no release"
         }
         Some(version) => {
@@ -158,6 +169,10 @@ mod tests {
             "docker://alpine:3".to_owned(),
             "e/f".to_owned(),
             "${{ matrix.x }}@v1".to_owned(),
+            "f/g@${{ env.V1 }}".to_owned(),
+            "g/h@refs/tags/v4.1.0".to_owned(),
+            "g/h@refs/heads/v4".to_owned(),
+            "https://me:token@git.example/a/b@v1".to_owned(),
         ]
         .map(|uses| {
             format!("      - uses: {uses}\n      - run: uses: x@v1\n").replace("run: uses: x@v1", "run: 'uses: x@v1'")
@@ -186,6 +201,10 @@ mod tests {
                 format!("alpine 3  {image}"),
                 "e/f -  names no tag".to_owned(),
                 "${{ matrix.x }}@v1 -  is computed, or names no repository".to_owned(),
+                "f/g@${{ env.V1 }} -  is computed, or names no repository".to_owned(),
+                "g/h v4.1.0 https://github.com/g/h".to_owned(),
+                "g/h - https://github.com/g/h follows a branch, which is no release".to_owned(),
+                "https://git.example/a/b@v1 -  an address: upmon knows actions of GitHub".to_owned(),
                 "g/h/.github/workflows/i.yml v2.1 https://github.com/g/h".to_owned(),
             ]
         );
@@ -197,6 +216,12 @@ mod tests {
             told("runs:\n  using: composite\n  steps:\n    - uses: a/b@v1\n"),
             ["a/b v1 https://github.com/a/b"]
         );
-        assert_eq!(told("runs: { using: docker, image: Dockerfile }\n"), [""; 0]);
+        for image in ["Dockerfile", "sub/Dockerfile", "Dockerfile.slim"] {
+            assert_eq!(told(&format!("runs: {{ using: docker, image: {image} }}\n")), [""; 0]);
+        }
+        assert_eq!(
+            told("runs: { using: docker, image: 'docker://debian:12.5-slim' }\n"),
+            ["debian 12.5-slim  an image, and upmon cannot ask image registries yet"]
+        );
     }
 }

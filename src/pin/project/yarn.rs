@@ -3,16 +3,17 @@
 //! Either lists for each `name@requirement` that somebody wrote what was chosen for it, and says nothing of who wrote it. So
 //! what is direct is read from `package.json` beside it and from those of its workspaces.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Dependency;
 use super::catalog::Catalogs;
 use super::files::{Files, expand};
-use super::npm::{self, Meant};
+use super::npm::{self, Meant, parted};
 use super::text::{Document, beside, wrong};
-use crate::document::{Entry, FileError, Node, Source};
+use crate::document::{FileError, Node, Source};
 use crate::pin::{Place, Written};
 use crate::registry::RegistryId;
 
@@ -21,15 +22,17 @@ const OURS: &str = "a package of this repository";
 /// Reads a lock file and the manifests of its project.
 pub(super) fn lock(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Dependency>, FileError> {
     let lock = Lock::read(file)?;
-    let manifests = manifests(file, files)?;
+    let manifests = manifests(file, &lock, files)?;
     let catalogs = Catalogs::read(&beside(file, ".yarnrc.yml"), files)?;
-    let resolutions = manifests[0].root.get("resolutions").map(Node::entries).unwrap_or_default();
+    let resolutions = Resolutions::of(&manifests[0]);
     let own: HashSet<&str> = manifests.iter().filter_map(|manifest| manifest.root.get("name")?.text()).collect();
     let mut found = Vec::new();
     let mut seen = HashSet::new();
     let declared = manifests.iter().flat_map(|manifest| npm::declared(manifest, &manifest.root));
     for declared in declared.map(|one| one.with(&catalogs)) {
-        let block = lock.lookup(&declared, resolutions);
+        let resolution = resolutions.meant(&declared);
+        let block = lock.lookup(&declared, resolution);
+        let declared = declared.replaced(resolution.map(|node| (&manifests[0], node)));
         seen.extend(block);
         found.push(resolve(file, &declared, block.map(|index| &lock.blocks[index]), &own));
     }
@@ -59,24 +62,59 @@ fn resolve(file: &Source, declared: &npm::Declared<'_>, block: Option<&Block>, o
 }
 
 /// `package.json` of the project and of its workspaces.
-fn manifests(file: &Arc<Source>, files: &dyn Files) -> Result<Vec<Document>, FileError> {
+fn manifests(file: &Arc<Source>, lock: &Lock, files: &dyn Files) -> Result<Vec<Document>, FileError> {
     let name = beside(file, "package.json");
     let Some(root) = files.read(&name)? else {
         let message =
             format!("`{}` is missing, and only it says which packages are direct dependencies", name.display());
         return Err(wrong(file, 0..0, message));
     };
-    let root = Document::json(root)?;
-    let listed = root.root.get("workspaces");
-    let patterns = listed.map(|listed| listed.get("packages").unwrap_or(listed).items()).unwrap_or_default();
-    let directories = patterns.iter().filter_map(Node::text).flat_map(|pattern| expand(&beside(file, pattern), files));
-    let mut seen = HashSet::new();
+    let root = npm::project(root)?;
+    let mut seen = HashSet::from([beside(file, "")]);
     let mut manifests = Vec::new();
-    for directory in directories.filter(|directory| seen.insert(directory.clone())) {
-        manifests.extend(files.read(&directory.join("package.json"))?.map(Document::json).transpose()?);
+    for directory in workspaces(file, &root, lock, files).into_iter().filter(|directory| seen.insert(directory.clone()))
+    {
+        manifests.extend(files.read(&directory.join("package.json"))?.map(npm::project).transpose()?);
     }
     manifests.insert(0, root);
     Ok(manifests)
+}
+
+/// The directories of the workspaces: those that the patterns of the root stand for, and those that later versions of Yarn
+/// list in the lock file.
+fn workspaces(file: &Source, root: &Document, lock: &Lock, files: &dyn Files) -> Vec<PathBuf> {
+    let listed = root.root.get("workspaces");
+    let patterns = listed.map(|listed| listed.get("packages").unwrap_or(listed).items()).unwrap_or_default();
+    let meant = |pattern: &str| -> Vec<PathBuf> {
+        alternatives(pattern).iter().flat_map(|pattern| expand(&beside(file, pattern), files)).collect()
+    };
+    let patterns = || patterns.iter().filter_map(Node::text);
+    let excluded: HashSet<PathBuf> =
+        patterns().filter_map(|pattern| pattern.strip_prefix('!')).flat_map(meant).collect();
+    let included = patterns().filter(|pattern| !pattern.starts_with('!')).flat_map(meant);
+    let locked = lock.blocks.iter().filter_map(Block::directory).map(|directory| beside(file, directory));
+    included.filter(|directory| !excluded.contains(directory)).chain(locked).collect()
+}
+
+/// The most patterns that one with braces is taken for, and how long that may be in bytes.
+const MOST_PATTERNS: usize = 100;
+const LONGEST_PATTERN: usize = 1024;
+
+/// A pattern for each alternative of its braces: `a/{b,c}/*`.
+fn alternatives(pattern: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut waiting = VecDeque::from([pattern.to_owned()]);
+    while let Some(pattern) = waiting.pop_front() {
+        let braces = pattern.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?)));
+        let is_few = waiting.len() + found.len() < MOST_PATTERNS && pattern.len() <= LONGEST_PATTERN;
+        match braces.filter(|_| is_few) {
+            Some((before, (inner, after))) => {
+                waiting.extend(inner.split(',').map(|inner| format!("{before}{inner}{after}")));
+            }
+            None => found.push(pattern),
+        }
+    }
+    found
 }
 
 /// What was chosen for one or more requirements.
@@ -96,6 +134,12 @@ impl Block {
         self.resolution.as_deref().map(|resolution| parted(resolution).0)
     }
 
+    /// Where a package of the repository lies, where the lock file says.
+    fn directory(&self) -> Option<&str> {
+        let (_, directory) = self.resolution.as_deref()?.split_once("@workspace:")?;
+        (!directory.starts_with('/') && !directory.split('/').any(|part| part == "..")).then_some(directory)
+    }
+
     /// A package that only others depend on.
     fn indirect(&self) -> Option<Dependency> {
         let (name, requirement) = parted(self.keys.first()?);
@@ -113,12 +157,6 @@ impl Block {
     }
 }
 
-/// A name, which may itself start with an at sign, and what follows it.
-fn parted(key: &str) -> (&str, &str) {
-    let at = key.char_indices().skip(1).find(|(_, character)| *character == '@');
-    at.map_or((key, ""), |(at, _)| (&key[..at], &key[at + 1..]))
-}
-
 struct Lock {
     blocks: Vec<Block>,
     by_key: HashMap<String, usize>,
@@ -134,20 +172,37 @@ impl Lock {
         Ok(Self { blocks, by_key })
     }
 
-    /// What was chosen for a dependency, under the requirement as the manifest or the catalog writes it, or under what
-    /// [`resolutions`](https://yarnpkg.com/configuration/manifest#resolutions) put in its place.
-    fn lookup(&self, declared: &npm::Declared<'_>, resolutions: &[Entry]) -> Option<usize> {
-        let (name, requirement) = (&declared.entry.key, declared.text()?);
+    /// What was chosen for a dependency, under the requirement as the manifest or the catalog writes it, or under what was
+    /// put in its place.
+    fn lookup(&self, declared: &npm::Declared<'_>, resolution: Option<&Node>) -> Option<usize> {
+        let name = &declared.entry.key;
         let key = |requirement: &str| {
             let keys = [format!("{name}@{requirement}"), format!("{name}@npm:{requirement}")];
             keys.iter().find_map(|key| self.by_key.get(key)).copied()
         };
-        let is_meant = |entry: &&Entry| {
-            let key = entry.key.strip_prefix("**/").unwrap_or(&entry.key);
-            let (package, range) = parted(key);
-            package == name && (range.is_empty() || range.strip_prefix("npm:").unwrap_or(range) == requirement)
-        };
-        key(requirement).or_else(|| resolutions.iter().filter(is_meant).find_map(|entry| key(entry.node.text()?)))
+        key(declared.text()?).or_else(|| key(resolution?.text()?))
+    }
+}
+
+/// What [`resolutions`](https://yarnpkg.com/configuration/manifest#resolutions) put in the place of requirements, by the
+/// name of the package: each with the requirement that it is for, or nothing.
+struct Resolutions<'a>(HashMap<&'a str, Vec<(&'a str, &'a Node)>>);
+
+impl<'a> Resolutions<'a> {
+    fn of(root: &'a Document) -> Self {
+        let mut by_name: HashMap<&str, Vec<(&str, &Node)>> = HashMap::new();
+        for entry in root.root.get("resolutions").map(Node::entries).unwrap_or_default() {
+            let (package, range) = parted(entry.key.strip_prefix("**/").unwrap_or(&entry.key));
+            let range = range.strip_prefix("npm:").unwrap_or(range);
+            by_name.entry(package).or_default().push((range, &entry.node));
+        }
+        Self(by_name)
+    }
+
+    fn meant(&self, declared: &npm::Declared<'_>) -> Option<&'a Node> {
+        let requirement = declared.text()?;
+        let named = self.0.get(declared.entry.key.as_str())?;
+        named.iter().find(|(range, _)| range.is_empty() || *range == requirement).map(|(_, node)| *node)
     }
 }
 
@@ -288,7 +343,37 @@ mod tests {
             .into_iter()
             .map(|one| format!("{} {} {}", one.name, text(one.version), text(one.requirement)))
             .collect();
-        assert_eq!(told, ["a 1.2.3 ^1", "b 2.0.1 ^2", "c 3.0.1 ^3", "d  ^4"]);
+        assert_eq!(told, ["a 1.2.3 ^1", "b 2.0.1 2.0.1", "c 3.0.1 3.0.1", "d  ^4"]);
+    }
+
+    #[test]
+    fn workspaces_are_found_wherever_they_lie() {
+        let root = r#"{ "workspaces": ["p/**", "{x,y}/*", "!p/out"] }"#;
+        let later = "# a head\n\n__metadata:\n  version: 8\n\n\"a@workspace:far/a\":\n  version: 0.0.0-use.local\n  resolution: \
+            \"a@workspace:far/a\"\n\n\"root@workspace:.\":\n  version: 0.0.0-use.local\n  resolution: \"root@workspace:.\"\n";
+        let asks = |name: &str| format!(r#"{{ "dependencies": {{ "{name}": "1" }} }}"#);
+        let [deep, x, y, out, far] = ["deep", "x", "y", "out", "far"].map(asks);
+        for (lock_text, expected) in
+            [("# yarn lockfile v1\n", vec!["deep", "x", "y"]), (later, vec!["deep", "x", "y", "far"])]
+        {
+            let files = Memory::of(&[
+                ("yarn.lock", lock_text),
+                ("package.json", root),
+                ("p/deep/er/package.json", &deep),
+                ("p/out/package.json", &out),
+                ("p/node_modules/no/package.json", &out),
+                ("x/a/package.json", &x),
+                ("y/b/package.json", &y),
+                ("far/a/package.json", &far),
+            ]);
+            let file = files.read("yarn.lock".as_ref()).unwrap().unwrap();
+            let told: Vec<String> = lock(&file, &files).unwrap().into_iter().map(|one| one.name).collect();
+            assert_eq!(told, expected);
+        }
+        assert_eq!(alternatives("{a,b}/{c,d}"), ["a/c", "a/d", "b/c", "b/d"]);
+        assert_eq!(alternatives("{a,b"), ["{a,b"]);
+        assert_eq!(alternatives(&"{a,b}".repeat(100)).len(), MOST_PATTERNS + 1);
+        assert_eq!(alternatives(&"{a,b}".repeat(1000)).len(), 1);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Poetry: `poetry.lock`, and what `tool.poetry` of `pyproject.toml` declares.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::super::Dependency;
@@ -7,7 +8,7 @@ use super::super::files::Files;
 use super::super::text::{Document, beside};
 use super::declared::{self, Declared};
 use super::requirement::exact;
-use super::{FROM_ADDRESS, FROM_GIT, OTHER_INDEX, OURS, Package, is_pypi, is_same, locked};
+use super::{FROM_ADDRESS, FROM_GIT, OTHER_INDEX, OURS, Package, by_name, fold, is_pypi, locked};
 use crate::document::{Entry, FileError, Node, Source};
 use crate::pin::Written;
 use crate::version::SchemeId;
@@ -22,22 +23,26 @@ pub(in crate::pin::project) fn lock(file: &Arc<Source>, files: &dyn Files) -> Re
         return Err(document.wrong(&document.root, message));
     };
     let packages = packages(&document)?;
-    let declared = declared::of(&Document::toml(manifest)?);
+    let declared = declared::of(&declared::manifest(manifest)?);
+    let named = by_name(&declared, |one| one.name.as_str());
+    let locked_by_name = by_name(&packages, |package| package.name.as_str());
     let mut found = Vec::new();
-    for (index, first) in declared.iter().enumerate() {
-        if declared[..index].iter().any(|earlier| is_same(&earlier.name, &first.name)) {
+    let mut told = HashSet::new();
+    for first in &declared {
+        let name = fold(&first.name);
+        if !told.insert(name.clone()) {
             continue;
         }
-        let meant: Vec<&Declared> = declared.iter().filter(|other| is_same(&other.name, &first.name)).collect();
-        let chosen: Vec<&Package> = packages.iter().filter(|package| is_same(&package.name, &first.name)).collect();
+        let meant = named.get(&name).map(Vec::as_slice).unwrap_or_default();
+        let chosen = locked_by_name.get(&name).map(Vec::as_slice).unwrap_or_default();
         if chosen.is_empty() {
             found.push(
                 first.open(format!("`{}` does not hold it: run `poetry lock`", document.source.name().display())),
             );
         }
-        found.extend(locked(&chosen, &meant));
+        found.extend(locked(chosen, meant));
     }
-    let is_direct = |package: &&Package| declared.iter().any(|declared| is_same(&declared.name, &package.name));
+    let is_direct = |package: &&Package| told.contains(&fold(&package.name));
     let rest =
         packages.iter().filter(|package| !is_direct(package)).filter_map(|package| package.pinned(&package.name, None));
     found.extend(rest.map(|dependency| Dependency { is_direct: false, ..dependency }));
@@ -104,6 +109,7 @@ fn one(document: &Document, name: &str, node: &Node) -> Declared {
             .filter(|(.., text)| !text.is_empty())
             .map(|(node, raw, text)| Written { text: text.clone(), place: document.part(node, raw).place }),
         exact: specifiers.as_ref().and_then(|(node, _, text)| Some(document.part(node, exact(text)?))),
+        is_conditional: ["python", "platform", "markers"].iter().any(|key| has(key)),
         obstacle,
         place: document.place(node),
     }
@@ -114,9 +120,22 @@ pub(crate) fn specifiers(text: &str) -> Option<String> {
     if text.contains('|') {
         return None;
     }
-    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty() && *part != "*");
+    let parts = constraints(text);
+    let parts = parts.iter().map(String::as_str).filter(|part| *part != "*");
     let joined = parts.map(specifier).collect::<Option<Vec<_>>>()?.join(",");
     SchemeId::Pep440.requirement(&joined).ok().map(|_| joined)
+}
+
+/// The constraints of a list: a comma parts them, or a space that follows no operator.
+fn constraints(text: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for word in text.split([',', ' ', '\t']).filter(|word| !word.is_empty()) {
+        match found.last_mut().filter(|last| last.ends_with(['<', '>', '=', '^', '~'])) {
+            Some(operator) => operator.extend([" ", word]),
+            None => found.push(word.to_owned()),
+        }
+    }
+    found
 }
 
 fn specifier(part: &str) -> Option<String> {
@@ -140,6 +159,9 @@ fn specifier(part: &str) -> Option<String> {
 
 /// From a version to the next one in the segment that `which` chooses.
 fn upto(version: &str, which: impl Fn(&[u64]) -> usize) -> Option<String> {
+    if version.contains('!') {
+        return None;
+    }
     let release: &str = &version
         [..version.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(version.len())];
     let release = release.trim_end_matches('.');
@@ -177,6 +199,10 @@ mod tests {
             ("==1.2.3", Some("==1.2.3")),
             ("= 1.2.3", Some("==1.2.3")),
             (">= 1.2, < 1.5", Some(">= 1.2,< 1.5")),
+            (">=1.2 <1.5", Some(">=1.2,<1.5")),
+            (">= 1.2  !=1.3 ^1", Some(">= 1.2,!=1.3,>=1,<2")),
+            ("1 - 2", None),
+            ("^1!2.0", None),
             ("^2.0b1", Some(">=2.0b1,<3")),
             ("^1 || ^2", None),
             ("^x", None),

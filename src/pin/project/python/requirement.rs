@@ -15,6 +15,8 @@ pub(super) struct Pep508 {
     pub(super) specifiers: Range<usize>,
     /// The address of what is not looked up in an index.
     pub(super) address: Option<String>,
+    /// Whether it is for some environments only.
+    pub(super) has_marker: bool,
 }
 
 /// Reads a requirement. <https://packaging.python.org/en/latest/specifications/dependency-specifiers/>
@@ -34,13 +36,15 @@ pub(super) fn pep508(text: &str) -> Option<Pep508> {
     let name = name.to_owned();
     if let Some(address) = text[at..].strip_prefix('@') {
         let address = address.split_whitespace().next()?.to_owned();
-        return Some(Pep508 { name, specifiers: at..at, address: Some(address) });
+        let has_marker = text[at..].contains(" ;");
+        return Some(Pep508 { name, specifiers: at..at, address: Some(address), has_marker });
     }
     let rest = &text[at..];
-    let rest = &rest[..rest.find(';').unwrap_or(rest.len())];
+    let marker = rest.find(';');
+    let rest = &rest[..marker.unwrap_or(rest.len())];
     let specifiers = trimmed(text, at..at + rest.len());
     SchemeId::Pep440.requirement(&text[specifiers.clone()]).ok()?;
-    Some(Pep508 { name, specifiers, address: None })
+    Some(Pep508 { name, specifiers, address: None, has_marker: marker.is_some() })
 }
 
 fn skip_space(text: &str, at: usize) -> usize {
@@ -61,16 +65,6 @@ fn trimmed(text: &str, range: Range<usize>) -> Range<usize> {
 pub(super) fn exact(specifiers: &str) -> Option<&str> {
     let version = specifiers.strip_prefix("===").or_else(|| specifiers.strip_prefix("=="))?.trim();
     SchemeId::Pep440.parse(version).is_ok().then_some(version)
-}
-
-/// A requirement that is told as it is written: of an address in it neither user, password, query nor fragment, since any of
-/// them may be a credential.
-pub(super) fn without_secrets(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
-    let rest = rest.split(['?', '#']).next().unwrap_or_default();
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    format!("{scheme}://{host}{path}")
 }
 
 #[cfg(test)]
@@ -95,19 +89,6 @@ mod tests {
         }
         for text in ["", " ", "-r x.txt", "a[", "a >>1", "a b", "\u{e9}", "_a", "a-", "a ==1 2", "./path", "{a}"] {
             assert_eq!(pep508(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn an_address_is_told_without_what_may_be_a_credential() {
-        for (text, expected) in [
-            ("odd >>1", "odd >>1"),
-            ("git+https://host/a/b@v1", "git+https://host/a/b@v1"),
-            ("git+https://me:secret@host/a@v1#x=secret", "git+https://host/a@v1"),
-            ("https://secret@host?key=secret", "https://host"),
-            ("https://me:sec@ret@host/a", "https://host/a"),
-        ] {
-            assert_eq!(without_secrets(text), expected);
         }
     }
 

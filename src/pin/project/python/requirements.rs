@@ -12,12 +12,14 @@ use std::sync::Arc;
 
 use super::super::Dependency;
 use super::super::files::Files;
-use super::super::text::{beside, wrong};
-use super::requirement::{exact, pep508, without_secrets};
+use super::super::text::{beside, without_secrets, wrong};
+use super::requirement::{exact, pep508};
 use super::{FROM_ADDRESS, FROM_GIT, OURS, fold};
 use crate::document::{FileError, Source};
 use crate::pin::{Place, Written};
 use crate::registry::RegistryId;
+
+const NOT_READ: &str = "a file at an address, whose lines upmon does not read";
 
 /// What the lines of a file are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,12 +39,19 @@ pub(in crate::pin::project) fn read(file: &Arc<Source>, files: &dyn Files) -> Re
     while let Some((file, role)) = waiting.pop() {
         let mut included = Vec::new();
         for line in lines(file.text()) {
-            if let Some((name, of)) = include(&file, line.clone()) {
-                let of = if role == Role::Constraints { role } else { of };
-                if seen.insert((files.real(&name), of)) {
-                    included.push((opened(&file, &name, line, files)?, of));
+            match include(&file, line.clone()) {
+                Some(Included::File(name, of)) => {
+                    let of = if role == Role::Constraints { role } else { of };
+                    if seen.insert((files.real(&name), of)) {
+                        included.push((opened(&file, &name, line, files)?, of));
+                    }
+                    continue;
                 }
-                continue;
+                Some(Included::Address(address)) => {
+                    found.push(Dependency::open(&address, Place::of(&file, &line), NOT_READ));
+                    continue;
+                }
+                None => {}
             }
             match (dependency(&file, line), role) {
                 (Some(one), Role::Requirements) => found.push(one),
@@ -85,14 +94,15 @@ fn opened(file: &Arc<Source>, name: &Path, line: Range<usize>, files: &dyn Files
     files.read(name)?.ok_or_else(|| wrong(file, line, format!("there is no file `{}`", name.display())))
 }
 
-/// The logical lines that say something: a backslash joins two. The comments below stay with the line.
+/// The logical lines that say something: a backslash joins two, unless it ends a comment. The comments below stay with the
+/// line.
 fn lines(text: &str) -> Vec<Range<usize>> {
     let mut lines = Vec::new();
     let mut start = 0;
     let mut end = 0;
     for line in text.split_inclusive('\n') {
         end += line.len();
-        if !line.trim_end().ends_with('\\') {
+        if !line.trim_end().ends_with('\\') || line.trim_start().starts_with('#') {
             lines.push(start..end);
             start = end;
         }
@@ -112,8 +122,16 @@ fn lines(text: &str) -> Vec<Range<usize>> {
     told
 }
 
-/// The file that a line includes, and as what.
-fn include(file: &Source, line: Range<usize>) -> Option<(PathBuf, Role)> {
+/// A file that a line includes.
+enum Included {
+    /// One of the repository, and as what.
+    File(PathBuf, Role),
+    /// One at an address, which is told and not read.
+    Address(String),
+}
+
+/// The file that a line includes; a name with spaces stands in quotes, as in a shell.
+fn include(file: &Source, line: Range<usize>) -> Option<Included> {
     const OPTIONS: [(&str, Role); 4] = [
         ("-r", Role::Requirements),
         ("--requirement", Role::Requirements),
@@ -123,7 +141,13 @@ fn include(file: &Source, line: Range<usize>) -> Option<(PathBuf, Role)> {
     let text = without_comment(&file.text()[line]).trim();
     let (rest, role) = OPTIONS.iter().find_map(|(option, role)| Some((text.strip_prefix(option)?, *role)))?;
     let name = rest.strip_prefix('=').unwrap_or(rest).trim();
-    (!name.contains("://")).then(|| (beside(file, name), role))
+    let inner = ['"', '\''].iter().find_map(|quote| name.strip_prefix(*quote)?.strip_suffix(*quote));
+    let name = inner.unwrap_or(name);
+    Some(if name.contains("://") {
+        Included::Address(without_secrets(name))
+    } else {
+        Included::File(beside(file, name), role)
+    })
 }
 
 /// A comment starts with a `#` at the start of a line or behind space.
@@ -134,10 +158,10 @@ fn without_comment(line: &str) -> &str {
 
 fn dependency(file: &Source, line: Range<usize>) -> Option<Dependency> {
     let whole = &file.text()[line.clone()];
-    let text = without_comment(whole);
+    // what joins lines is no part of them; places stay as they are
+    let joined = without_comment(whole).replace("\\\r\n", "   ").replace("\\\n", "  ");
     // options of a requirement, such as its hashes, come last
-    let options = [" --", " \\"].iter().filter_map(|option| text.find(option)).min();
-    let text = &text[..options.unwrap_or(text.len())];
+    let text = &joined[..joined.find(" --").unwrap_or(joined.len())];
     let place = |range: Range<usize>| Place::of(file, &(line.start + range.start..line.start + range.end));
     let trimmed = text.len() - text.trim_start().len()..text.trim_end().len();
     let said = text.get(trimmed.clone()).unwrap_or_default();
@@ -155,9 +179,9 @@ fn dependency(file: &Source, line: Range<usize>) -> Option<Dependency> {
     if said.starts_with('-') {
         return None;
     }
-    let Some(found) = pep508(text) else {
+    let Some(found) = pep508(text).filter(|_| !is_archive(said)) else {
         let unaddressed = match () {
-            () if said.starts_with(['.', '/']) => OURS,
+            () if said.starts_with(['.', '/']) || is_archive(said) => OURS,
             () if said.contains("${") => "is required with a variable, which only pip's environment knows",
             () => "is required in a way that upmon does not know",
         };
@@ -192,15 +216,24 @@ fn addressed(text: &str) -> Option<(String, &'static str)> {
     })
 }
 
+/// Whether the words before a marker name a file of the repository, [as pip
+/// tells](https://pip.pypa.io/en/stable/cli/pip_install/#argument-handling) by its ending.
+fn is_archive(said: &str) -> bool {
+    const ENDINGS: [&str; 8] = [".whl", ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tar.xz"];
+    let name = said.split([';', '[']).next().unwrap_or(said).trim_end().to_ascii_lowercase();
+    !name.contains(['=', '<', '>', '@']) && ENDINGS.iter().any(|ending| name.ends_with(ending))
+}
+
 fn elsewhere(address: &str) -> &'static str {
     if address.starts_with("git+") { FROM_GIT } else { FROM_ADDRESS }
 }
 
-/// Whether pip-compile noted that only other packages asked for it: who is no package has a path or parentheses.
+/// Whether pip-compile noted that only other packages asked for it: who is no package has a path or parentheses. A file of
+/// constraints (`-c`) asks for nothing.
 fn is_only_for_others(line: &str) -> bool {
     let Some((_, noted)) = line.split_once("# via") else { return false };
     let mut who = noted.lines().map(|line| line.trim().trim_start_matches('#').trim()).filter(|who| !who.is_empty());
-    let is_project = |who: &str| who.starts_with("-r ") || who.starts_with("-c ") || who.contains(['(', '/']);
+    let is_project = |who: &str| !who.starts_with("-c ") && (who.starts_with("-r ") || who.contains(['(', '/']));
     !who.any(is_project)
 }
 
@@ -245,14 +278,37 @@ mod tests {
                 "odd >>1 - is required in a way that upmon does not know",
                 "a==${A} - is required with a variable, which only pip's environment knows",
                 "idna 3.7@17",
+                "https://host/limits.txt - a file at an address, whose lines upmon does not read",
+            ]
+        );
+    }
+
+    #[test]
+    fn lines_are_joined_as_pip_joins_them() {
+        let text = "# made by: make \\\na==1\\\n    --hash=sha256:00\\\r\n    --hash=sha256:11\nb \\\n  ==2 \\\n# why \\\nc==3\nd>=1,\\\n<2\n";
+        let range = "d - the file requires a range and pins no version";
+        assert_eq!(found(&[("requirements.txt", text)]), ["a 1@2", "b 2@6", "c 3@8", range]);
+    }
+
+    #[test]
+    fn files_of_packages_are_no_names() {
+        let text = "a-1.0-py3-none-any.whl\ndist/b-1.0.tar.gz ; x\nc.zip[x]\nd.tar==1.0\n";
+        assert_eq!(
+            found(&[("requirements.txt", text)]),
+            [
+                "a-1.0-py3-none-any.whl - a package of this repository",
+                "dist/b-1.0.tar.gz ; x - a package of this repository",
+                "c.zip[x] - a package of this repository",
+                "d.tar 1.0@4",
             ]
         );
     }
 
     #[test]
     fn what_pip_compile_notes_tells_what_is_direct() {
-        let text = "a==1\n    # via\n    #   -r dev.in\n    #   b\nb==2\n    # via a\nc==3  # via -r x.in\nd==4\n    # via app (pyproject.toml)\n";
-        assert_eq!(found(&[("requirements.txt", text)]), ["a 1@1", "~b 2@5", "c 3@7", "d 4@8"]);
+        let text = "a==1\n    # via\n    #   -r dev.in\n    #   b\nb==2\n    # via a\nc==3  # via -r x.in\nd==4\n    # via app (pyproject.toml)\n\
+            e==5\n    # via\n    #   -c in/base.txt\n    #   b\n";
+        assert_eq!(found(&[("requirements.txt", text)]), ["a 1@1", "~b 2@5", "c 3@7", "d 4@8", "~e 5@10"]);
     }
 
     #[test]
@@ -280,10 +336,15 @@ mod tests {
     fn files_include_each_other_without_end() {
         let files = [
             ("r/a.txt", "-r b.txt\na==1"),
-            ("r/b.txt", "--requirement=../c.txt\nb==1\n-r a.txt"),
+            (
+                "r/b.txt",
+                "--requirement=../c.txt\nb==1\n-r a.txt\n-r 'of d.txt'\n-r https://me:token@host/e.txt?key=token",
+            ),
             ("c.txt", "c==1\r\n"),
+            ("r/of d.txt", "d==1"),
         ];
-        assert_eq!(found(&files), ["a 1@2", "b 1@2", "c 1@1"]);
+        let address = "https://host/e.txt - a file at an address, whose lines upmon does not read";
+        assert_eq!(found(&files), ["a 1@2", "b 1@2", address, "c 1@1", "d 1@1"]);
         let missing = Memory::of(&[("a.txt", "\n-r none.txt")]);
         let error = read(&missing.read("a.txt".as_ref()).unwrap().unwrap(), &missing).unwrap_err();
         assert_eq!(error.to_string(), "a.txt:2:1: there is no file `none.txt`");

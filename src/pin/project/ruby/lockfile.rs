@@ -82,7 +82,7 @@ impl Lockfile {
                 remotes.extend(text.trim_start().strip_prefix("remote: ").map(str::to_owned));
             }
             (Section::Source { kind, remotes }, 4) => {
-                let is_public = remotes.iter().all(|remote| remote.trim_end_matches('/') == "https://rubygems.org");
+                let is_public = remotes.iter().all(|remote| is_rubygems(remote));
                 let remote = remotes.first().cloned().unwrap_or_default();
                 let line = Line::read(text, start, true);
                 let is_known = |spec: &Spec| spec.line.name == line.name;
@@ -114,6 +114,12 @@ impl Spec {
             self.asks.push(Line { name: name.clone(), name_range: name_range.clone(), detail: detail.clone() });
         }
     }
+}
+
+/// Whether an address is that of the public server; older files have it without encryption.
+fn is_rubygems(remote: &str) -> bool {
+    let host = remote.strip_prefix("https://").or_else(|| remote.strip_prefix("http://"));
+    host.is_some_and(|host| host.trim_end_matches('/') == "rubygems.org")
 }
 
 fn headed(text: &str) -> Option<Section> {
