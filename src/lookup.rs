@@ -45,7 +45,7 @@ pub struct Engine {
     /// What is remembered of earlier runs, and what this one has to remember.
     pub holds: Arc<Ledger>,
     /// Pins that are not judged, and whose questions count: what is asked of a package does not depend on which of its
-    /// pins are named. Those that are judged may be among them.
+    /// pins are named.
     pub beside: Arc<[Pin]>,
 }
 
@@ -202,11 +202,10 @@ impl Engine {
     }
 }
 
-/// Those of some pins and of the others that are of the same packages as some: for [`Engine::beside`].
+/// The others that are of the same packages as some pins: for [`Engine::beside`].
 pub fn of_same_packages(some: &[Pin], others: &[Pin]) -> Arc<[Pin]> {
     let packages: HashSet<_> = some.iter().map(|pin| (pin.registry, &pin.upstream)).collect();
-    let is_beside = |pin: &&Pin| packages.contains(&(pin.registry, &pin.upstream));
-    some.iter().chain(others.iter().filter(is_beside)).cloned().collect()
+    others.iter().filter(|pin| packages.contains(&(pin.registry, &pin.upstream))).cloned().collect()
 }
 
 /// The distinct queries of one registry, in the order in which they come up.

@@ -36,7 +36,7 @@ pub(super) fn run(global: &Global, arguments: &ExplainArgs) -> Result<ExitCode, 
     let engine = setup.engine()?;
     let mut explanations = Vec::new();
     for pin in &pins {
-        explanations.push(setup.wait(explain(&engine, pin, &journal))?);
+        explanations.push(setup.wait(explain(&engine, pin, &pins, &journal))?);
     }
     let kept = setup.keep();
     let is_unknown = explanations.iter().any(|explanation| explanation.finding.error.is_some());
@@ -45,10 +45,13 @@ pub(super) fn run(global: &Global, arguments: &ExplainArgs) -> Result<ExitCode, 
     Ok(if is_unknown { ExitCode::Unknown } else { ExitCode::Success })
 }
 
-async fn explain(engine: &Engine, pin: &Pin, journal: &Arc<Journal>) -> Explanation {
+/// Explains one pin of those of its name.
+async fn explain(engine: &Engine, pin: &Pin, pins: &[Pin], journal: &Arc<Journal>) -> Explanation {
     let registry = engine.registry(pin.registry);
     let query = engine.query(pin);
-    let learned = engine.learn(registry, &query, &[pin]).await;
+    let asking: Vec<&Pin> =
+        pins.iter().filter(|other| other.registry == pin.registry && engine.query(other) == query).collect();
+    let learned = engine.learn(registry, &query, &asking).await;
     let finding = engine.finding(pin, registry, &query, &learned);
     Explanation::new(engine, pin, journal.take(), learned.as_ref().ok(), finding)
 }

@@ -77,7 +77,7 @@ pub(super) struct Setup {
     began: DateTime<Utc>,
     as_of: bool,
     links: bool,
-    /// Those of [`Self::pins`] that are of the same package as a pin that is asked for by name.
+    /// The other pins of packages of which a pin is asked for by name.
     beside: Arc<[Pin]>,
     /// What is remembered of earlier runs.
     holds: Arc<Ledger>,

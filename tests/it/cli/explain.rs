@@ -147,6 +147,10 @@ async fn a_pin_is_judged_alike_alone_and_beside_others_of_its_package() {
         let id = finding["id"].as_str().unwrap();
         let alone = world.run(&["check", "--json", "--no-cache", id]).ended(0).json()["findings"][0].clone();
         let explained = explained(&world.run(&["explain", "--json", "--no-cache", id]).ended(0))["finding"].clone();
+        let both = world.run(&["explain", "--json", "--no-cache", "pad"]).ended(0).json();
+        let told =
+            both["explanations"].as_array().unwrap().iter().any(|one| one["finding"]["newest"] == finding["newest"]);
+        assert!(told && both["explanations"][0]["finding"]["newest"]["published_at"].is_string(), "{both}");
         // days would differ at midnight
         for part in ["status", "pinned", "newest", "behind_since", "libyears", "notices"] {
             assert_eq!((&alone[part], &explained[part]), (&finding[part], &finding[part]), "{id}: {part}");
