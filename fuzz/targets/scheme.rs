@@ -60,6 +60,7 @@ fn check_requirements(requirements: &[Requirement], versions: &[Version]) {
         for requirement in requirements {
             let accepts = requirement.accepts(version);
             assert_eq!(accepts, requirement.accepts_text(version.as_str()), "{version} for {}", requirement.as_str());
+            assert!(!accepts || requirement.covers(version), "{version} within {}", requirement.as_str());
             is_accepted &= accepts;
         }
         if let Some(joined) = &joined {

@@ -53,8 +53,10 @@ pub(super) fn run(global: &Global, arguments: &BadgeArgs) -> Result<ExitCode, Fa
         let hint = "say `--out DIR`, or `out` in `[badges]` of upmon.toml";
         return Err(Failure::Usage(format!("error: no directory is named for the badges\nhint: {hint}")));
     }
-    let report = setup.report(arguments.report.as_deref(), global)?;
-    carry_out(&report, &badges, arguments.dry_run, &mut action::print)?.ended(&report, &setup)
+    let (report, kept) = setup.report(arguments.report.as_deref(), global)?;
+    let done = carry_out(&report, &badges, arguments.dry_run, &mut action::print)?;
+    kept?;
+    done.ended(&report, &setup)
 }
 
 /// Plans, and carries the plan out unless it is only to be seen. Without a directory nothing is done.

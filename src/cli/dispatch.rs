@@ -91,8 +91,10 @@ pub(super) fn run(global: &Global, arguments: &DispatchArgs) -> Result<ExitCode,
         repository: arguments.repository.as_ref(),
     };
     forge::access(settings.dispatch.targets[0].repository.clone(), settings.dispatch.pace)?;
-    let report = setup.report(arguments.report.as_deref(), global)?;
-    carry_out(&report, &setup, &order)?.ended(&report, &setup)
+    let (report, kept) = setup.report(arguments.report.as_deref(), global)?;
+    let done = carry_out(&report, &setup, &order)?;
+    kept?;
+    done.ended(&report, &setup)
 }
 
 /// Targets have to be there before anybody is asked.

@@ -37,8 +37,10 @@ pub(super) fn run(global: &Global, arguments: &IssuesArgs) -> Result<ExitCode, F
     let flags = Flags { allow_unknown: arguments.allow_unknown, ..Flags::default() };
     let mut setup = Setup::for_report(global, &arguments.setup, flags, arguments.report.as_deref())?;
     let access = access(arguments.repository.as_ref(), &setup.settings)?;
-    let report = setup.report(arguments.report.as_deref(), global)?;
-    carry_out(&report, &setup, access, arguments.dry_run)?.ended(&report, &setup)
+    let (report, kept) = setup.report(arguments.report.as_deref(), global)?;
+    let done = carry_out(&report, &setup, access, arguments.dry_run)?;
+    kept?;
+    done.ended(&report, &setup)
 }
 
 /// The way to the repository of the issues.

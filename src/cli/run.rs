@@ -84,8 +84,7 @@ pub(super) fn run(global: &Global, arguments: &RunArgs) -> Result<ExitCode, Fail
     let mut setup = Setup::for_report(global, &arguments.setup, flags, arguments.report.as_deref())?;
     let actions = asked_for(&setup);
     check_rights(&actions, arguments.repository.as_ref(), &setup.settings)?;
-    let report = setup.report_alone(arguments.report.as_deref(), global)?;
-    let kept = setup.keep();
+    let (report, kept) = setup.report(arguments.report.as_deref(), global)?;
     let written = arguments.write_report.as_deref().map_or(Ok(()), |path| check::write_report(path, &report));
     let mut told = Vec::new();
     for action in actions {

@@ -67,6 +67,9 @@ impl From<&LookupArgs> for SetupArgs {
     }
 }
 
+/// Whether what a run has learned was kept for the next ones. That it was not swallows nothing that the run is for.
+pub(super) type Kept = Result<(), Failure>;
+
 /// Pins and settings, read and checked against each other, and the runtime that runs lookups.
 #[derive(Debug)]
 pub(super) struct Setup {
@@ -216,7 +219,7 @@ impl Setup {
 
     /// Remembers what was seen, and ends the recording, if one is made: everything was asked. That one of the two fails does
     /// not hinder the other.
-    pub(super) fn keep(&self) -> Result<(), Failure> {
+    pub(super) fn keep(&self) -> Kept {
         let saved = self.holds.save();
         self.finish_recording()?;
         Ok(saved?)
@@ -237,20 +240,17 @@ impl Setup {
         Arc::clone(self.network.options.journal.get_or_insert_default())
     }
 
-    /// The report that was made before, or a new one over all pins, of which everything is kept.
-    pub(super) fn report(&mut self, made: Option<&Path>, global: &Global) -> Result<Report, Failure> {
-        let report = self.report_alone(made, global)?;
-        self.keep()?;
-        Ok(report)
-    }
-
-    /// The same; what it learned is yet to be [kept](Self::keep).
-    pub(super) fn report_alone(&mut self, made: Option<&Path>, global: &Global) -> Result<Report, Failure> {
-        let Some(path) = made else {
-            let pins = self.take_chosen(&[])?;
-            return self.check(&pins, global);
-        };
-        file::read(path).map_err(|error| Failure::Usage(format!("error: {error}\nhint: {}", error.hint())))
+    /// The report that was made before, or a new one over all pins; and whether what was learned for that could be
+    /// [kept](Self::keep), which is to be told once everything else is done.
+    pub(super) fn report(&mut self, made: Option<&Path>, global: &Global) -> Result<(Report, Kept), Failure> {
+        if let Some(path) = made {
+            let report = file::read(path);
+            let wrong = |error: file::ReadError| Failure::Usage(format!("error: {error}\nhint: {}", error.hint()));
+            return Ok((report.map_err(wrong)?, Ok(())));
+        }
+        let pins = self.take_chosen(&[])?;
+        let report = self.check(&pins, global)?;
+        Ok((report, self.keep()))
     }
 
     /// What actions work with.

@@ -228,7 +228,7 @@ impl Reader<'_> {
         for entry in entries {
             match entry.key.as_str() {
                 SCHEMA_KEY => _ = Text::read(&entry.node, SCHEMA_KEY, &mut self.problems),
-                FROM_KEY if matches!(entry.node.value, Value::List(_)) => {
+                FROM_KEY if !matches!(entry.node.value, Value::Table(_)) => {
                     self.from = Vec::read(&entry.node, FROM_KEY, &mut self.problems).unwrap_or_default();
                 }
                 key if key.starts_with('$') => self.problems.push(unknown_key(entry, &[SCHEMA_KEY], &[])),

@@ -47,7 +47,7 @@ impl Scheme for Semver {
 
     /// Cargo's comparators take no prerelease but of a version that they name.
     fn covers(requirement: &Self::Requirement, version: &Self::Version) -> bool {
-        requirement.comparators.iter().all(|comparator| covers(comparator, version))
+        requirement.matches(version) || requirement.comparators.iter().all(|comparator| covers(comparator, version))
     }
 
     /// A lone star stands for anything, and may not stand in a list.
@@ -86,6 +86,7 @@ mod tests {
             ("<=3.0.0", "3.0.0-rc.1", true),
             ("=2.0.0", "2.0.0-rc.1", false),
             ("=2.0.0-rc.1", "2.0.0-rc.1", true),
+            (">1.0.0-alpha, <1.0.0", "1.0.0-rc.1", true),
             ("^2", "2.1.0-rc.1", true),
             ("~2.1", "2.1.1-rc.1", true),
             ("2.*", "3.0.0-rc.1", false),

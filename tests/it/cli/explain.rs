@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use upmon::registry::RegistryId;
 use upmon::schema::{Which, schema};
 use wiremock::ResponseTemplate;
+use wiremock::matchers::header;
 
 use super::git::tagged;
 use super::world::{PINS as SMALL, small, small_with};
@@ -93,7 +94,9 @@ async fn a_request_is_told_with_its_cache_entry() {
         .respond(RegistryId::CratesIo, "mo/ve/moved", ResponseTemplate::new(302).insert_header("location", there))
         .await;
     let answer = ResponseTemplate::new(200).set_body_string(format!("{line}\n")).insert_header("etag", "\"a\"");
-    world.respond_when(RegistryId::CratesIo, "there", ("if-none-match", "\"a\""), ResponseTemplate::new(304)).await;
+    world
+        .respond_when(RegistryId::CratesIo, "there", header("if-none-match", "\"a\""), ResponseTemplate::new(304))
+        .await;
     world.respond(RegistryId::CratesIo, "there", answer).await;
     let requests = |arguments: &[&str]| {
         let run = world.run(&[&["explain", "moved", "--json"], arguments].concat()).ended(0);
@@ -138,7 +141,7 @@ async fn a_pin_is_judged_alike_alone_and_beside_others_of_its_package() {
     let time = json!({ "1.0.0": "2024-01-01T00:00:00.000Z", "1.1.0": "2025-01-01T00:00:00.000Z" });
     let packument = |time| json!({ "name": "pad", "dist-tags": {}, "versions": versions, "time": time });
     let answer = |body: Value| ResponseTemplate::new(200).set_body_json(body);
-    let full = ("accept", "application/json");
+    let full = header("accept", "application/json");
     world.respond_when(RegistryId::Npm, "pad", full, answer(packument(time))).await;
     world.respond(RegistryId::Npm, "pad", answer(packument(json!({})))).await;
     let report = world.run(&["check", "--json", "--no-cache"]).ended(0).json();

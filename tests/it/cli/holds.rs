@@ -351,8 +351,11 @@ async fn a_state_that_cannot_be_written_swallows_neither_report_nor_recording() 
     }
     assert!(world.run(&["check", "--replay", "tape"]).ended(0).stdout.contains("1.5.0"));
     world.write("upmon.toml", "[badges]\nout = \"badges\"\n");
-    let run = world.run(&["run", "--no-cache", "--state", "closed/state.json"]).ended(4);
-    assert!(run.stdout.contains("1.5.0") && world.path("badges").is_dir(), "{run:?}");
+    for (command, told) in [("run", "1.5.0"), ("badge", "badge files")] {
+        let run = world.run(&[command, "--no-cache", "--state", "closed/state.json"]).ended(4);
+        assert!(run.stdout.contains(told) && world.path("badges").is_dir(), "{run:?}");
+        std::fs::remove_dir_all(world.path("badges")).unwrap();
+    }
 }
 
 #[cfg(unix)]

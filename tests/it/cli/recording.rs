@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use upmon::registry::RegistryId;
 use wiremock::ResponseTemplate;
+use wiremock::matchers::query_param;
 
 use super::git::tagged;
 use super::world::{small, small_with};
@@ -140,7 +141,7 @@ async fn a_redirect_to_the_same_place_but_for_its_query_replays_as_it_was() {
     let world = small_with(r#"{ "rust": { "signed": "1.0.0" } }"#).await;
     let index = r#"{"name":"signed","vers":"1.0.0","deps":[],"cksum":"00","features":{},"yanked":false}"#;
     let good = ResponseTemplate::new(200).set_body_string(format!("{index}\n"));
-    world.respond_to_query(RegistryId::CratesIo, "si/gn/signed", ("signature", "hunter2"), good).await;
+    world.respond_when(RegistryId::CratesIo, "si/gn/signed", query_param("signature", "hunter2"), good).await;
     let there = ResponseTemplate::new(302).insert_header("location", "signed?signature=hunter2");
     world.respond(RegistryId::CratesIo, "si/gn/signed", there).await;
     let live = world.run(&["explain", "--json", "signed", "--record", "tape"]).ended(0);

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 
 use upmon::registry::RegistryId;
 use upmon::server::sign;
+use wiremock::matchers::{any, header};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::service::Service;
@@ -28,7 +29,7 @@ async fn of_every_kind() -> (World, MockServer) {
     );
     let line = r#"{"name":"steady","vers":"1.0.0","deps":[],"cksum":"00","features":{},"yanked":false,"pubtime":"2024-01-01T00:00:00Z"}"#;
     let index = ResponseTemplate::new(200).set_body_raw(line, "text/plain").insert_header("etag", "\"one\"");
-    let known = ("if-none-match", "\"one\"");
+    let known = header("if-none-match", "\"one\"");
     world.respond(RegistryId::CratesIo, "st/ea/steady", index).await;
     world.respond_when(RegistryId::CratesIo, "st/ea/steady", known, ResponseTemplate::new(304)).await;
     world.missing(RegistryId::RubyGems, "info/lost").await;
@@ -36,7 +37,7 @@ async fn of_every_kind() -> (World, MockServer) {
     // of its own origin, since nobody asks an origin that wants a pause
     let busy = MockServer::start().await;
     let wait = ResponseTemplate::new(429).insert_header("retry-after", "86400");
-    Mock::given(wiremock::matchers::any()).respond_with(wait).mount(&busy).await;
+    Mock::given(any()).respond_with(wait).mount(&busy).await;
     let world = world.at(RegistryId::Npm, &busy.uri());
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     (world.at(RegistryId::PyPi, &format!("http://{nobody}/")), busy)

@@ -10,8 +10,8 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 use upmon::registry::RegistryId;
-use wiremock::matchers::{any, header, method, path, query_param};
-use wiremock::{Mock, MockServer, ResponseTemplate};
+use wiremock::matchers::{any, method, path};
+use wiremock::{Match, Mock, MockServer, ResponseTemplate};
 
 /// The instant that runs judge as of.
 pub(crate) const AS_OF: &str = "2026-11-20T06:00:00Z";
@@ -79,29 +79,16 @@ impl World {
         Mock::given(method("GET")).and(path).respond_with(response).mount(&self.server).await;
     }
 
-    /// An answer to those questions alone that have a header, before any other.
+    /// An answer to those questions alone that also match, before any other.
     pub(crate) async fn respond_when(
         &self,
         registry: RegistryId,
         under: &str,
-        (name, value): (&str, &str),
+        matcher: impl Match + 'static,
         response: ResponseTemplate,
     ) {
         let path = path(format!("/{registry}/{under}"));
-        let mock = Mock::given(method("GET")).and(path).and(header(name, value)).respond_with(response);
-        mock.with_priority(1).mount(&self.server).await;
-    }
-
-    /// An answer to those questions alone whose address has a part of a query, before any other.
-    pub(crate) async fn respond_to_query(
-        &self,
-        registry: RegistryId,
-        under: &str,
-        (name, value): (&str, &str),
-        response: ResponseTemplate,
-    ) {
-        let path = path(format!("/{registry}/{under}"));
-        let mock = Mock::given(method("GET")).and(path).and(query_param(name, value)).respond_with(response);
+        let mock = Mock::given(method("GET")).and(path).and(matcher).respond_with(response);
         mock.with_priority(1).mount(&self.server).await;
     }
 
