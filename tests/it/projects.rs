@@ -227,7 +227,7 @@ fn repository(files: &[(&str, &[u8])]) -> tempfile::TempDir {
 #[test]
 fn what_an_entry_says_wrong_is_told_with_its_place() {
     for (from, expected) in [
-        (r#""Cargo.lock""#, "`from` must be a group"),
+        (r#""Cargo.lock""#, "`from` must be a list, not a string"),
         (r"[]", "0 pins, 0 not checked"),
         (r#"["Cargo.lock"]"#, "there is no file `Cargo.lock`"),
         (r#"["*/Cargo.lock"]"#, "no file matches `*/Cargo.lock`"),
